@@ -1,0 +1,41 @@
+# The commands a person types. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint round1 round2 round3 round4 rounds clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# pip takes the torch build that its own configuration offers: a CPU build where one is, else PyPI's with CUDA.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+install: $(INSTALLED)  ## the environment, in .venv
+
+demo: install  ## train a small model on stories and read what it writes (3 minutes on two cores)
+	$(BIN)/tinystories-lm train experiment=smoke hydra.run.dir=outputs/smoke/demo
+
+test: install lint  ## linters, type checker and the tests
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: install lint  ## the slow tests too
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+round1 round2 round3 round4: install  ## replay one round of the story (2 to 4 want a GPU)
+	$(BIN)/tinystories-lm train experiment=$@
+
+rounds: round1 round2 round3 round4  ## replay all four
+
+clean:  ## remove the environment and caches; outputs/ stays
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

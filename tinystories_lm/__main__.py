@@ -1,0 +1,3 @@
+from tinystories_lm.command import main
+
+main()

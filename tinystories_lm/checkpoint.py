@@ -1,0 +1,162 @@
+"""Checkpoints: written whole or not at all, checked by hash before they are believed.
+
+checkpoints/step-00001000/
+    model.safetensors       weights by name
+    optimizer.safetensors   the optimizer's tensors, as `parameter/state`
+    state.json              Progress
+    manifest.json           format, run, step, and each file's size and sha256
+"""
+
+import dataclasses
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError
+from tinystories_lm.files import new_folder, remove_folder, sha256_of, to_json
+from tinystories_lm.optimizer import load_named_state, named_state
+
+FORMAT = 1
+FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a run has come: with the weights and the optimizer, all that the next step depends on or adds to."""
+
+    step: int = 0  # optimizer steps taken
+    tokens: int = 0
+    train_seconds: float = 0.0  # wall-clock in the loop, over all pieces of an interrupted run
+    dollars: float = 0.0
+    loss_sum: float = 0.0  # of the training losses since the last row of metrics.jsonl
+    loss_steps: int = 0
+    val_step: int = 0  # of the newest evaluation
+    val_loss: float | None = None
+    val_bits_per_byte: float | None = None
+    best_loss: float | None = None  # lowest validation loss of a step that has a checkpoint
+    best_step: int = 0
+    metrics_bytes: int = 0  # length of metrics.jsonl and samples.jsonl: what is beyond was written after
+    samples_bytes: int = 0
+    pieces: int = 1  # processes this run took
+    exact: bool = True  # bit for bit what one uninterrupted process would have got
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, *, run_id: str, keep: int
+) -> Path:
+    """Write step-N below `folder`, then delete all but the newest `keep` and the best.
+
+    Raises CannotWriteError, with every earlier checkpoint as it was.
+    """
+    path = folder / f"step-{progress.step:08d}"
+    if path.exists():  # of the same step: before an interruption, or damaged
+        remove_folder(path)
+    try:
+        with new_folder(path) as temporary:
+            save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
+            save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
+            (temporary / "state.json").write_text(to_json(dataclasses.asdict(progress), indent=2), encoding="utf-8")
+            files = {
+                name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_of(temporary / name)}
+                for name in FILES
+            }
+            manifest = {"format": FORMAT, "run_id": run_id, "step": progress.step, "files": files}
+            (temporary / "manifest.json").write_text(to_json(manifest, indent=2), encoding="utf-8")
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise CannotWriteError(f"cannot write {path}: {error}: free some space or name another folder") from error
+    for old in list_checkpoints(folder)[keep:]:
+        if step_of(old) != progress.best_step:
+            remove_folder(old)
+    return path
+
+
+def _on_cpu(tensors: dict[str, Any]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Newest first, by step; believed only once `check_checkpoint` has passed."""
+    found = [path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
+    return sorted(found, key=step_of, reverse=True)
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def check_checkpoint(path: Path, *, run_id: str) -> Progress:
+    """The checkpoint's Progress, once every file of it has the size and hash that were written.
+
+    Raises DamagedError naming the file, NewerFormatError for one from a later version.
+    """
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        if manifest["format"] > FORMAT:
+            raise NewerFormatError(
+                f"{path} has checkpoint format {manifest['format']}, this version reads up to {FORMAT}: "
+                "use a newer tinystories_lm"
+            )
+        if manifest["run_id"] != run_id:
+            raise DamagedError(f"{path} is a checkpoint of another run ({manifest['run_id']}, this is {run_id})")
+        if manifest["step"] != step_of(path) or set(manifest["files"]) != set(FILES):
+            raise DamagedError(f"{path}/manifest.json does not describe this checkpoint")
+        for name in FILES:
+            expected, file = manifest["files"][name], path / name
+            if file.stat().st_size != expected["bytes"] or sha256_of(file) != expected["sha256"]:
+                raise DamagedError(f"{file} is damaged: it is not what its manifest recorded")
+        progress = Progress(**json.loads((path / "state.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"{path} is damaged: {error!r}") from error
+    if progress.step != step_of(path):
+        raise DamagedError(f"{path}/state.json is of step {progress.step}")
+    return progress
+
+
+def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Progress]]:
+    """Newest first; a damaged one is named in a warning and passed over."""
+    for path in list_checkpoints(folder):
+        try:
+            yield path, check_checkpoint(path, run_id=run_id)
+        except DamagedError as error:
+            log.warning("%s; trying an earlier checkpoint", error)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Fill the model's parameters from a checkpoint.
+
+    Raises DamagedError naming the tensor that is missing, left over, of another shape, or not finite.
+    """
+    file = path / "model.safetensors"
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise DamagedError(f"{file} is damaged: {error}") from error
+    parameters = dict(model.named_parameters())
+    if set(tensors) != set(parameters):
+        raise DamagedError(f"{file} and the model differ in {sorted(set(tensors) ^ set(parameters))[0]}")
+    for name, tensor in tensors.items():
+        if tensor.shape != parameters[name].shape:
+            raise DamagedError(f"{file}: {name} is {list(tensor.shape)}, the model's is {list(parameters[name].shape)}")
+        if not torch.isfinite(tensor).all():
+            raise DamagedError(f"{file}: {name} has values that are not finite")
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            parameters[name].copy_(tensor)
+
+
+def load_optimizer(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Fill the optimizer's state; raises DamagedError where it does not belong to the model."""
+    try:
+        load_named_state(model, optimizer, load_file(path / "optimizer.safetensors"))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise DamagedError(f"{path / 'optimizer.safetensors'} is damaged: {error!r}") from error

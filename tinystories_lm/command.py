@@ -1,0 +1,110 @@
+"""The command line: which command, which run, and what is said when it cannot be.
+
+Answers --help and --cfg without importing torch; whatever a command needs is imported inside it.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from tinystories_lm import __version__
+from tinystories_lm.errors import CommandError, ExitCode
+
+PROGRAM = "tinystories-lm"
+
+OVERVIEW = f"""\
+Train small language models from scratch, reproducibly, cheaply, and with understanding.
+
+  {PROGRAM} train   [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
+  {PROGRAM} prepare [overrides]   corpus, tokenizer and token cache, and stop
+  {PROGRAM} sample  RUN           write with a trained model
+
+An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
+`{PROGRAM} COMMAND --help` tells more. RUN is a run folder, a preset's name (its newest run) or `latest`.
+Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or hardware, 3 data or checkpoint damaged,
+5 cannot write, 6 diverged, 7 made by a newer version, 8 run folder in use, 75 stopped, run again to go on.
+"""
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out one command line; returns its exit code."""
+    commands: dict[str, Callable[[list[str]], None]] = {"train": train, "prepare": prepare, "sample": sample}
+    name, *rest = arguments or ["--help"]
+    if name in ("--help", "-h"):
+        print(OVERVIEW, end="")
+        return ExitCode.DONE
+    if name == "--version":
+        print(f"{PROGRAM} {__version__}")
+        return ExitCode.DONE
+    if name not in commands:
+        print(f"{PROGRAM}: {name}: there is no such command; choose one of {', '.join(commands)}", file=sys.stderr)
+        return ExitCode.USAGE
+    try:
+        commands[name](rest)
+    except CommandError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: stopped: run the same command again to go on", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.DONE
+
+
+def train(arguments: list[str]) -> None:
+    from tinystories_lm.entry import train
+
+    train(arguments)
+
+
+def prepare(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} prepare",
+        description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
+    )
+    parser.add_argument("overrides", nargs="*", help="settings, such as data=wikitext2 data.path=FOLDER")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.composition import compose_config, register
+
+    register()
+    config = compose_config(options.overrides).config
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    from tinystories_lm.data.cache import prepare as prepare_cache
+
+    cache = prepare_cache(config.data)
+    for split, found in cache.splits.items():
+        print(f"{split}: {found.tokens.size:,} tokens, {found.documents:,} documents, {found.bytes:,} bytes")
+    print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
+
+
+def sample(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog=f"{PROGRAM} sample",
+        description="Write with a trained model. What is not given here is as the run's config has it.",
+    )
+    parser.add_argument("run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`")
+    parser.add_argument("--prompt", help="what the text begins with; empty for a text of the model's own")
+    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token")
+    parser.add_argument("--top-k", type=int, help="draw among the k likeliest tokens; 0 among all")
+    parser.add_argument("--top-p", type=float, help="draw among the likeliest tokens that hold this probability")
+    parser.add_argument("--min-p", type=float, help="leave out tokens below this share of the likeliest one's")
+    parser.add_argument("--repetition-penalty", type=float, help="above 1: tokens seen before become less likely")
+    parser.add_argument("--seed", type=int, help="of the first text; the next ones take the numbers after it")
+    parser.add_argument("--count", type=int, help="how many texts")
+    parser.add_argument("--max-tokens", type=int, help="longest continuation")
+    parser.add_argument("--json", action="store_true", help="one JSON object a text, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.storyteller import tell
+
+    prompts = None if options.prompt is None else [options.prompt]
+    given = {key: value for key, value in vars(options).items() if key not in ("run", "prompt", "json")}
+    settings = {key: value for key, value in given.items() if value is not None}
+    for line in tell(options.run, prompts=prompts, settings=settings, as_json=options.json):
+        print(line, flush=True)

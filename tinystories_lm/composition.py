@@ -1,0 +1,176 @@
+"""From what a person typed to a typed Config, by Hydra; every mistake in it becomes one line.
+
+Needs neither torch nor a Hydra job: `plan`, `prepare` and the checks before a run compose here, and a
+`train` job that Hydra has composed itself is parsed here.
+"""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tinystories_lm.config import Config, config_hash, setting_types
+from tinystories_lm.errors import UsageError
+
+VERSION_BASE = "1.3"
+
+
+class Composed(NamedTuple):
+    config: Config
+    output_folder: Path  # where Hydra would run the job
+    overrides: tuple[str, ...]
+
+
+def conf_folder() -> Path:
+    """The YAML: beside the package in a checkout, inside it when installed."""
+    package = Path(__file__).resolve().parent
+    beside = package.parent / "conf"
+    return beside if (beside / "config.yaml").is_file() else package / "conf"
+
+
+def register() -> None:
+    """Tell Hydra the schema and the interpolations that conf/ uses. Every entry calls it first; twice is harmless."""
+    ConfigStore.instance().store(name="schema", node=Config)
+    OmegaConf.register_new_resolver("share", lambda part, whole: int(float(part) * int(whole)), replace=True)
+    OmegaConf.register_new_resolver("config_hash", lambda *, _root_: config_hash(parse(_root_)), replace=True)
+
+
+def parse(composed: DictConfig) -> Config:
+    """Check every rule of the schema.
+
+    Raises UsageError with the setting's name and value.
+    """
+    try:
+        _refuse_unknown(composed)
+        sections = {field.name: composed[field.name] for field in dataclasses.fields(Config)}
+        return Config(**{name: _typed(section) for name, section in sections.items()})
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    except OmegaConfBaseException as error:
+        raise UsageError(one_line(error)) from error
+
+
+def _typed(section: Any) -> Any:
+    return OmegaConf.to_object(section) if OmegaConf.is_config(section) else section
+
+
+def _refuse_unknown(composed: DictConfig) -> None:
+    """`+training.foo=1` gets past Hydra's check of names."""
+    names = {*setting_types(), *(field.name for field in dataclasses.fields(Config)), "hydra"}
+    for section in composed:
+        keys = [section]
+        if section != "hydra" and OmegaConf.is_dict(composed[section]):
+            keys += [f"{section}.{key}" for key in composed[section]]
+        for key in keys:
+            if key not in names:
+                raise UsageError(f"{key}: there is no such setting{_suggestion(str(key), list(setting_types()), '')}")
+
+
+def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> Composed:
+    """Compose and check one run.
+
+    config_dir: a folder of the user's own presets and groups, beside conf/.
+
+    Raises UsageError in one line for whatever is wrong with the overrides.
+    """
+    check_overrides(overrides)
+    search = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
+            composed = compose("config", [*overrides, *search], return_hydra_config=True)
+            config = parse(composed)
+            return Composed(config, Path(composed.hydra.run.dir), tuple(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(one_line(error)) from error
+
+
+def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The product of all swept choices: one list of overrides for each job, in Hydra's order."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        for batch in BasicSweeper.split_arguments(parsed, None):
+            yield from batch
+    except HydraException as error:
+        raise UsageError(one_line(error)) from error
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Refuse what Hydra would take without a word.
+
+    Raises UsageError for a setting given twice, a yes-or-no setting given as a number, and any `_target_`:
+    an override chooses values, never code to run.
+    """
+    types = setting_types()
+    seen: set[str] = set()
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise UsageError(one_line(error)) from error
+    for override in parsed:
+        key = override.key_or_group
+        if "_target_" in (override.input_line or ""):
+            raise UsageError(f"{override.input_line}: _target_ is refused: settings choose values, not code")
+        if key in seen:
+            raise UsageError(f"{key} is given twice: keep one of them")
+        if types.get(key) is bool and isinstance(override._value, int) and not isinstance(override._value, bool):
+            raise UsageError(f"{override.input_line}: {key} is either true or false")
+        seen.add(key)
+
+
+def one_line(error: BaseException) -> str:
+    """Hydra's and OmegaConf's many-lined errors as one line with what to type instead."""
+    if isinstance(error, MissingConfigException):
+        wanted = error.missing_cfg_file or ""
+        group, _, choice = wanted.rpartition("/")
+        options = [option for option in error.options or [] if option != "__init__"]
+        if not group or not options:
+            return _first_sentence(error)
+        return f"{group}={choice}: there is no such {group}{_suggestion(choice, options, group)}"
+    cause = error.__cause__ or error
+    if "Ambiguous value" in str(error):
+        return f"{_quoted(str(error))}: several values make a sweep: add -m, or use key=[a,b] for a list"
+    key = getattr(cause, "full_key", None) or _quoted(str(error))
+    if "not in struct" in str(cause) or "Key '" in str(cause) or "not in struct" in str(error):
+        if not key:
+            return _first_sentence(error)
+        return f"{key}: there is no such setting{_suggestion(key, list(setting_types()), '')}"
+    message = _first_sentence(cause if isinstance(error, ConfigCompositionException) else error)
+    return f"{key}: {message}" if key and key not in message else message
+
+
+def _suggestion(word: str, options: Sequence[str], group: str) -> str:
+    close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
+    if not close and "." in word:  # the key may be right and its section wrong
+        tails = {option.rpartition(".")[2]: option for option in options}
+        close = [tails[tail] for tail in difflib.get_close_matches(word.rpartition(".")[2], list(tails), n=1)]
+    if close:
+        return f"; did you mean {close[0]}?"
+    return (
+        f"; choose one of {', '.join(sorted(options))}"
+        if group
+        else "; `tinystories-lm train --cfg job` lists them all"
+    )
+
+
+def _quoted(text: str) -> str:
+    found = re.search(r"'([^']+)'", text)
+    return found.group(1) if found else ""
+
+
+def _first_sentence(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    kept = [line for line in lines if not re.match(r"(full_key|reference_type|object_type)[:=]|\^|See https", line)]
+    return " ".join(kept[:2]) if kept else type(error).__name__

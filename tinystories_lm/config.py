@@ -1,0 +1,395 @@
+"""The schema of every setting: types, units and rules. The numbers live in conf/.
+
+Hydra composes the YAML against these classes, so an unknown key or a wrong type fails with the key's
+name; the rules below fail with both numbers. Past the entry point the program sees only these classes.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a change of a setting does to a run that goes on from a checkpoint."""
+
+    exact = "exact"  # other numbers: the run is another run
+    numerics = "numerics"  # the same run, rounded differently
+    free = "free"  # the same numbers: where things lie, what is shown, what it costs
+
+
+def numerics() -> Any:
+    return field(metadata={"kind": Kind.numerics})
+
+
+def free() -> Any:
+    return field(metadata={"kind": Kind.free})
+
+
+class SetOnce:
+    """A value is set when the config is parsed and never again (Hydra cannot compose frozen classes)."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"{type(self).__name__}.{name} is already set: configs are not changed after parsing")
+        object.__setattr__(self, name, value)
+
+
+def require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+class Source(StrEnum):
+    grammar = "grammar"  # the project's own story grammar
+    hub = "hub"  # a dataset by its hub name
+    GRAMMAR = "grammar"  # ALIAS
+    HUB = "hub"  # ALIAS
+
+
+class Boundary(StrEnum):
+    """Where one document ends and the next begins, in plain text."""
+
+    endoftext = "endoftext"  # a line that says <|endoftext|>
+    wikitext = "wikitext"  # before a line " = Title = "
+    ENDOFTEXT = "endoftext"  # ALIAS
+    WIKITEXT = "wikitext"  # ALIAS
+
+
+class DecodeErrors(StrEnum):
+    strict = "strict"
+    replace = "replace"
+    STRICT = "strict"  # ALIAS
+    REPLACE = "replace"  # ALIAS
+
+
+class Device(StrEnum):
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+    mps = "mps"
+
+
+class Precision(StrEnum):
+    auto = "auto"  # bfloat16 where the processor multiplies it natively
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+class Switch(StrEnum):
+    auto = "auto"
+    on = "on"
+    off = "off"
+
+
+class Attention(StrEnum):
+    """Which kernel scaled_dot_product_attention may use."""
+
+    auto = "auto"
+    flash = "flash"
+    cudnn = "cudnn"
+    efficient = "efficient"
+    math = "math"
+
+
+class DecayShape(StrEnum):
+    cosine = "cosine"
+    linear = "linear"
+
+
+class TrackingMode(StrEnum):
+    auto = "auto"  # online where an API key is found, else offline
+    online = "online"
+    offline = "offline"
+    off = "off"
+    AUTO = "auto"  # ALIAS
+    ONLINE = "online"  # ALIAS
+    OFFLINE = "offline"  # ALIAS
+    OFF = "off"  # ALIAS
+
+
+@dataclass(kw_only=True)
+class ModelConfig(SetOnce):
+    """A decoder-only transformer. Letters in brackets are those of model.py's shape legend."""
+
+    n_layers: int
+    d_model: int  # residual width [D]
+    n_heads: int  # [H]; the head width K = D / H must be even, for RoPE
+    d_ff: int  # MLP hidden width [F]
+    context_tokens: int  # longest sequence [T]
+    rope_theta: float  # base of the RoPE wavelengths, in tokens
+    norm_eps: float  # added to the mean square in RMSNorm
+    qk_norm: bool  # RMSNorm on each head's queries and keys
+    tie_embeddings: bool  # one matrix for input embeddings and output head
+
+    def __post_init__(self) -> None:
+        for name in ("n_layers", "d_model", "n_heads", "d_ff", "context_tokens"):
+            require(getattr(self, name) >= 1, f"model.{name}={getattr(self, name)} must be at least 1")
+        require(
+            self.d_model % (2 * self.n_heads) == 0,
+            f"model.d_model={self.d_model} is no even multiple of model.n_heads={self.n_heads}",
+        )
+        require(1 < self.rope_theta < math.inf, f"model.rope_theta={self.rope_theta} must be finite and above 1")
+        require(0 < self.norm_eps < 1, f"model.norm_eps={self.norm_eps} must lie between 0 and 1")
+
+
+@dataclass(kw_only=True)
+class DataConfig(SetOnce):
+    """A corpus, how it is cut into documents, and its tokenizer."""
+
+    name: str
+    source: Source  # where the corpus comes from when no path is given
+    path: str | None = free()  # local text, JSONL or Parquet: one file, or a folder of train*, valid* and test* files
+    hub_path: str
+    hub_name: str
+    hub_revision: str
+    text_column: str  # of JSONL, Parquet and hub rows
+    boundary: Boundary
+    decode_errors: DecodeErrors  # invalid UTF-8: stop with the byte's offset, or replace and count
+    held_out_fraction: float  # of the documents, for validation, where the corpus is a single file
+    grammar_bytes: int  # size of the training text that the story grammar writes
+    grammar_seed: int
+    vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
+    allow_smaller_vocabulary: bool  # go on when the corpus cannot fill vocab_size
+    cache_dir: str = free()  # where tokenizers and token caches are kept
+
+    def __post_init__(self) -> None:
+        require(0 < self.held_out_fraction < 1, f"data.held_out_fraction={self.held_out_fraction} must lie in (0, 1)")
+        require(
+            257 <= self.vocab_size <= 65_536,
+            f"data.vocab_size={self.vocab_size} must lie in 257 (bytes and <|endoftext|>) to 65536 (uint16)",
+        )
+        require(self.grammar_bytes >= 1, f"data.grammar_bytes={self.grammar_bytes} must be positive")
+        require(self.path != "", "data.path is empty: name a file or a folder, or leave it out")
+
+
+@dataclass(kw_only=True)
+class OptimizerConfig(SetOnce):
+    """AdamW (Loshchilov and Hutter 2019): norms and embeddings do not decay."""
+
+    lr: float  # peak learning rate
+    beta1: float
+    beta2: float
+    eps: float
+    weight_decay: float
+    clip_grad_norm: float  # largest global norm of the gradient
+
+    def __post_init__(self) -> None:
+        require(0 < self.lr < 10, f"optimizer.lr={self.lr} must lie in (0, 10)")
+        require(0 <= self.beta1 < 1, f"optimizer.beta1={self.beta1} must lie in [0, 1)")
+        require(0 <= self.beta2 < 1, f"optimizer.beta2={self.beta2} must lie in [0, 1)")
+        require(0 < self.eps < 1, f"optimizer.eps={self.eps} must lie in (0, 1)")
+        require(0 <= self.weight_decay < 10, f"optimizer.weight_decay={self.weight_decay} must lie in [0, 10)")
+        require(0 < self.clip_grad_norm < math.inf, f"optimizer.clip_grad_norm={self.clip_grad_norm} must be positive")
+
+
+@dataclass(kw_only=True)
+class ScheduleConfig(SetOnce):
+    """Linear warm-up, a plateau at optimizer.lr, and a decay over the last part of the steps."""
+
+    decay_shape: DecayShape
+    decay_fraction: float  # of the steps after the warm-up; 1 leaves no plateau
+    final_lr_fraction: float  # of optimizer.lr, at the last step
+
+    def __post_init__(self) -> None:
+        require(0 < self.decay_fraction <= 1, f"schedule.decay_fraction={self.decay_fraction} must lie in (0, 1]")
+        require(
+            0 <= self.final_lr_fraction <= 1, f"schedule.final_lr_fraction={self.final_lr_fraction} must lie in [0, 1]"
+        )
+
+
+@dataclass(kw_only=True)
+class TrainingConfig(SetOnce):
+    """How long, in what batches, and how often to look."""
+
+    seed: int
+    steps: int  # optimizer steps
+    batch_size: int  # sequences a step, over all micro-batches [B]
+    micro_batch_size: int = numerics()  # sequences a forward pass; its gradients add up to the batch's
+    warmup_steps: int
+    log_every_steps: int
+    eval_every_steps: int
+    eval_tokens: int  # the first so many of the validation split are scored, always the same
+    checkpoint_every_steps: int = free()
+    keep_checkpoints: int = free()  # newest ones, beside the best
+    max_hours: float = free()  # a run estimated to take longer does not start
+    max_dollars: float = free()  # likewise
+    deterministic: bool = numerics()  # deterministic kernels on the GPU; the CPU always is
+    fresh: bool = free()  # begin a new run although an interrupted one could go on
+    init_from: str | None  # a run whose weights this one begins from
+
+    def __post_init__(self) -> None:
+        positive = (
+            "steps", "batch_size", "micro_batch_size", "log_every_steps", "eval_every_steps", "eval_tokens",
+            "checkpoint_every_steps", "keep_checkpoints",
+        )  # fmt: skip
+        for name in positive:
+            require(getattr(self, name) >= 1, f"training.{name}={getattr(self, name)} must be at least 1")
+        require(0 <= self.seed < 2**63, f"training.seed={self.seed} must lie in 0 to 2^63 - 1")
+        require(
+            0 <= self.warmup_steps <= self.steps,
+            f"training.warmup_steps={self.warmup_steps} must lie in 0 to training.steps={self.steps}",
+        )
+        require(
+            self.batch_size % self.micro_batch_size == 0,
+            f"training.batch_size={self.batch_size} is no multiple of "
+            f"training.micro_batch_size={self.micro_batch_size}",
+        )
+        require(self.max_hours > 0, f"training.max_hours={self.max_hours} must be positive")
+        require(self.max_dollars > 0, f"training.max_dollars={self.max_dollars} must be positive")
+
+
+@dataclass(kw_only=True)
+class HardwareConfig(SetOnce):
+    """What the run runs on, what it can do and what an hour of it costs."""
+
+    name: str = free()
+    device: Device = numerics()
+    precision: Precision = numerics()  # of activations and matrix products; weights and optimizer stay float32
+    compile: Switch = numerics()  # torch.compile
+    attention: Attention = numerics()
+    threads: int = numerics()  # CPU threads; 0 takes all cores
+    peak_flops_per_second: float = free()  # in the given precision, dense; 0 is unknown: measured at the start
+    utilisation: float = free()  # share of the peak that training reaches, for estimates
+    dollars_per_hour: float = free()
+
+    def __post_init__(self) -> None:
+        require(self.threads >= 0, f"hardware.threads={self.threads} must not be negative")
+        require(
+            0 <= self.peak_flops_per_second < math.inf,
+            f"hardware.peak_flops_per_second={self.peak_flops_per_second} must not be negative",
+        )
+        require(0 < self.utilisation <= 1, f"hardware.utilisation={self.utilisation} must lie in (0, 1]")
+        require(
+            0 <= self.dollars_per_hour < math.inf,
+            f"hardware.dollars_per_hour={self.dollars_per_hour} must not be negative",
+        )
+
+
+@dataclass(kw_only=True)
+class TrackingConfig(SetOnce):
+    """Weights & Biases: a mirror of the run folder, never its only copy."""
+
+    mode: TrackingMode
+    project: str
+    entity: str | None
+    group: str
+    job_type: str
+    tags: list[str]
+    init_timeout_seconds: int
+    finish_timeout_seconds: int
+
+    def __post_init__(self) -> None:
+        require(self.project != "", "tracking.project is empty: name a W&B project")
+        require(self.init_timeout_seconds >= 1, f"tracking.init_timeout_seconds={self.init_timeout_seconds} is below 1")
+        require(
+            self.finish_timeout_seconds >= 1,
+            f"tracking.finish_timeout_seconds={self.finish_timeout_seconds} is below 1",
+        )
+
+
+@dataclass(kw_only=True)
+class SamplingConfig(SetOnce):
+    """How the next token is drawn; the meaning of each control is that of transformers' processors."""
+
+    prompts: list[str]
+    count: int  # texts for each prompt
+    seed: int
+    max_tokens: int  # written after the prompt, at most
+    temperature: float  # 0 takes the likeliest token
+    top_k: int  # keep the k likeliest; 0 keeps all
+    top_p: float  # keep the smallest set that holds this much probability; 1 keeps all
+    min_p: float  # drop what is less likely than this share of the likeliest; 0 keeps all
+    repetition_penalty: float  # divides positive and multiplies negative logits of tokens seen before; 1 is none
+
+    def __post_init__(self) -> None:
+        require(self.count >= 1, f"sampling.count={self.count} must be at least 1")
+        require(0 <= self.seed < 2**63, f"sampling.seed={self.seed} must lie in 0 to 2^63 - 1")
+        require(self.max_tokens >= 1, f"sampling.max_tokens={self.max_tokens} must be at least 1")
+        require(0 <= self.temperature <= 100, f"sampling.temperature={self.temperature} must lie in [0, 100]")
+        require(self.top_k >= 0, f"sampling.top_k={self.top_k} must not be negative (0 keeps all)")
+        require(0 < self.top_p <= 1, f"sampling.top_p={self.top_p} must lie in (0, 1]")
+        require(0 <= self.min_p <= 1, f"sampling.min_p={self.min_p} must lie in [0, 1]")
+        require(
+            0 < self.repetition_penalty < math.inf,
+            f"sampling.repetition_penalty={self.repetition_penalty} must be positive",
+        )
+
+
+@dataclass(kw_only=True)
+class Config(SetOnce):
+    """One run, whole: what conf/ composes to and what the run folder stores."""
+
+    name: str = free()  # the preset's, and that of its folder under outputs/
+    model: ModelConfig
+    data: DataConfig
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig
+    training: TrainingConfig
+    hardware: HardwareConfig
+    sampling: SamplingConfig = free()
+    tracking: TrackingConfig = free()
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.name) and "/" not in self.name and not self.name.startswith("."),
+            f"name={self.name!r} must be a plain folder name",
+        )
+
+    @property
+    def tokens(self) -> int:
+        """Tokens trained on over all steps."""
+        return self.training.steps * self.training.batch_size * self.model.context_tokens
+
+
+def settings(config: Config) -> dict[str, tuple[Any, Kind]]:
+    """Every setting as `section.key: (value, kind)`, in the schema's order."""
+    found: dict[str, tuple[Any, Kind]] = {}
+    for section in dataclasses.fields(config):
+        value, kind = getattr(config, section.name), section.metadata.get("kind", Kind.exact)
+        if not dataclasses.is_dataclass(value):
+            found[section.name] = (value, kind)
+            continue
+        for key in dataclasses.fields(value):
+            inner = key.metadata.get("kind", kind)
+            found[f"{section.name}.{key.name}"] = (getattr(value, key.name), inner)
+    return found
+
+
+def setting_types() -> dict[str, Any]:
+    """Every setting's full name and its type."""
+    found: dict[str, Any] = {}
+    for section in dataclasses.fields(Config):
+        if not dataclasses.is_dataclass(section.type):
+            found[section.name] = section.type
+            continue
+        for key in dataclasses.fields(section.type):
+            found[f"{section.name}.{key.name}"] = key.type
+    return found
+
+
+def corpus_signature(path: str) -> object:
+    """Names and sizes of a local corpus: the same after it is moved, another for another corpus.
+
+    A cheap stand-in for its contents in the config's hash; the contents themselves are hashed when they are read.
+    """
+    found = Path(path)
+    try:
+        if found.is_dir():
+            return sorted((file.name, file.stat().st_size) for file in found.iterdir() if file.is_file())
+        return (found.name, found.stat().st_size)
+    except OSError:
+        return path
+
+
+def config_hash(config: Config) -> str:
+    """Eight hex digits that name the run: equal for two configs that give the same numbers."""
+    identity = {key: value for key, (value, kind) in settings(config).items() if kind is not Kind.free}
+    if config.data.path is not None:
+        identity["data.path"] = corpus_signature(config.data.path)
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

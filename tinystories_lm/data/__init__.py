@@ -1,0 +1,1 @@
+"""From a corpus to batches: documents, tokenizer, token cache, data order."""

@@ -1,0 +1,174 @@
+"""The `train` command: check everything, take the run's folder, and only then let Hydra run the job."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from tinystories_lm.composition import (
+    VERSION_BASE,
+    Composed,
+    compose_config,
+    conf_folder,
+    expand_sweep,
+    parse,
+    register,
+)
+from tinystories_lm.config import Config, Device
+from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
+from tinystories_lm.files import lock
+from tinystories_lm.run_folder import RunFolder, interrupted_run
+
+ONLY_SHOWS = ("help", "hydra_help", "version", "cfg", "info", "shell_completion")
+
+
+def train(arguments: list[str]) -> None:
+    """Run Hydra's job, or with -m its jobs.
+
+    Raises CommandError for everything that is wrong before the first step or goes wrong after it.
+    """
+    options = get_args_parser().parse_args(arguments)
+    if options.experimental_rerun or options.config_path or options.config_name:
+        raise UsageError("--experimental-rerun, --config-path and --config-name are not offered: use --config-dir")
+    setup_globals()
+    register()
+    jobs = _compose_jobs(options.overrides, options.multirun, options.config_dir)
+    if any(getattr(options, flag) for flag in ONLY_SHOWS):
+        _run_hydra(arguments, {})
+        return
+    if any(job.config.hardware.device is Device.auto for job in jobs):
+        options.overrides = _settle_hardware(options.overrides)
+        jobs = _compose_jobs(options.overrides, options.multirun, options.config_dir)
+    peaks = _check_machine([job.config for job in jobs])
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    if options.config_dir is not None:
+        flags = [flag for flag in flags if not flag.startswith("--config-dir")] + [f"--config-dir={options.config_dir}"]
+    if options.multirun:
+        _run_hydra([*flags, *options.overrides], peaks)
+    else:
+        _run_single([*flags, *options.overrides], jobs[0], peaks)
+
+
+def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
+    jobs = expand_sweep(overrides) if multirun else [list(overrides)]
+    return [compose_config(job, config_dir=config_dir) for job in jobs]
+
+
+def _settle_hardware(overrides: Sequence[str]) -> list[str]:
+    """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
+    from tinystories_lm.hardware import find_hardware
+
+    given = [override for override in overrides if override.startswith("hardware=")]
+    if any("," in override for override in given):
+        raise UsageError(f"{given[0]}: name each hardware of a sweep; auto stands for one only")
+    return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
+
+
+def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
+    """The peak FLOP/s of each hardware that the jobs name.
+
+    Raises UsageError for hardware that is not here, and for a job that would take too long or cost too much.
+    """
+    from tinystories_lm.estimate import check_affordable, estimate
+    from tinystories_lm.hardware import check_hardware, find_peak
+
+    peaks: dict[str, float] = {}
+    for config in configs:
+        check_hardware(config.hardware)
+        if config.hardware.name not in peaks:
+            peaks[config.hardware.name] = find_peak(config.hardware)
+        check_affordable(config, estimate(config, peak_flops_per_second=peaks[config.hardware.name]))
+    return peaks
+
+
+def _run_single(arguments: Sequence[str], job: Composed, peaks: dict[str, float]) -> None:
+    folder = _choose_folder(job)
+    existed = folder.exists()
+    with lock(RunFolder(folder).lock, wait=False) as holder:
+        if holder is not None:
+            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+        if existed:
+            _check_resumable(RunFolder(folder), job.config)
+        kept = [argument for argument in arguments if not argument.startswith("hydra.run.dir=")]
+        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+        _run_hydra([*kept, f"hydra.run.dir='{quoted}'"], peaks)
+
+
+def _check_resumable(run: RunFolder, config: Config) -> None:
+    """Refuse a changed setting before Hydra writes its record of this start over that of the first."""
+    if run.config.is_file():
+        from tinystories_lm.resume import check_goes_on
+
+        check_goes_on(run, config)
+
+
+def _choose_folder(job: Composed) -> Path:
+    """The folder asked for, else that of the newest interrupted run of this config, else a new one."""
+    if any(override.startswith("hydra.run.dir=") for override in job.overrides):
+        return job.output_folder
+    if not job.config.training.fresh:
+        run = interrupted_run(job.config, outputs=Path("outputs"))
+        if run is not None:
+            print(
+                f"going on with the interrupted run in {run.path} (training.fresh=true begins a new one)",
+                file=sys.stderr,
+            )
+            return run.path
+    folder, number = job.output_folder, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:  # two starts within a second
+            number += 1
+            folder = job.output_folder.with_name(f"{job.output_folder.name}-{number}")
+
+
+def _run_hydra(arguments: Sequence[str], peaks: dict[str, float]) -> None:
+    """Hand over to Hydra, as if it had been started with `arguments`.
+
+    Raises what its job raised.
+    """
+    failures: list[str] = []
+
+    def job(composed: DictConfig) -> None:
+        from tinystories_lm.job import run_job
+
+        config, folder = parse(composed), Path(HydraConfig.get().runtime.output_dir)
+        peak = peaks[config.hardware.name]
+        if HydraConfig.get().mode is RunMode.RUN:
+            run_job(config, folder, peak_flops_per_second=peak)
+            return
+        try:
+            with lock(RunFolder(folder).lock, wait=False) as holder:
+                if holder is not None:
+                    raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')}")
+                run_job(config, folder, peak_flops_per_second=peak)
+        except Interrupted as error:  # the jobs after this one are not started
+            print(f"tinystories-lm: {error}", file=sys.stderr)
+            raise SystemExit(ExitCode.INTERRUPTED) from error
+        except CommandError as error:  # the other jobs go on
+            print(f"tinystories-lm: {error}", file=sys.stderr)
+            failures.append(str(error))
+
+    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["tinystories-lm train", *arguments]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, not as Hydra prints them
+    try:
+        hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
+    finally:
+        sys.argv = before[0]
+        with contextlib.suppress(KeyError):
+            del os.environ["HYDRA_FULL_ERROR"]
+        if before[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]
+    if failures:
+        raise CommandError(f"{len(failures)} of the sweep's jobs failed; the others are done")

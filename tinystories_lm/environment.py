@@ -1,0 +1,63 @@
+"""What a run was made with: versions, commit, machine, corpus and tokenizer."""
+
+import importlib.metadata
+import platform
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm.data.cache import TokenCache
+from tinystories_lm.hardware import Machine
+
+PACKAGES = ("tinystories_lm", "torch", "hydra-core", "omegaconf", "tokenizers", "datasets", "safetensors", "wandb")
+
+
+def piece_record(machine: Machine, *, first_step: int) -> dict[str, Any]:
+    """The process that takes the run's steps from `first_step` on."""
+    return {
+        "first_step": first_step,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "machine": machine.describe(),
+    }
+
+
+def corpus_record(cache: TokenCache) -> dict[str, Any]:
+    """The text and the tokenizer: two runs with the same record saw the same tokens."""
+    return {
+        "fingerprint": cache.fingerprint,
+        "tokenizer_sha256": cache.tokenizer_sha256,
+        "vocab_size": cache.vocab_size,
+        "splits": {
+            str(split): {"tokens": int(found.tokens.size), "documents": found.documents, "bytes": found.bytes}
+            for split, found in cache.splits.items()
+        },
+    }
+
+
+def git_commit() -> str:
+    """The checkout's commit, with `+changes` where files differ from it; empty for an installed package."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,131 @@
+"""Files that are there whole or not at all, and locks that die with their holder."""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm.errors import CannotWriteError
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write below `path` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        refusals = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
+        if error.errno not in (*refusals, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            raise
+        where = error.filename or path
+        raise CannotWriteError(
+            f"cannot write {where}: {error.strerror}: free some space or name another folder"
+        ) from error
+
+
+def fsync(path: Path) -> None:
+    """Wait until a file's contents, or a folder's list of names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the file at once: a reader, or a crash, sees the old text or the new, never a part."""
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    with writing(path):
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            fsync(temporary)
+            temporary.replace(path)
+            fsync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def to_json(value: Any, **options: Any) -> str:
+    """JSON text; a NaN or an infinity in it is our mistake."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, **options)
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, to_json(value, indent=2) + "\n")
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder, which becomes `path` in one rename when the block ends without an error."""
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    with writing(path):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in temporary.iterdir():
+                fsync(file)
+            fsync(temporary)
+            temporary.rename(path)
+            fsync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder; a crash in the middle leaves no half of it under its name."""
+    doomed = path.with_name(f".del-{path.name}-{os.getpid()}")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def sweep_leftovers(folder: Path) -> None:
+    """Remove what a killed process left half-written or half-deleted. Only for the holder of the folder's lock."""
+    for leftover in (*folder.glob(".tmp-*"), *folder.glob(".del-*")):
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
+    """Hold an advisory lock on `path`, which the system frees when this process ends, however it ends.
+
+    Yields None when the lock is ours. With `wait` false and another holder, yields what is known of that
+    holder (pid, host, since) and holds nothing.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield _holder(path)
+            return
+        file.truncate(0)
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
+        file.flush()
+        yield None
+
+
+def _holder(path: Path) -> dict[str, Any]:
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return holder if isinstance(holder, dict) else {"pid": "unknown"}
+    except (OSError, ValueError):  # it has the lock but has not written its name yet
+        return {"pid": "unknown"}

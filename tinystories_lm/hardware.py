@@ -1,0 +1,169 @@
+"""The machine under a run: what is there, what it can do, and how a run is to use it."""
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from tinystories_lm.config import Attention, Device, HardwareConfig, Precision, Switch
+from tinystories_lm.errors import UsageError
+
+# A config of conf/hardware and the words that its GPU's name holds.
+GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
+
+KERNELS = {
+    Attention.flash: SDPBackend.FLASH_ATTENTION,
+    Attention.cudnn: SDPBackend.CUDNN_ATTENTION,
+    Attention.efficient: SDPBackend.EFFICIENT_ATTENTION,
+    Attention.math: SDPBackend.MATH,
+}
+
+COMPILE_PAYS_SECONDS = 900  # on a CPU: compiling costs about 40 s and gains about a tenth
+
+
+def find_hardware() -> str:
+    """The name of the choice in conf/hardware that this machine is."""
+    if torch.cuda.is_available():
+        found = torch.cuda.get_device_name()
+        return next((name for name, words in GPU_NAMES.items() if words in found), "cuda")
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def check_hardware(config: HardwareConfig) -> None:
+    """Raise UsageError when the machine is not the one asked for."""
+    have = find_hardware()
+    there = {Device.cpu: True, Device.cuda: torch.cuda.is_available(), Device.mps: torch.backends.mps.is_available()}
+    if not there[config.device]:
+        raise UsageError(
+            f"hardware={config.name} needs {config.device}, which torch {torch.__version__} does not see here: "
+            f"type hardware={have}, or hardware=auto"
+        )
+    words = GPU_NAMES.get(config.name)
+    if words is not None and have != config.name:
+        raise UsageError(
+            f"hardware={config.name} was asked for, but this GPU is a {torch.cuda.get_device_name()}: "
+            f"type hardware={have}, or hardware=auto"
+        )
+
+
+def multiplies_bfloat16(device: Device) -> bool:
+    """Whether the processor has instructions for it: elsewhere bfloat16 is emulated and slower than float32."""
+    if device is Device.cuda:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device is Device.mps:
+        return False
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A hardware config as it turned out here: no choice is left open."""
+
+    name: str
+    device: torch.device
+    dtype: torch.dtype  # of activations
+    compile: bool
+    attention: Attention
+    threads: int
+    peak_flops_per_second: float
+    dollars_per_hour: float
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """Activations in the chosen dtype, attention by the chosen kernel."""
+        with contextlib.ExitStack() as stack:
+            if self.dtype is not torch.float32:
+                stack.enter_context(torch.autocast(self.device.type, self.dtype))
+            if self.attention is not Attention.auto:
+                stack.enter_context(sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]))
+            yield
+
+    def describe(self) -> dict[str, object]:
+        """For the run's record."""
+        return {
+            "hardware": self.name,
+            "device": str(self.device),
+            "device_name": device_name(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "compile": self.compile,
+            "attention": str(self.attention),
+            "threads": self.threads,
+            "cpu_cores": os.cpu_count(),
+            "peak_flops_per_second": self.peak_flops_per_second,
+            "dollars_per_hour": self.dollars_per_hour,
+        }
+
+
+def open_machine(
+    config: HardwareConfig, *, peak_flops_per_second: float, estimated_seconds: float, deterministic: bool
+) -> Machine:
+    """Settle what the config leaves open, and set torch's threads and determinism for this process.
+
+    estimated_seconds: of training, to judge whether compiling pays.
+    """
+    check_hardware(config)
+    torch.set_num_threads(config.threads or usable_cores())
+    torch.use_deterministic_algorithms(deterministic)
+    if config.device is Device.cuda:
+        torch.set_float32_matmul_precision("high")
+    compiles = config.compile is Switch.on or (
+        config.compile is Switch.auto and (config.device is Device.cuda or estimated_seconds > COMPILE_PAYS_SECONDS)
+    )
+    dtype = chosen_dtype(config)
+    return Machine(
+        name=config.name,
+        device=torch.device(config.device.value),
+        dtype=dtype,
+        compile=compiles,
+        attention=config.attention,
+        threads=torch.get_num_threads(),
+        peak_flops_per_second=peak_flops_per_second,
+        dollars_per_hour=config.dollars_per_hour,
+    )
+
+
+def usable_cores() -> int:
+    """The cores this process may run on, fewer than the machine's in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def chosen_dtype(config: HardwareConfig) -> torch.dtype:
+    if config.precision is Precision.auto:
+        return torch.bfloat16 if multiplies_bfloat16(config.device) else torch.float32
+    return torch.bfloat16 if config.precision is Precision.bfloat16 else torch.float32
+
+
+def find_peak(config: HardwareConfig) -> float:
+    """Peak FLOP/s: the config's figure or, where that is unknown (0), the best of a few large products just now."""
+    if config.peak_flops_per_second:
+        return config.peak_flops_per_second
+    size = 1024
+    a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config))
+    best = float("inf")
+    for _ in range(8):
+        began = time.perf_counter()
+        float((a @ a)[0, 0])  # reading a number waits for the device
+        best = min(best, time.perf_counter() - began)
+    return 2.0 * size**3 / best
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

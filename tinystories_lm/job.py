@@ -1,0 +1,326 @@
+"""One training run in its folder, from its config to its summary."""
+
+import contextlib
+import dataclasses
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tinystories_lm.checkpoint import Progress, check_checkpoint, load_optimizer, load_weights
+from tinystories_lm.config import Config, config_hash
+from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
+from tinystories_lm.data.cache import TokenCache, prepare
+from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
+from tinystories_lm.environment import corpus_record, piece_record
+from tinystories_lm.errors import CommandError, DamagedError, DivergedError, Interrupted, UsageError
+from tinystories_lm.estimate import estimate
+from tinystories_lm.files import sweep_leftovers, write_json
+from tinystories_lm.hardware import Machine, open_machine
+from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
+from tinystories_lm.notebook import Notebook
+from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.resume import Start, check_corpus, check_goes_on, find_start, is_done
+from tinystories_lm.run_folder import (
+    RunFolder,
+    Status,
+    find_run,
+    new_run_id,
+    read_json,
+    write_config,
+    write_status,
+)
+from tinystories_lm.sampling import Sample, encode_prompt, write_texts
+from tinystories_lm.signals import stop_on_signals
+from tinystories_lm.terminal import amount, duration
+from tinystories_lm.tracking import start_mirror
+from tinystories_lm.training import ValidationLoss, perplexity, train, validate
+
+log = logging.getLogger(__name__)
+FINAL_STORIES = 3
+
+
+def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> None:
+    """Train in `folder`, whose lock the caller holds: a new run, or the one that is there goes on.
+
+    Raises a CommandError for whatever ends it before its last step; status.json then says so too.
+    """
+    run = RunFolder(folder)
+    if is_done(run, config):
+        say_done(run, read_json(run.summary))
+        return
+    sweep_leftovers(folder)
+    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    sweep_leftovers(run.checkpoints)
+    goes_on = run.config.is_file()
+    exact = check_goes_on(run, config) if goes_on else True
+    record = read_json(run.environment) if run.environment.is_file() else {"run_id": new_run_id(), "pieces": []}
+    start = find_start(run, run_id=record["run_id"])
+    start.progress.exact &= exact
+    with _status_kept(run, start.progress):
+        write_config(run, config)
+        expected = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
+        machine = open_machine(
+            config.hardware,
+            peak_flops_per_second=peak_flops_per_second,
+            estimated_seconds=expected.seconds,
+            deterministic=config.training.deterministic,
+        )
+        cache = prepare(config.data)
+        corpus = corpus_record(cache)
+        if "corpus" in record:
+            check_corpus(run, corpus)
+        shutil.copyfile(cache.folder / "tokenizer.json", run.tokenizer)
+        piece = piece_record(machine, first_step=start.progress.step)
+        _compare_machines(record["pieces"], piece, start.progress)
+        record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
+        write_json(run.environment, record)
+        start.progress.pieces = len(record["pieces"])
+        _introduce(config, cache, expected.seconds, machine, start)
+        _train(config, run, cache, machine, start, record)
+
+
+def _train(
+    config: Config, run: RunFolder, cache: TokenCache, machine: Machine, start: Start, record: dict[str, Any]
+) -> None:
+    tokenizer = load_tokenizer(run.tokenizer)
+    model = Transformer(config.model, vocab_size=cache.vocab_size)
+    optimizer = _begin(model, config, machine, start, cache)
+    progress = start.progress
+    parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
+    streams = {
+        split: token_tensor(found.tokens, machine.device if fits(found.tokens, machine.device) else torch.device("cpu"))
+        for split, found in cache.splits.items()
+    }
+    token_bytes_V = token_byte_lengths(tokenizer)
+    for prompt in config.sampling.prompts:
+        encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)  # refused now, not at the end
+
+    def evaluate() -> ValidationLoss:
+        batches = validation_batches(
+            streams[Split.VALIDATION],
+            eval_tokens=config.training.eval_tokens,
+            context_tokens=config.model.context_tokens,
+            batch_size=config.training.micro_batch_size,
+            device=machine.device,
+        )
+        return validate(model, batches, token_bytes_V, machine)
+
+    def write_samples(count: int = config.sampling.count) -> list[Sample]:
+        return [
+            sample
+            for prompt in config.sampling.prompts
+            for sample in write_texts(model, tokenizer, prompt, config.sampling, count=count)
+        ]
+
+    with contextlib.ExitStack() as stack:
+        stop_requested = stack.enter_context(stop_on_signals())
+        mirror = start_mirror(
+            config.tracking,
+            run.path,
+            run_id=record["run_id"],
+            name=f"{config.name}-{record['run_id'][:6]}",
+            settings=dataclasses.asdict(config) | {"environment": record, "parameters": parameters._asdict()},
+            resumed=start.checkpoint is not None,
+        )
+        stack.push(lambda kind, error, _: mirror.finish(exit_code=_exit_code(error)) and None)
+        notebook = Notebook(
+            run,
+            model,
+            optimizer,
+            progress,
+            config=config.training,
+            machine=machine,
+            tokens_per_step=config.training.batch_size * config.model.context_tokens,
+            flops_per_token=flops_per_token(config.model, vocab_size=cache.vocab_size),
+            run_id=record["run_id"],
+            mirror=mirror,
+            write_samples=write_samples,
+            stop_requested=stop_requested,
+        )
+        stack.callback(notebook.close)
+        finished = train(
+            model,
+            optimizer,
+            _batches(streams[Split.TRAIN], config),
+            progress=progress,
+            training=config.training,
+            optimization=config.optimizer,
+            schedule=config.schedule,
+            machine=machine,
+            evaluate=evaluate,
+            observer=notebook,
+        )
+        if not finished:
+            raise Interrupted(
+                f"stopped at step {progress.step:,} of {config.training.steps:,} with a checkpoint in {run.path}: "
+                "run the same command again to go on"
+            )
+        stories = [sample.text for sample in write_samples(FINAL_STORIES)[:FINAL_STORIES]]
+        summary = summarize(config, progress, parameters, cache) | {"stories": stories}
+        write_json(run.summary, summary)
+        mirror.summarize(summary)
+        notebook.bar.close()
+        say_done(run, summary)
+
+
+def _begin(model: Transformer, config: Config, machine: Machine, start: Start, cache: TokenCache) -> torch.optim.AdamW:
+    """Put the weights and the optimizer where the run begins, on the machine's device."""
+    if start.checkpoint is not None:
+        load_weights(start.checkpoint, model)
+    elif config.training.init_from is not None:
+        source = find_run(config.training.init_from, outputs=Path("outputs"))
+        if read_json(source.environment)["corpus"]["tokenizer_sha256"] != cache.tokenizer_sha256:
+            raise UsageError(f"training.init_from={source.path} has another tokenizer: its token ids mean other text")
+        load_weights(best_checkpoint(source), model)
+    else:
+        model.initialise(config.training.seed)
+    model.to(machine.device)
+    optimizer = build_optimizer(model, config.optimizer, device=machine.device)
+    if start.checkpoint is not None:
+        load_optimizer(start.checkpoint, model, optimizer)
+    return optimizer
+
+
+def _batches(stream: torch.Tensor, config: Config) -> Batches:
+    try:
+        return Batches(
+            stream,
+            context_tokens=config.model.context_tokens,
+            batch_size=config.training.batch_size,
+            seed=config.training.seed,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
+    """Status running within the block, and after it what became of the run."""
+    write_status(run, Status.RUNNING, reason="", step=progress.step)
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as error:
+        write_status(run, Status.INTERRUPTED, reason="signal", step=progress.step)
+        if isinstance(error, Interrupted):
+            raise
+        raise Interrupted("stopped before the first step: run the same command again to go on") from error
+    except BaseException as error:
+        log.debug("the run failed", exc_info=True)
+        write_status(run, Status.FAILED, reason=_reason(error), step=progress.step)
+        raise
+    write_status(run, Status.DONE, reason="", step=progress.step)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, DivergedError):
+        return f"diverged: {error}"
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return f"oom: {error}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _exit_code(error: BaseException | None) -> int:
+    if isinstance(error, CommandError):
+        return error.exit_code
+    return 0 if error is None else 1
+
+
+def _compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progress: Progress) -> None:
+    """A run that goes on elsewhere, or under another torch, goes on with other roundings."""
+    if not pieces:
+        return
+    for what in ("device_name", "precision", "compile", "attention", "threads"):
+        if pieces[-1]["machine"][what] != now["machine"][what]:
+            progress.exact = False
+    if pieces[-1]["packages"]["torch"] != now["packages"]["torch"]:
+        progress.exact = False
+    if not progress.exact:
+        log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
+
+
+def _introduce(config: Config, cache: TokenCache, seconds: float, machine: Machine, start: Start) -> None:
+    """The plan in three lines, before it is carried out."""
+    parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
+    corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
+    log.info("%s: %s", config.name, parameters)
+    log.info(
+        "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.1f tokens a parameter",
+        config.data.name,
+        amount(corpus_tokens),
+        amount(config.tokens),
+        config.tokens / corpus_tokens,
+        config.tokens / parameters.total,
+    )
+    precision = str(machine.dtype).removeprefix("torch.")
+    log.info(
+        "%s on %s%s, about %s and $%.2f",
+        precision,
+        machine.name,
+        ", compiled" if machine.compile else "",
+        duration(seconds),
+        seconds / 3600 * machine.dollars_per_hour,
+    )
+    if start.checkpoint is not None:
+        log.info("going on from step %s", f"{start.progress.step:,}")
+
+
+def summarize(config: Config, progress: Progress, parameters: ParameterCount, cache: TokenCache) -> dict[str, Any]:
+    """The final figures, under the names of their metrics."""
+    assert progress.val_loss is not None
+    return {
+        "name": config.name,
+        "val/loss": progress.val_loss,
+        "val/perplexity": perplexity(progress.val_loss),
+        "val/bits_per_byte": progress.val_bits_per_byte,
+        "best/val_loss": progress.best_loss,
+        "best/step": progress.best_step,
+        "progress/step": progress.step,
+        "progress/tokens": progress.tokens,
+        "progress/epochs": progress.tokens / int(cache.splits[Split.TRAIN].tokens.size),
+        "cost/usd": progress.dollars,
+        "time/train_seconds": progress.train_seconds,
+        "parameters": parameters.total,
+        "parameters_without_embeddings": parameters.without_embeddings,
+        "pieces": progress.pieces,
+        "exact": progress.exact,
+    }
+
+
+def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
+    """What a newcomer wants at the end: the figures, three stories, where it all is, and what to type next."""
+    log.info(
+        "\ndone: validation loss %.4f, perplexity %.2f, %.3f bits per byte, after %s steps, %s and $%.2f",
+        summary["val/loss"],
+        summary["val/perplexity"],
+        summary["val/bits_per_byte"],
+        f"{summary['progress/step']:,}",
+        duration(summary["time/train_seconds"]),
+        summary["cost/usd"],
+    )
+    for number, story in enumerate(summary["stories"], start=1):
+        log.info("\nstory %d\n%s", number, story)
+    log.info("\nthe run is in %s; next, try:", run.path)
+    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', run.path)
+    log.info("  tinystories-lm train experiment=%s training.steps=%d", summary["name"], 2 * summary["progress/step"])
+
+
+def best_checkpoint(run: RunFolder) -> Path:
+    """The checkpoint with the lowest validation loss, or else the newest whole one.
+
+    Raises UsageError where there is none.
+    """
+    run_id = read_json(run.environment)["run_id"]
+    start = find_start(run, run_id=run_id)
+    if start.checkpoint is None:
+        raise UsageError(f"{run.path} has no checkpoint yet")
+    best = run.checkpoints / f"step-{start.progress.best_step:08d}"
+    if start.progress.best_loss is not None and best != start.checkpoint:
+        with contextlib.suppress(DamagedError):
+            check_checkpoint(best, run_id=run_id)
+            return best
+    return start.checkpoint

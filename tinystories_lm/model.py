@@ -1,0 +1,221 @@
+"""The decoder: pre-norm RMSNorm, rotary positions, SwiGLU, no biases (the shape of Llama; Touvron et al. 2023).
+
+Shapes: B batch, T tokens, C cached tokens, D d_model, H heads, K head width, F d_ff, V vocabulary; 1 and k (= K/2)
+broadcast.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tinystories_lm.config import ModelConfig
+
+
+def rope(x_BTHK: Tensor, positions_T: Tensor, *, theta: float) -> Tensor:
+    """Turn each pair (i, i + K/2) of a head by an angle that grows with its position (Su et al. 2021, eq. 34).
+
+    x_BTHK: queries or keys, any float dtype; K is even.
+    positions_T: absolute positions, in tokens.
+
+    Returns x's shape and dtype. Angles are float32: bfloat16 cannot tell token 257 from 256.
+    """
+    return turn(x_BTHK, rotation(positions_T, head_width=x_BTHK.shape[-1], theta=theta))
+
+
+class Rotation(NamedTuple):
+    cos_T1k: Tensor
+    sin_T1k: Tensor
+
+
+def rotation(positions_T: Tensor, *, head_width: int, theta: float) -> Rotation:
+    """Cosines and sines of RoPE's angles, in float32.
+
+    Computed from the positions at each pass and kept nowhere: no table can be stale, stored, or left
+    uninitialised by construction on the meta device.
+    """
+    pairs_k = torch.arange(head_width // 2, device=positions_T.device, dtype=torch.float32)
+    angles_Tk = positions_T[:, None].float() * theta ** (-pairs_k / (head_width // 2))
+    return Rotation(angles_Tk.cos()[:, None], angles_Tk.sin()[:, None])
+
+
+def turn(x_BTHK: Tensor, by: Rotation) -> Tensor:
+    a_BTHk, b_BTHk = x_BTHK.float().chunk(2, dim=-1)
+    turned = (a_BTHk * by.cos_T1k - b_BTHk * by.sin_T1k, b_BTHk * by.cos_T1k + a_BTHk * by.sin_T1k)
+    return torch.cat(turned, dim=-1).to(x_BTHK.dtype)
+
+
+class KeyValueCache:
+    """Room for the keys and values of C tokens in every layer, filled from the left as decoding goes on."""
+
+    def __init__(self, config: ModelConfig, batch_size: int, *, device: torch.device, dtype: torch.dtype) -> None:
+        shape = (batch_size, config.n_heads, config.context_tokens, config.d_model // config.n_heads)
+        self.keys = [torch.empty(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
+        self.values = [torch.empty(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
+        self.length = 0  # tokens cached so far
+
+    def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
+        """Append the new tokens' keys and values; returns all so far, [B, H, C, K] each."""
+        end = self.length + k_BHTK.shape[2]
+        self.keys[layer][:, :, self.length : end] = k_BHTK
+        self.values[layer][:, :, self.length : end] = v_BHTK
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
+
+
+class RMSNorm(nn.Module):
+    """Divide by the root mean square, times a learned gain (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, *, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+
+
+class Attention(nn.Module):
+    """Causal multi-head self-attention with rotary positions."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        width, head_width = config.d_model, config.d_model // config.n_heads
+        self.layer, self.n_heads = layer, config.n_heads
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(width, width, bias=False)
+        self.value = nn.Linear(width, width, bias=False)
+        self.output = nn.Linear(width, width, bias=False)
+        self.query_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
+        self.key_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
+
+    def forward(self, x_BTD: Tensor, positions: Rotation, cache: KeyValueCache | None) -> Tensor:
+        q_BTHK, k_BTHK, v_BTHK = (
+            rearrange(project(x_BTD), "B T (H K) -> B T H K", H=self.n_heads)
+            for project in (self.query, self.key, self.value)
+        )
+        q_BHTK = turn(self.query_norm(q_BTHK), positions).transpose(1, 2)
+        k_BHTK = turn(self.key_norm(k_BTHK), positions).transpose(1, 2)
+        v_BHTK = v_BTHK.transpose(1, 2)
+        if cache is None:
+            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
+        else:
+            k_BHCK, v_BHCK = cache.extend(self.layer, k_BHTK, v_BHTK)
+            mask_TC = causal_mask(q_BHTK.shape[2], k_BHCK.shape[2], device=x_BTD.device)
+            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHCK, v_BHCK, attn_mask=mask_TC)
+        return self.output(rearrange(y_BHTK, "B H T K -> B T (H K)"))
+
+
+def causal_mask(n_queries: int, n_keys: int, *, device: torch.device) -> Tensor | None:
+    """True where the last `n_queries` of `n_keys` tokens may look; None where a single query sees all.
+
+    `is_causal` would align the queries with the first keys, not the last.
+    """
+    if n_queries == 1:
+        return None
+    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
+
+
+class SwiGLU(nn.Module):
+    """down(silu(gate(x)) * up(x)) (Shazeer 2020)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        return self.down(F.silu(self.gate(x_BTD)) * self.up(x_BTD))
+
+
+class Block(nn.Module):
+    """Attention, then the MLP, each on a normalised copy of the residual stream."""
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.attention = Attention(config, layer)
+        self.mlp_norm = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.mlp = SwiGLU(config)
+
+    def forward(self, x_BTD: Tensor, positions: Rotation, cache: KeyValueCache | None) -> Tensor:
+        x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), positions, cache)
+        return x_BTD + self.mlp(self.mlp_norm(x_BTD))
+
+
+class Transformer(nn.Module):
+    """Token ids in, next-token logits out."""
+
+    def __init__(self, config: ModelConfig, *, vocab_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocab_size, config.d_model)
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
+        self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.head = nn.Linear(config.d_model, vocab_size, bias=False)
+        if config.tie_embeddings:
+            self.head.weight = self.embedding.weight
+
+    def forward(self, tokens_BT: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """Logits [B, T, V] for the token after each of `tokens_BT`.
+
+        cache: filled with these tokens' keys and values, which continue those already in it.
+        """
+        start = 0 if cache is None else cache.length
+        positions_T = torch.arange(start, start + tokens_BT.shape[1], device=tokens_BT.device)
+        head_width = self.config.d_model // self.config.n_heads
+        positions = rotation(positions_T, head_width=head_width, theta=self.config.rope_theta)
+        x_BTD = self.embedding(tokens_BT)
+        for block in self.blocks:
+            x_BTD = block(x_BTD, positions, cache)
+        if cache is not None:
+            cache.length += tokens_BT.shape[1]
+        logits_BTV: Tensor = self.head(self.norm(x_BTD))
+        return logits_BTV
+
+    @torch.no_grad()
+    def initialise(self, seed: int) -> None:
+        """Draw the weights: normal, 0.02 wide, and narrower by sqrt(2 layers) where a branch joins the residual
+        stream (Radford et al. 2019). Drawn on the CPU, so that every device begins from the same numbers.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        narrow = 0.02 / math.sqrt(2 * self.config.n_layers)
+        for name, weight in self.named_parameters():
+            if weight.dim() == 1:
+                weight.fill_(1.0)
+                continue
+            std = narrow if name.endswith(("attention.output.weight", "mlp.down.weight")) else 0.02
+            weight.copy_(torch.empty(weight.shape).normal_(0.0, std, generator=generator))
+
+
+class ParameterCount(NamedTuple):
+    total: int
+    without_embeddings: int  # neither input embeddings nor an untied output head
+
+    def __str__(self) -> str:
+        return f"{self.total / 1e6:.1f}M parameters ({self.without_embeddings / 1e6:.1f}M without embeddings)"
+
+
+def count_parameters(config: ModelConfig, *, vocab_size: int) -> ParameterCount:
+    """Exact counts, by arithmetic."""
+    width, head_width = config.d_model, config.d_model // config.n_heads
+    attention = 4 * width * width + (2 * head_width if config.qk_norm else 0)
+    block = attention + 3 * width * config.d_ff + 2 * width
+    inner = config.n_layers * block + width
+    embeddings = vocab_size * width * (1 if config.tie_embeddings else 2)
+    return ParameterCount(inner + embeddings, inner)
+
+
+def flops_per_token(config: ModelConfig, *, vocab_size: int) -> float:
+    """Floating-point operations of one training step, per token: forward and backward.
+
+    6 for each weight of a matrix that tokens are multiplied by (Kaplan et al. 2020, table 1; the output head
+    counts, the embedding look-up does not), and 6 T D a layer for causal attention: its two products of
+    T x K by K x T a head, of which the mask leaves half.
+    """
+    matrices = config.n_layers * (4 * config.d_model**2 + 3 * config.d_model * config.d_ff)
+    attention = config.n_layers * config.context_tokens * config.d_model
+    return 6.0 * (matrices + vocab_size * config.d_model) + 6.0 * attention

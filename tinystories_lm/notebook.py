@@ -1,0 +1,184 @@
+"""A run's diary: rows, samples and checkpoints in its folder, their mirror in W&B, and the watcher's terminal."""
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from torch import nn, optim
+
+from tinystories_lm.checkpoint import Progress, save_checkpoint
+from tinystories_lm.config import TrainingConfig
+from tinystories_lm.hardware import Machine
+from tinystories_lm.run_folder import Records, RunFolder
+from tinystories_lm.sampling import Sample
+from tinystories_lm.terminal import ProgressBar, amount, duration
+from tinystories_lm.tracking import Mirror
+from tinystories_lm.training import StepResult, ValidationLoss, perplexity, require_finite
+
+log = logging.getLogger(__name__)
+
+
+class Notebook:
+    """The training loop's observer."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        model: nn.Module,
+        optimizer: optim.Optimizer,
+        progress: Progress,
+        *,
+        config: TrainingConfig,
+        machine: Machine,
+        tokens_per_step: int,
+        flops_per_token: float,
+        run_id: str,
+        mirror: Mirror,
+        write_samples: Callable[[], list[Sample]],
+        stop_requested: Callable[[], bool],
+    ) -> None:
+        self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
+        self.config, self.machine, self.run_id = config, machine, run_id
+        self.tokens_per_step, self.flops_per_token = tokens_per_step, flops_per_token
+        self.mirror, self.write_samples, self.stop_requested = mirror, write_samples, stop_requested
+        self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
+        self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
+        self.bar = ProgressBar(steps=config.steps, first=progress.step)
+        self._pending: list[StepResult] = []  # steps whose results are still on the device
+        self._first_step, self._first_seconds = progress.step, progress.train_seconds
+        self._clock = self._speed_clock = time.perf_counter()
+        self._speed_tokens = 0
+        self._tokens_per_second = 0.0
+
+    def trained(self, rate: float, result: StepResult) -> None:
+        self._pending.append(result)
+        self._speed_tokens += self.tokens_per_step
+        self.bar.step()
+        if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
+            return
+        norm = self._read_results()
+        seconds = time.perf_counter() - self._speed_clock
+        self._tokens_per_second = self._speed_tokens / seconds
+        self._restart_speed_clock()
+        loss = self.progress.loss_sum / self.progress.loss_steps
+        self.progress.loss_sum, self.progress.loss_steps = 0.0, 0
+        flops_per_second = self._tokens_per_second * self.flops_per_token
+        self._write_row(
+            {
+                "train/loss": loss,
+                "optimizer/lr": rate,
+                "optimizer/grad_norm": norm,
+                "speed/tokens_per_second": self._tokens_per_second,
+                "speed/mfu": flops_per_second / self.machine.peak_flops_per_second,
+            }
+        )
+        self.bar.show(f" loss {loss:.3f} perplexity {perplexity(loss):.2f} {self._speed_and_cost()}")
+        if self.bar.line_is_due():
+            log.info("%s | train loss %.4f | %s", self._where(), loss, self._speed_and_cost())
+
+    def evaluated(self, validation: ValidationLoss) -> None:
+        progress = self.progress
+        require_finite(validation.loss, "the validation loss", progress.step)
+        progress.val_step, progress.val_loss = progress.step, validation.loss
+        progress.val_bits_per_byte = validation.bits_per_byte
+        self._write_row(
+            {
+                "val/loss": validation.loss,
+                "val/perplexity": validation.perplexity,
+                "val/bits_per_byte": validation.bits_per_byte,
+            }
+        )
+        log.info(
+            "%s | val loss %.4f | perplexity %.2f | %s%s",
+            self._where(),
+            validation.loss,
+            validation.perplexity,
+            self._speed_and_cost(),
+            self._time_left(),
+        )
+        self.bar.line_written()
+        self._write_samples()
+        self._restart_speed_clock()
+
+    def save(self) -> None:
+        self._read_results()
+        progress = self.progress
+        self._count_time()
+        if progress.val_loss is not None and progress.val_step == progress.step:
+            progress.best_loss, progress.best_step = min(
+                (progress.val_loss, progress.step), (progress.best_loss or math.inf, progress.best_step)
+            )
+        progress.metrics_bytes, progress.samples_bytes = self.metrics.size_bytes, self.samples.size_bytes
+        save_checkpoint(
+            self.folder.checkpoints,
+            self.model,
+            self.optimizer,
+            progress,
+            run_id=self.run_id,
+            keep=self.config.keep_checkpoints,
+        )
+        self._restart_speed_clock()
+
+    def close(self) -> None:
+        self.bar.close()
+        self.metrics.close()
+        self.samples.close()
+
+    def _read_results(self) -> float:
+        """Fetch the pending steps' losses from the device; returns the newest gradient norm."""
+        norm, first = 0.0, self.progress.step - len(self._pending) + 1
+        for step, result in enumerate(self._pending, start=first):
+            loss, norm = float(result.loss), float(result.gradient_norm)
+            require_finite(loss, "the training loss", step)
+            require_finite(norm, "the gradient's norm", step)
+            self.progress.loss_sum += loss
+            self.progress.loss_steps += 1
+        self._pending.clear()
+        return norm
+
+    def _write_row(self, values: dict[str, float]) -> None:
+        progress = self.progress
+        self._count_time()
+        row: dict[str, float | int] = {
+            "progress/step": progress.step,
+            "progress/tokens": progress.tokens,
+            "progress/flops": progress.tokens * self.flops_per_token,
+            **values,
+            "cost/usd": progress.dollars,
+            "time/train_seconds": progress.train_seconds,
+        }
+        self.metrics.append(row)
+        self.mirror.log(row)
+
+    def _write_samples(self) -> None:
+        samples = [dataclasses.asdict(sample) for sample in self.write_samples()]
+        for sample in samples:
+            self.samples.append({"step": self.progress.step, **sample})
+        if samples and self.progress.step:
+            log.info("    %s", " ".join(str(samples[0]["text"]).split()))
+        self.mirror.log_samples(self.progress.step, samples)
+
+    def _count_time(self) -> None:
+        now = time.perf_counter()
+        seconds, self._clock = now - self._clock, now
+        self.progress.train_seconds += seconds
+        self.progress.dollars += seconds / 3600 * self.machine.dollars_per_hour
+
+    def _restart_speed_clock(self) -> None:
+        """Speed is that of the steps alone: evaluation, sampling and saving are left out."""
+        self._speed_clock, self._speed_tokens = time.perf_counter(), 0
+
+    def _where(self) -> str:
+        return f"step {self.progress.step:,}/{self.config.steps:,}"
+
+    def _speed_and_cost(self) -> str:
+        return f"{amount(self._tokens_per_second)} tokens/s | ${self.progress.dollars:.2f}"
+
+    def _time_left(self) -> str:
+        done, left = self.progress.step - self._first_step, self.config.steps - self.progress.step
+        if not done or not left:
+            return ""
+        seconds = (self.progress.train_seconds - self._first_seconds) / done * left
+        return f" | {duration(seconds)} left"

@@ -1,0 +1,77 @@
+"""AdamW over two groups of parameters, and the learning rate of each step."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from tinystories_lm.config import DecayShape, OptimizerConfig, ScheduleConfig
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.device) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019), fused where the device offers it.
+
+    Matrices decay; norms and the two vocabulary matrices (embedding and head) do not.
+    """
+    decays, does_not = [], []
+    for name, parameter in model.named_parameters():
+        inner_matrix = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
+        (decays if inner_matrix else does_not).append(parameter)
+    groups = [
+        {"params": decays, "weight_decay": config.weight_decay},
+        {"params": does_not, "weight_decay": 0.0},
+    ]
+    betas = (config.beta1, config.beta2)
+    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=device.type in ("cpu", "cuda"))
+
+
+def learning_rate(step: int, *, peak: float, warmup_steps: int, steps: int, schedule: ScheduleConfig) -> float:
+    """The rate of step 0, 1, … steps - 1: up in a line, a plateau, down to its final share at the last step.
+
+    A function of the step and the run's length alone. A finished run that goes on with more steps follows the
+    longer run's schedule from there, so its rate rises again before it falls.
+    """
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    decay_steps = max(1, round((steps - warmup_steps) * schedule.decay_fraction))
+    progress = min(1.0, max(0.0, (step + 1 - (steps - decay_steps)) / decay_steps))
+    if schedule.decay_shape is DecayShape.cosine:
+        remaining = 0.5 * (1.0 + math.cos(math.pi * progress))
+    else:
+        remaining = 1.0 - progress
+    return peak * (schedule.final_lr_fraction + (1.0 - schedule.final_lr_fraction) * remaining)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's tensors under `parameter name/state name`, such as `head.weight/exp_avg`."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        f"{names[id(parameter)]}/{key}": value
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+    }
+
+
+def load_named_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `named_state`. Empty `tensors` leave the optimizer as new: it had not stepped yet."""
+    parameters = dict(model.named_parameters())
+    for name, value in tensors.items():
+        parameter_name, _, key = name.rpartition("/")
+        parameter = parameters[parameter_name]
+        device = torch.device("cpu") if key == "step" and not _is_fused(optimizer) else parameter.device
+        optimizer.state[parameter][key] = value.to(device)
+
+
+def _is_fused(optimizer: torch.optim.Optimizer) -> bool:
+    return any(group.get("fused") for group in optimizer.param_groups)
+
+
+def gradient_norm(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
+    """Scale the gradients down to a global norm of `limit` where they exceed it; returns the norm before."""
+    return torch.nn.utils.clip_grad_norm_(list(parameters), limit)

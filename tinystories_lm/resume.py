@@ -1,0 +1,87 @@
+"""Which run goes on, and whether it may: by its stored config, its corpus and its checkpoints."""
+
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tinystories_lm.checkpoint import Progress, list_checkpoints, valid_checkpoints
+from tinystories_lm.config import Config, Kind, settings
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
+
+log = logging.getLogger(__name__)
+
+
+class Start(NamedTuple):
+    """Where a run begins: at nothing, or at a checkpoint of its own."""
+
+    progress: Progress
+    checkpoint: Path | None
+
+
+def find_start(run: RunFolder, *, run_id: str) -> Start:
+    """The newest checkpoint that is whole.
+
+    Raises DamagedError when there are checkpoints and none of them is.
+    """
+    for path, progress in valid_checkpoints(run.checkpoints, run_id=run_id):
+        return Start(progress, path)
+    if list_checkpoints(run.checkpoints):
+        raise DamagedError(f"{run.checkpoints}: no checkpoint is whole: begin a new run with training.fresh=true")
+    return Start(Progress(), None)
+
+
+def check_goes_on(run: RunFolder, wanted: Config) -> bool:
+    """Whether the run in this folder, going on as `wanted`, still gives the numbers that one process would have.
+
+    What moves no number may change freely; what only rounds differently (micro-batches, device, precision) is
+    warned of, and the answer is False; so it is for more steps than the run was begun with, whose schedule was
+    another.
+
+    Raises UsageError, with both values, for any other change.
+    """
+    stored = settings(read_config(run))
+    exact = True
+    changed = {
+        key: (stored[key][0], value, kind)
+        for key, (value, kind) in settings(wanted).items()
+        if stored[key][0] != value and kind is not Kind.free and key != "data.path"
+    }
+    if "training.steps" in changed:
+        before, after, _ = changed.pop("training.steps")
+        if after < before:
+            raise UsageError(f"{run.path} was begun with training.steps={before}; {after} are fewer: it only goes on")
+        step = read_json(run.status).get("step", 0)
+        if step >= max(stored["training.warmup_steps"][0], wanted.training.warmup_steps):
+            changed.pop("training.warmup_steps", None)  # both warm-ups are behind
+        log.info("going on from %s to %s steps, under the longer run's schedule", f"{before:,}", f"{after:,}")
+        exact = False
+    for key, (before, after, kind) in changed.items():
+        if kind is Kind.exact:
+            raise UsageError(
+                f"{run.path} was begun with {key}={before}, now it is {after}: another run; "
+                "begin it in a new folder (training.fresh=true, or another hydra.run.dir)"
+            )
+        log.warning("%s was %s and is %s: the run goes on, but rounds differently", key, before, after)
+        exact = False
+    return exact
+
+
+def check_corpus(run: RunFolder, now: dict[str, Any]) -> None:
+    """Raise DamagedError when the run was begun on another text or tokenizer."""
+    before = read_json(run.environment).get("corpus", {})
+    for key in ("fingerprint", "tokenizer_sha256"):
+        if before.get(key) != now[key]:
+            raise DamagedError(
+                f"{run.path} was begun on another corpus: its {key} is {str(before.get(key))[:12]}, "
+                f"that of the text at hand {str(now[key])[:12]}; bring the old text back or begin a new run"
+            )
+
+
+def is_done(run: RunFolder, wanted: Config) -> bool:
+    """Whether the run in this folder has already taken all the steps that are wanted."""
+    return (
+        run.status.is_file()
+        and read_status(run) is Status.DONE
+        and read_config(run).training.steps >= wanted.training.steps
+    )

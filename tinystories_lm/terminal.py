@@ -1,0 +1,61 @@
+"""What a person watching a run sees: a bar on a terminal, plain lines in a log."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+PLAIN_LINE_SECONDS = 60.0
+
+
+class ProgressBar:
+    """Steps done, with loss, perplexity, speed and dollars; silent where standard error is no terminal."""
+
+    def __init__(self, *, steps: int, first: int) -> None:
+        self._bar = tqdm(
+            total=steps,
+            initial=first,
+            unit="step",
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+            bar_format="{percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
+        )
+        self._last_line = time.monotonic()
+
+    def step(self) -> None:
+        self._bar.update(1)
+
+    def show(self, text: str) -> None:
+        self._bar.set_postfix_str(text, refresh=False)
+
+    def line_is_due(self) -> bool:
+        """Whether a log without a bar has been silent for long enough."""
+        if not self._bar.disable or time.monotonic() - self._last_line < PLAIN_LINE_SECONDS:
+            return False
+        self.line_written()
+        return True
+
+    def line_written(self) -> None:
+        self._last_line = time.monotonic()
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
+
+
+def amount(number: float) -> str:
+    """950, 12.3k, 4.56M, 1.23G."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.3g}"

@@ -1,0 +1,161 @@
+"""The loop: batches into weights, and the looks taken on the way.
+
+Shapes: B batch, T tokens, V vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tinystories_lm.checkpoint import Progress
+from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from tinystories_lm.data.batches import IGNORED, Batch, Batches
+from tinystories_lm.errors import DivergedError
+from tinystories_lm.hardware import Machine
+from tinystories_lm.optimizer import gradient_norm, learning_rate, set_learning_rate
+
+
+class StepResult(NamedTuple):
+    loss: Tensor  # mean nats per token, over the whole batch
+    gradient_norm: Tensor  # before clipping
+
+
+class ValidationLoss(NamedTuple):
+    loss: float  # mean nats per token
+    bits_per_byte: float
+    tokens: int
+
+    @property
+    def perplexity(self) -> float:
+        return perplexity(self.loss)
+
+
+class Observer(Protocol):
+    """What is done with the loop's findings: rows, checkpoints, a person's terminal."""
+
+    def trained(self, rate: float, result: StepResult) -> None: ...
+    def evaluated(self, validation: ValidationLoss) -> None: ...
+    def save(self) -> None: ...
+    def stop_requested(self) -> bool: ...
+
+
+def train(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Batches,
+    *,
+    progress: Progress,
+    training: TrainingConfig,
+    optimization: OptimizerConfig,
+    schedule: ScheduleConfig,
+    machine: Machine,
+    evaluate: Callable[[], ValidationLoss],
+    observer: Observer,
+) -> bool:
+    """Take the steps from `progress.step` to `training.steps`; returns whether it got there.
+
+    A requested stop is obeyed after the step under way, with a checkpoint. Every step is a function of the weights,
+    the optimizer, the seed and the step's number: a run may be cut between any two and goes on the same.
+
+    Raises DivergedError when the loss or a gradient is no finite number.
+    """
+    loss_of = torch.compile(mean_loss) if machine.compile else mean_loss
+    if progress.step == 0:
+        observer.evaluated(evaluate())
+    while progress.step < training.steps and not observer.stop_requested():
+        rate = learning_rate(
+            progress.step,
+            peak=optimization.lr,
+            warmup_steps=training.warmup_steps,
+            steps=training.steps,
+            schedule=schedule,
+        )
+        set_learning_rate(optimizer, rate)
+        batch = batches.batch(progress.step, device=machine.device)
+        result = train_step(
+            model,
+            optimizer,
+            micro_batches(batch, training.micro_batch_size),
+            loss_of=loss_of,
+            clip_grad_norm=optimization.clip_grad_norm,
+            machine=machine,
+        )
+        progress.step += 1
+        progress.tokens += batch.inputs_BT.numel()
+        last = progress.step == training.steps
+        observer.trained(rate, result)
+        if last or progress.step % training.eval_every_steps == 0:
+            observer.evaluated(evaluate())
+        if last or progress.step % training.checkpoint_every_steps == 0:
+            observer.save()
+    if progress.step < training.steps:
+        observer.save()
+        return False
+    return True
+
+
+def train_step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    parts: list[Batch],
+    *,
+    loss_of: Callable[[nn.Module, Batch], Tensor],
+    clip_grad_norm: float,
+    machine: Machine,
+) -> StepResult:
+    """One optimizer step on the mean loss over all micro-batches, which have the same size."""
+    total = torch.zeros((), device=machine.device)
+    for part in parts:
+        with machine.computing():
+            loss = loss_of(model, part) / len(parts)
+        loss.backward()
+        total += loss.detach()
+    norm = gradient_norm(model.parameters(), limit=clip_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return StepResult(total, norm)
+
+
+def micro_batches(batch: Batch, size: int) -> list[Batch]:
+    pairs = zip(batch.inputs_BT.split(size), batch.targets_BT.split(size), strict=True)
+    return [Batch(inputs, targets) for inputs, targets in pairs]
+
+
+def mean_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean cross-entropy in nats per token that is not IGNORED, in float32."""
+    logits_BTV = model(batch.inputs_BT)
+    return F.cross_entropy(logits_BTV.flatten(0, 1).float(), batch.targets_BT.flatten(), ignore_index=IGNORED)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, batches: Iterable[Batch], token_bytes_V: np.ndarray, machine: Machine) -> ValidationLoss:
+    """Mean loss over all targets, and the same in bits per byte of the text that these targets stand for.
+
+    token_bytes_V: how many bytes of text each token is; bits per byte compare across tokenizers.
+    """
+    nats, tokens, text_bytes = 0.0, 0, 0
+    for batch in batches:
+        scored = batch.targets_BT[batch.targets_BT != IGNORED]
+        with machine.computing():
+            nats += float(mean_loss(model, batch)) * scored.numel()
+        tokens += scored.numel()
+        text_bytes += int(token_bytes_V[scored.cpu().numpy()].sum())
+    return ValidationLoss(nats / tokens, nats / math.log(2) / max(1, text_bytes), tokens)
+
+
+def perplexity(loss: float) -> float:
+    """e to the mean loss, as large as a float goes."""
+    return math.exp(min(loss, 700.0))
+
+
+def require_finite(value: float, what: str, step: int) -> None:
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"diverged at step {step}: {what} is {value}; the last good checkpoint is kept: "
+            "try a lower optimizer.lr or a longer training.warmup_steps"
+        )
