@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 from tinystories_lm import __version__
-from tinystories_lm.errors import CommandError, ExitCode
+from tinystories_lm.errors import CommandError, ExitCode, UsageError
 
 PROGRAM = "tinystories-lm"
 
@@ -64,8 +65,15 @@ def train(arguments: list[str]) -> None:
     train(arguments)
 
 
+class Parser(argparse.ArgumentParser):
+    """One line for wrong usage, as for every other mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; `{self.prog} --help` tells more")
+
+
 def prepare(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{PROGRAM} prepare",
         description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
     )
@@ -85,7 +93,7 @@ def prepare(arguments: list[str]) -> None:
 
 
 def sample(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"{PROGRAM} sample",
         description="Write with a trained model. What is not given here is as the run's config has it.",
     )

@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -67,13 +67,13 @@ def _typed(section: Any) -> Any:
 def _refuse_unknown(composed: DictConfig) -> None:
     """`+training.foo=1` gets past Hydra's check of names."""
     names = {*setting_types(), *(field.name for field in dataclasses.fields(Config)), "hydra"}
-    for section in composed:
+    for section in map(str, composed):
         keys = [section]
         if section != "hydra" and OmegaConf.is_dict(composed[section]):
-            keys += [f"{section}.{key}" for key in composed[section]]
+            keys += [f"{section}.{key}" for key in map(str, composed[section])]
         for key in keys:
             if key not in names:
-                raise UsageError(f"{key}: there is no such setting{_suggestion(str(key), list(setting_types()), '')}")
+                raise UsageError(f"{key}: there is no such setting{_suggestion(key, list(setting_types()), '')}")
 
 
 def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> Composed:
@@ -140,6 +140,8 @@ def one_line(error: BaseException) -> str:
             return _first_sentence(error)
         return f"{group}={choice}: there is no such {group}{_suggestion(choice, options, group)}"
     cause = error.__cause__ or error
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read as setting=value: {_first_sentence(error)}"
     if "Ambiguous value" in str(error):
         return f"{_quoted(str(error))}: several values make a sweep: add -m, or use key=[a,b] for a list"
     key = getattr(cause, "full_key", None) or _quoted(str(error))
@@ -153,7 +155,7 @@ def one_line(error: BaseException) -> str:
 
 def _suggestion(word: str, options: Sequence[str], group: str) -> str:
     close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
-    if not close and "." in word:  # the key may be right and its section wrong
+    if not close and not group:  # the key may be right and its section wrong or missing
         tails = {option.rpartition(".")[2]: option for option in options}
         close = [tails[tail] for tail in difflib.get_close_matches(word.rpartition(".")[2], list(tails), n=1)]
     if close:

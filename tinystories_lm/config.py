@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ class Boundary(StrEnum):
     WIKITEXT = "wikitext"  # ALIAS
 
 
-class DecodeErrors(StrEnum):
+class DecodeErrors(Enum):
     strict = "strict"
     replace = "replace"
     STRICT = "strict"  # ALIAS

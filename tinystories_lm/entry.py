@@ -1,10 +1,12 @@
 """The `train` command: check everything, take the run's folder, and only then let Hydra run the job."""
 
+import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -27,7 +29,7 @@ from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolder
 from tinystories_lm.files import lock
 from tinystories_lm.run_folder import RunFolder, interrupted_run
 
-ONLY_SHOWS = ("help", "hydra_help", "version", "cfg", "info", "shell_completion")
+ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 
 
 def train(arguments: list[str]) -> None:
@@ -35,7 +37,7 @@ def train(arguments: list[str]) -> None:
 
     Raises CommandError for everything that is wrong before the first step or goes wrong after it.
     """
-    options = get_args_parser().parse_args(arguments)
+    options = _parse_arguments(arguments)
     if options.experimental_rerun or options.config_path or options.config_name:
         raise UsageError("--experimental-rerun, --config-path and --config-name are not offered: use --config-dir")
     setup_globals()
@@ -52,9 +54,19 @@ def train(arguments: list[str]) -> None:
     if options.config_dir is not None:
         flags = [flag for flag in flags if not flag.startswith("--config-dir")] + [f"--config-dir={options.config_dir}"]
     if options.multirun:
-        _run_hydra([*flags, *options.overrides], peaks)
+        _run_hydra([*flags, *options.overrides], peaks, multirun=True)
     else:
         _run_single([*flags, *options.overrides], jobs[0], peaks)
+
+
+def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UsageError(f"train: {message}; `tinystories-lm train --help` lists what there is")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    return parser.parse_args(arguments)
 
 
 def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
@@ -92,9 +104,7 @@ def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
 def _run_single(arguments: Sequence[str], job: Composed, peaks: dict[str, float]) -> None:
     folder = _choose_folder(job)
     existed = folder.exists()
-    with lock(RunFolder(folder).lock, wait=False) as holder:
-        if holder is not None:
-            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+    with _locked(folder):
         if existed:
             _check_resumable(RunFolder(folder), job.config)
         kept = [argument for argument in arguments if not argument.startswith("hydra.run.dir=")]
@@ -132,43 +142,53 @@ def _choose_folder(job: Composed) -> Path:
             folder = job.output_folder.with_name(f"{job.output_folder.name}-{number}")
 
 
-def _run_hydra(arguments: Sequence[str], peaks: dict[str, float]) -> None:
+def _run_hydra(arguments: Sequence[str], peaks: dict[str, float], *, multirun: bool = False) -> None:
     """Hand over to Hydra, as if it had been started with `arguments`.
 
-    Raises what its job raised.
+    Raises what its only job raised; of a sweep, whose other jobs go on, the count of those that failed.
     """
-    failures: list[str] = []
+    failures: list[CommandError] = []
 
     def job(composed: DictConfig) -> None:
         from tinystories_lm.job import run_job
 
         config, folder = parse(composed), Path(HydraConfig.get().runtime.output_dir)
-        peak = peaks[config.hardware.name]
-        if HydraConfig.get().mode is RunMode.RUN:
-            run_job(config, folder, peak_flops_per_second=peak)
-            return
+        swept = HydraConfig.get().mode is RunMode.MULTIRUN
         try:
-            with lock(RunFolder(folder).lock, wait=False) as holder:
-                if holder is not None:
-                    raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')}")
-                run_job(config, folder, peak_flops_per_second=peak)
-        except Interrupted as error:  # the jobs after this one are not started
-            print(f"tinystories-lm: {error}", file=sys.stderr)
-            raise SystemExit(ExitCode.INTERRUPTED) from error
-        except CommandError as error:  # the other jobs go on
-            print(f"tinystories-lm: {error}", file=sys.stderr)
-            failures.append(str(error))
+            with _locked(folder) if swept else contextlib.nullcontext():
+                run_job(config, folder, peak_flops_per_second=peaks[config.hardware.name])
+        except CommandError as error:  # kept from Hydra, which would print its own lines about it
+            failures.append(error)
+            if swept:
+                print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
+            if swept and isinstance(error, Interrupted):
+                raise SystemExit(ExitCode.INTERRUPTED) from error  # the jobs after this one are not started
 
-    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["tinystories-lm train", *arguments]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us as they are, not as Hydra prints them
-    try:
-        hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
-    finally:
-        sys.argv = before[0]
-        with contextlib.suppress(KeyError):
-            del os.environ["HYDRA_FULL_ERROR"]
-        if before[1] is not None:
-            os.environ["HYDRA_FULL_ERROR"] = before[1]
+    with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
+        before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
+        try:
+            hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
+        finally:
+            sys.argv = before
+    if len(failures) == 1 and not multirun:
+        raise failures[0]
     if failures:
         raise CommandError(f"{len(failures)} of the sweep's jobs failed; the others are done")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with lock(RunFolder(folder).lock, wait=False) as holder:
+        if holder is not None:
+            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+        yield
+
+
+@contextlib.contextmanager
+def _environment_variable(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name) if before is None else os.environ.update({name: before})

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,9 @@ def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> No
     sweep_leftovers(run.checkpoints)
     goes_on = run.config.is_file()
     exact = check_goes_on(run, config) if goes_on else True
-    record = read_json(run.environment) if run.environment.is_file() else {"run_id": new_run_id(), "pieces": []}
+    record: dict[str, Any] = {"run_id": new_run_id(), "pieces": []}
+    if run.environment.is_file():
+        record = read_json(run.environment)
     start = find_start(run, run_id=record["run_id"])
     start.progress.exact &= exact
     with _status_kept(run, start.progress):
@@ -209,19 +212,16 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         if isinstance(error, Interrupted):
             raise
         raise Interrupted("stopped before the first step: run the same command again to go on") from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        write_status(run, Status.FAILED, reason=f"oom: {error}", step=progress.step)
+        raise CommandError(
+            "out of memory: lower training.micro_batch_size (the batch and its numbers stay), or take a smaller model"
+        ) from error
     except BaseException as error:
-        log.debug("the run failed", exc_info=True)
-        write_status(run, Status.FAILED, reason=_reason(error), step=progress.step)
+        kind = "diverged" if isinstance(error, DivergedError) else type(error).__name__
+        write_status(run, Status.FAILED, reason=f"{kind}: {error}", step=progress.step)
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, DivergedError):
-        return f"diverged: {error}"
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return f"oom: {error}"
-    return f"{type(error).__name__}: {error}"
 
 
 def _exit_code(error: BaseException | None) -> int:
@@ -250,7 +250,7 @@ def _introduce(config: Config, cache: TokenCache, seconds: float, machine: Machi
     log.info("%s: %s", config.name, parameters)
     log.info(
         "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.1f tokens a parameter",
-        config.data.name,
+        config.data.path or config.data.name,
         amount(corpus_tokens),
         amount(config.tokens),
         config.tokens / corpus_tokens,
@@ -304,9 +304,10 @@ def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
     )
     for number, story in enumerate(summary["stories"], start=1):
         log.info("\nstory %d\n%s", number, story)
-    log.info("\nthe run is in %s; next, try:", run.path)
-    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', run.path)
-    log.info("  tinystories-lm train experiment=%s training.steps=%d", summary["name"], 2 * summary["progress/step"])
+    folder = os.path.relpath(run.path)
+    log.info("\nthe run is in %s; next, try:", folder)
+    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
+    log.info("  tinystories-lm train … training.steps=%d   (the same settings, longer)", 2 * summary["progress/step"])
 
 
 def best_checkpoint(run: RunFolder) -> Path:

@@ -173,8 +173,7 @@ class Transformer(nn.Module):
             x_BTD = block(x_BTD, positions, cache)
         if cache is not None:
             cache.length += tokens_BT.shape[1]
-        logits_BTV: Tensor = self.head(self.norm(x_BTD))
-        return logits_BTV
+        return self.head(self.norm(x_BTD))
 
     @torch.no_grad()
     def initialise(self, seed: int) -> None:

@@ -14,7 +14,8 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.
 
     Matrices decay; norms and the two vocabulary matrices (embedding and head) do not.
     """
-    decays, does_not = [], []
+    decays: list[nn.Parameter] = []
+    does_not: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         inner_matrix = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
         (decays if inner_matrix else does_not).append(parameter)

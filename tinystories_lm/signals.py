@@ -27,8 +27,8 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         asked = True
         log.warning("%s: saving a checkpoint after this step; again to leave at once", signal.Signals(number).name)
 
-    wanted = {signal.SIGINT: ask, signal.SIGTERM: ask, signal.SIGHUP: signal.SIG_IGN}
-    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield lambda: asked
     finally:

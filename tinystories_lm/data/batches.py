@@ -4,6 +4,7 @@ Shapes: B batch, T tokens, N tokens of the stream, R rows of an epoch.
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -25,8 +26,10 @@ def token_tensor(tokens: np.ndarray, device: torch.device) -> Tensor:
 
     torch indexes uint16 on few devices, so the bits travel as int16 and are put right by `_ids`.
     """
-    # The file is mapped read-only and only ever indexed, so torch's warning about writing to it does not apply.
-    bits = torch.frombuffer(tokens, dtype=torch.int16)
+    with warnings.catch_warnings():
+        # The file is mapped read-only and only ever indexed: what torch says about writing to it does not apply.
+        warnings.simplefilter("ignore", UserWarning)
+        bits = torch.from_numpy(tokens.view(np.int16))
     return bits if device.type == "cpu" else bits.to(device)
 
 

@@ -1,0 +1,88 @@
+"""The data order's laws: every token once an epoch, and nothing but the seed and the step decides."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from tinystories_lm.data.batches import IGNORED, Batches, token_tensor, validation_batches
+
+CPU = torch.device("cpu")
+
+
+def stream(n: int) -> torch.Tensor:
+    """Token i is i: what was seen is told by its value."""
+    return token_tensor(np.arange(n, dtype=np.uint16), CPU)
+
+
+def batches(n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0) -> Batches:
+    return Batches(stream(n), context_tokens=context_tokens, batch_size=batch_size, seed=seed)
+
+
+def test_targets_are_the_tokens_after_the_inputs() -> None:
+    batch = batches().batch(3, device=CPU)
+    assert batch.inputs_BT.shape == (7, 10)
+    assert torch.equal(batch.targets_BT, batch.inputs_BT + 1)
+
+
+@pytest.mark.parametrize("n", [1001, 1003, 1010])
+def test_an_epoch_predicts_every_token_once_but_for_less_than_a_row(n: int) -> None:
+    order = batches(n, batch_size=4)
+    seen = Counter(torch.cat([order.batch(step, device=CPU).targets_BT for step in range(25)]).flatten().tolist())
+    assert order.rows == 100
+    assert set(seen.values()) == {1}
+    assert len(seen) == 1000 > n - 1 - 10
+
+
+def test_epochs_differ_in_order_and_meet_inside_a_batch() -> None:
+    order = batches(1003, batch_size=3)
+    rows = torch.cat([order.batch(step, device=CPU).inputs_BT[:, 0] for step in range(100)])
+    first, second, third = rows.split(100)
+    assert len(set(first.tolist())) == len(set(second.tolist())) == len(set(third.tolist())) == 100
+    assert first.tolist() != second.tolist() != third.tolist()
+    assert len({int(epoch[0]) % 10 for epoch in (first, second, third)}) > 1, "the cut begins elsewhere"
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    forward = [batches().batch(step, device=CPU).inputs_BT for step in range(40)]
+    torch.manual_seed(123)
+    backward = [batches().batch(step, device=CPU).inputs_BT for step in reversed(range(40))][::-1]
+    assert all(torch.equal(left, right) for left, right in zip(forward, backward, strict=True))
+    assert not torch.equal(forward[0], batches(seed=1).batch(0, device=CPU).inputs_BT)
+
+
+def test_the_order_is_the_same_in_every_process_and_version() -> None:
+    program = (
+        "import numpy as np, torch; from tinystories_lm.data.batches import Batches, token_tensor;"
+        "t = token_tensor(np.arange(1003, dtype=np.uint16), torch.device('cpu'));"
+        "b = Batches(t, context_tokens=10, batch_size=7, seed=5);"
+        "print(b.batch(20, device=torch.device('cpu')).inputs_BT[:, 0].tolist())"
+    )
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    here = batches(seed=5).batch(20, device=CPU).inputs_BT[:, 0].tolist()
+    assert other.strip() == str(here)
+    assert here == [532, 72, 862, 372, 42, 942, 402], "pinned"
+
+
+def test_ids_above_32767_survive() -> None:
+    tokens = np.full(100, 65_535, dtype=np.uint16)
+    order = Batches(token_tensor(tokens, CPU), context_tokens=10, batch_size=1, seed=0)
+    assert order.batch(0, device=CPU).inputs_BT.unique().tolist() == [65_535]
+
+
+def test_a_corpus_shorter_than_a_row_is_refused_with_both_numbers() -> None:
+    with pytest.raises(ValueError, match=r"10 tokens.*context_tokens=10 needs at least 11"):
+        batches(10)
+
+
+@pytest.mark.parametrize(("eval_tokens", "scored"), [(50, 50), (37, 37), (1000, 99), (1, 1)])
+def test_validation_scores_the_first_tokens_once_each_in_whole_batches(eval_tokens: int, scored: int) -> None:
+    found = list(validation_batches(stream(100), eval_tokens=eval_tokens, context_tokens=8, batch_size=3, device=CPU))
+    assert {batch.inputs_BT.shape for batch in found} == {(3, 8)}
+    targets = torch.cat([batch.targets_BT.flatten() for batch in found])
+    assert targets[targets != IGNORED].tolist() == list(range(1, scored + 1))
+    inputs = torch.cat([batch.inputs_BT.flatten() for batch in found])
+    assert torch.equal(inputs[targets != IGNORED] + 1, targets[targets != IGNORED])

@@ -1,0 +1,185 @@
+"""What a person may type, and what they are told when it is wrong: one line, with what to type instead."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tinystories_lm.composition import Composed, compose_config, conf_folder, expand_sweep, register
+from tinystories_lm.config import Boundary, Config, DecayShape, Source, config_hash, settings
+from tinystories_lm.errors import UsageError
+from tinystories_lm.model import count_parameters
+
+PRESETS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
+
+
+def composed(*overrides: str) -> Composed:
+    register()
+    return compose_config(overrides)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_composes_and_is_named_as_its_file(preset: str) -> None:
+    assert composed(f"experiment={preset}").config.name == preset
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_says_in_its_head_what_to_type_and_holds_no_hydra_keys(preset: str) -> None:
+    text = (conf_folder() / "experiment" / f"{preset}.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# @package _global_\n")
+    assert f"tinystories-lm train experiment={preset}" in text
+    assert "\nhydra:" not in text
+    assert len([line for line in text.splitlines() if line and not line.startswith("#")]) <= 15
+
+
+@pytest.mark.parametrize("group", ["model", "data", "optimizer", "schedule", "hardware", "tracking", "sampling"])
+def test_every_choice_of_every_group_composes(group: str) -> None:
+    for choice in (conf_folder() / group).glob("*.yaml"):
+        composed(f"{group}={choice.stem}")
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "steps", "corpus"),
+    [("round2", (8, 512, 8), 15_000, "tinystories"), ("round3", (8, 512, 8), 50_000, "tinystories"),
+     ("round4", (12, 768, 12), 30_000, "tinystories")],
+)  # fmt: skip
+def test_the_rounds_carry_the_published_settings(
+    preset: str, model: tuple[int, int, int], steps: int, corpus: str
+) -> None:
+    config = composed(f"experiment={preset}").config
+    assert (config.model.n_layers, config.model.d_model, config.model.n_heads) == model
+    assert (config.training.steps, config.training.batch_size, config.model.context_tokens) == (steps, 64, 512)
+    assert (config.data.name, config.data.vocab_size, config.hardware.name) == (corpus, 4096, "auto")
+
+
+def test_round1_is_the_28m_model_on_wikitext2() -> None:
+    config = composed("experiment=round1").config
+    assert (config.model.n_layers, config.model.d_model, config.model.context_tokens) == (8, 512, 512)
+    assert (config.data.name, config.data.boundary) == ("wikitext2", Boundary.wikitext)
+
+
+@pytest.mark.parametrize(("model", "millions"), [("gpt_28m", 28), ("gpt_91m", 91)])
+def test_the_models_are_within_five_percent_of_their_names(model: str, millions: int) -> None:
+    config = composed(f"model={model}").config
+    assert count_parameters(config.model, vocab_size=4096).total == pytest.approx(millions * 1e6, rel=0.05)
+
+
+def test_a_command_line_override_wins_over_a_preset() -> None:
+    config = composed("experiment=round2", "training.steps=77", "schedule=wsd", "data=stories").config
+    assert (config.training.steps, config.schedule.decay_shape) == (77, DecayShape.linear)
+    assert (config.data.source, config.training.batch_size) == (Source.grammar, 64)
+    assert config.training.warmup_steps == 3, "a share of the steps, unless it is given"
+
+
+MISTAKES = [
+    (["experiment=rond1"], "did you mean round1"),
+    (["experiment=xyzzy"], "choose one of round1"),
+    (["model=gpt28"], "did you mean gpt_28m"),
+    (["hardware=tpu"], "no such hardware"),
+    (["training.stepz=5"], "did you mean training.steps"),
+    (["training.step=5"], "did you mean training.steps"),
+    (["steps=5"], "did you mean training.steps"),
+    (["foo.bar=1"], "there is no such setting"),
+    (["+training.foo=1"], "training.foo: there is no such setting"),
+    (["+foo=1"], "foo: there is no such setting"),
+    (["~training.steps"], "training.steps"),
+    (["training.steps"], "training.steps"),
+    (["training.steps=1e3"], "training.steps: Value '1000.0'"),
+    (["training.steps=1.5"], "training.steps: Value '1.5'"),
+    (["training.steps=abc"], "training.steps: Value 'abc'"),
+    (["training.steps=null"], "training.steps"),
+    (["training.steps=0"], "training.steps=0 must be at least 1"),
+    (["training.steps=-5"], "training.steps=-5 must be at least 1"),
+    (["training.batch_size=0"], "training.batch_size=0 must be at least 1"),
+    (["training.batch_size=6", "training.micro_batch_size=4"], "no multiple of training.micro_batch_size=4"),
+    (["training.steps=5", "training.warmup_steps=6"], "training.warmup_steps=6 must lie in 0 to training.steps=5"),
+    (["training.steps=5", "training.steps=6"], "training.steps is given twice"),
+    (["training.fresh=2"], "training.fresh is either true or false"),
+    (["training.fresh=maybe"], "training.fresh"),
+    (["training=5"], "training"),
+    (["model.n_heads=7"], "model.d_model=192 is no even multiple of model.n_heads=7"),
+    (["model.n_layers=0"], "model.n_layers=0"),
+    (["model.norm_eps=0"], "model.norm_eps=0.0 must lie"),
+    (["optimizer.lr=inf"], "optimizer.lr=inf must lie in (0, 10)"),
+    (["optimizer.lr=nan"], "optimizer.lr=nan must lie in (0, 10)"),
+    (["optimizer.lr=0"], "optimizer.lr=0.0 must lie in (0, 10)"),
+    (["optimizer.lr=-1"], "optimizer.lr=-1.0 must lie in (0, 10)"),
+    (["optimizer.beta2=1"], "optimizer.beta2=1.0 must lie in [0, 1)"),
+    (["data.vocab_size=70000"], "data.vocab_size=70000 must lie in 257"),
+    (["data.boundary=page"], "data.boundary: Invalid value 'page', expected one of [endoftext, wikitext]"),
+    (["data.path=''"], "data.path is empty"),
+    (["sampling.top_p=0"], "sampling.top_p=0.0 must lie in (0, 1]"),
+    (["model=tiny,gpt_28m"], "several values make a sweep: add -m"),
+    (["hydra.launcher._target_=os.system"], "_target_ is refused"),
+    (["+x={_target_:os.system}"], "_target_ is refused"),
+    (["hydra.foo=1"], "hydra.foo: there is no such setting"),
+    (["name=../../etc"], "must be a plain folder name"),
+    (["training.steps=[1"], "training.steps"),
+]
+
+
+@pytest.mark.parametrize(("overrides", "words"), MISTAKES, ids=[" ".join(mistake[0]) for mistake in MISTAKES])
+def test_a_mistake_is_told_in_one_line_that_names_it(overrides: list[str], words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        composed(*overrides)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hash_names_what_moves_the_numbers_and_nothing_else(tmp_path: Path) -> None:
+    def hash_of(*overrides: str) -> str:
+        return config_hash(composed(*overrides).config)
+
+    base = hash_of()
+    for same in ("training.checkpoint_every_steps=7", "tracking=off", "sampling.count=2", "name=other",
+                 "hardware.dollars_per_hour=9", "data.cache_dir=/x", "hydra.run.dir=/x", "training.max_hours=1"):  # fmt: skip
+        assert hash_of(same) == base, same
+    others = ("training.seed=1", "training.steps=99", "model.d_ff=4", "data.grammar_seed=1", "optimizer.lr=1e-4",
+              "schedule=wsd", "training.micro_batch_size=4", "hardware.precision=float32")  # fmt: skip
+    assert len({base, *map(hash_of, others)}) == len(others) + 1
+
+    folders = [tmp_path / "a", tmp_path / "moved", tmp_path / "other"]
+    for folder, text in zip(folders, ("one", "one", "more"), strict=True):
+        folder.mkdir()
+        (folder / "train.txt").write_text(text)
+    first, moved, other = (hash_of(f"data.path={folder}") for folder in folders)
+    assert base != first == moved != other
+
+
+def test_a_config_is_set_once() -> None:
+    config = composed().config
+    with pytest.raises(AttributeError, match="already set"):
+        config.training.steps = 5
+
+
+def test_every_setting_reaches_the_typed_config() -> None:
+    config = composed().config
+    names = set(settings(config))
+    for section in dataclasses.fields(Config):
+        value = getattr(config, section.name)
+        keys = (
+            [f"{section.name}.{key.name}" for key in dataclasses.fields(value)] if section.name != "name" else ["name"]
+        )
+        assert set(keys) <= names
+
+
+def test_a_sweep_is_the_product_of_its_choices() -> None:
+    jobs = list(expand_sweep(["model=tiny,gpt_28m", "training.seed=range(3)", "training.steps=5"]))
+    assert len(jobs) == 6
+    assert jobs[0] == ["model=tiny", "training.seed=0", "training.steps=5"]
+    register()
+    assert len({config_hash(compose_config(job).config) for job in jobs}) == 6
+
+
+def test_two_compositions_do_not_touch_each_other() -> None:
+    first = composed("model=gpt_28m", "training.seed=3").config
+    second = composed().config
+    assert (first.model.d_model, first.training.seed) == (512, 3)
+    assert (second.model.d_model, second.training.seed) == (192, 0)
+
+
+def test_a_users_own_preset_folder_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nname: mine\ntraining:\n  steps: 3\n")
+    register()
+    assert compose_config(["experiment=mine"], config_dir=str(tmp_path)).config.training.steps == 3

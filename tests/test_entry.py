@@ -1,0 +1,228 @@
+"""The `train` command as a person uses it: in its own process, started, stopped, repeated, swept."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SMALL_RUN, Command
+from tinystories_lm.run_folder import RunFolder, Status, read_config, read_records, read_status
+
+VOLATILE = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
+
+
+def numbers(run: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl without what the clock decides."""
+    return [
+        {key: value for key, value in row.items() if key not in VOLATILE}
+        for row in read_records(RunFolder(run).metrics)
+    ]
+
+
+def weights(run: Path) -> bytes:
+    """The last checkpoint's model and optimizer, byte for byte."""
+    last = sorted((run / "checkpoints").glob("step-*"))[-1]
+    return (last / "model.safetensors").read_bytes() + (last / "optimizer.safetensors").read_bytes()
+
+
+def arguments(corpus: Path, run: str, *more: str) -> list[str]:
+    changed = {override.split("=")[0] for override in more}
+    kept = [override for override in SMALL_RUN if override.split("=")[0] not in changed]
+    return ["train", *kept, f"data.path={corpus}", f"hydra.run.dir={run}", *more]
+
+
+def test_a_run_leaves_everything_its_folder_promises(command: Command, corpus: Path, tmp_path: Path) -> None:
+    done = command(*arguments(corpus, "run"))
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "run"
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        ".hydra", "config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "tokenizer.json", "checkpoints",
+        "status.json", "summary.json", "train.log",
+    }  # fmt: skip
+    rows = numbers(run)
+    assert [row["progress/step"] for row in rows if "val/loss" in row] == [0, 4, 8, 12]
+    assert [row["progress/step"] for row in rows if "train/loss" in row] == [2, 4, 6, 8, 10, 12]
+    assert {path.name for path in (run / "checkpoints").iterdir()} >= {"step-00000008", "step-00000012"}
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["val/loss"] == rows[-1]["val/loss"] < rows[0]["val/loss"]
+    assert summary["progress/tokens"] == 12 * 4 * 32
+    assert read_status(RunFolder(run)) is Status.DONE
+    assert read_config(RunFolder(run)).training.steps == 12
+    assert "val loss" in done.stderr and "perplexity" in done.stderr and "story 3" in done.stderr
+    assert "val loss" in (run / "train.log").read_text(), "the log file has the published line too"
+
+    again = command(*arguments(corpus, "run"))
+    assert again.returncode == 0 and "story 3" in again.stderr, "a finished run shows its end again"
+    assert numbers(run) == rows
+
+    story = command("sample", "run", "--prompt", "One day", "--count", "2", "--max-tokens", "5", "--json")
+    texts = [json.loads(line) for line in story.stdout.splitlines()]
+    assert len(texts) == 2 and all(text["text"].startswith("One day") for text in texts)
+
+
+def test_a_run_killed_twice_ends_with_the_numbers_of_one_that_was_not(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    more = ("training.steps=60", "training.batch_size=8", "training.micro_batch_size=4")
+    whole = command(*arguments(corpus, "whole", *more))
+    assert whole.returncode == 0, whole.stderr
+    for stop, code in ((signal.SIGKILL, -9), (signal.SIGTERM, 75)):
+        rows_before = len(numbers(tmp_path / "cut")) if (tmp_path / "cut").exists() else 0
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tinystories_lm", *arguments(corpus, "cut", *more)],
+            cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_for_rows(tmp_path / "cut", rows_before + 8)
+        process.send_signal(stop)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == code, said
+        assert read_status(RunFolder(tmp_path / "cut")) is Status.INTERRUPTED
+    resumed = command(*arguments(corpus, "cut", *more))
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on from step" in resumed.stderr
+    assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    summary = json.loads((tmp_path / "cut" / "summary.json").read_text())
+    assert summary["exact"] and summary["pieces"] == 3
+
+
+def wait_for_rows(run: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (run / "metrics.jsonl").exists() or len(numbers(run)) < count:
+        assert time.monotonic() < deadline, "the run wrote nothing"
+        time.sleep(0.02)
+
+
+def test_the_same_command_finds_the_interrupted_run(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    same = [a for a in arguments(corpus, "", "training.steps=40") if not a.startswith("hydra.run.dir")]
+    process = subprocess.Popen([sys.executable, "-m", "tinystories_lm", *same], cwd=tmp_path, env=environment)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("outputs/run/*/checkpoints/step-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGSTOP)  # in the middle, for as long as we look
+    in_use = command(*same, f"hydra.run.dir={next(tmp_path.glob('outputs/run/*'))}")
+    assert in_use.returncode == 8 and str(process.pid) in in_use.stderr
+    process.kill()
+    process.wait()
+    resumed = command(*same)
+    assert resumed.returncode == 0 and "going on with the interrupted run" in resumed.stderr
+    assert len(list(tmp_path.glob("outputs/run/*"))) == 1
+    fresh = command(*same)
+    assert fresh.returncode == 0
+    assert len(list(tmp_path.glob("outputs/run/*"))) == 2, "a finished run is not gone on with"
+
+
+def test_a_finished_run_goes_on_with_more_steps_and_with_nothing_else(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    assert command(*arguments(corpus, "run")).returncode == 0
+    before = (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text()
+    refused = command(*arguments(corpus, "run", "optimizer.lr=5e-4"))
+    assert refused.returncode == 2
+    assert "optimizer.lr=0.001, now it is 0.0005" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text() == before, "Hydra's record is the first one's"
+    longer = command(*arguments(corpus, "run", "training.steps=16"))
+    assert longer.returncode == 0, longer.stderr
+    assert [row["progress/step"] for row in numbers(tmp_path / "run") if "val/loss" in row] == [0, 4, 8, 12, 16]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["exact"] is False
+
+
+def test_another_corpus_under_a_run_is_found(command: Command, corpus: Path, tmp_path: Path) -> None:
+    assert command(*arguments(corpus, "run")).returncode == 0
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in corpus.iterdir():
+        (other / file.name).write_text(file.read_text().replace("Tom", "Kim"))
+    refused = command(*arguments(other, "run", "training.steps=16"))
+    assert refused.returncode == 3
+    assert "another corpus" in refused.stderr
+
+
+def test_two_jobs_of_a_sweep_are_two_separate_runs_in_one_process(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    base = [a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")]
+    swept = command(*base, "-m", "training.seed=0,1")
+    assert swept.returncode == 0, swept.stderr
+    runs = sorted(tmp_path.glob("outputs/sweeps/run/*/summary.json"))
+    assert len(runs) == 2
+    alone = command(*arguments(corpus, "alone", "training.seed=1"))
+    assert alone.returncode == 0
+    second = next(run.parent for run in runs if read_config(RunFolder(run.parent)).training.seed == 1)
+    assert numbers(second) == numbers(tmp_path / "alone"), "the first job leaves no trace in the second"
+    assert weights(second) == weights(tmp_path / "alone")
+    again = command(*base, "-m", "training.seed=0,1")
+    assert again.returncode == 0 and len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
+
+
+def test_a_run_begins_from_anothers_weights(command: Command, corpus: Path, tmp_path: Path) -> None:
+    assert command(*arguments(corpus, "first")).returncode == 0
+    second = command(*arguments(corpus, "second", "training.init_from=first"))
+    assert second.returncode == 0, second.stderr
+    assert numbers(tmp_path / "second")[0]["val/loss"] == numbers(tmp_path / "first")[-1]["val/loss"]
+
+
+REFUSALS = [
+    (["training.stepz=5"], "did you mean training.steps"),
+    (["experiment=rond1"], "did you mean round1"),
+    (["experiment=round2", "hardware=cpu"], "it was published on an h100"),
+    (["data.path=nowhere"], "nowhere"),
+    (["training.max_hours=1e-9"], "training.max_hours"),
+    (["--bogus"], "--bogus"),
+    (["model=tiny,gpt_28m"], "add -m"),
+    (["-m", "model.d_model=32,33"], "model.d_model=33"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "words"), REFUSALS, ids=[" ".join(refusal[0]) for refusal in REFUSALS])
+def test_a_mistake_is_one_line_with_exit_code_2_and_starts_nothing(
+    command: Command, tmp_path: Path, mistake: list[str], words: str
+) -> None:
+    refused = command("train", *mistake)
+    assert refused.returncode == 2, refused.stderr
+    assert words in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+    assert not list(tmp_path.glob("outputs/*/*/checkpoints/*"))
+
+
+@pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES", "none") != "none", reason="a GPU may be there")
+def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is there")
+    refused = command("train", "hardware=h100")
+    assert refused.returncode == 2
+    assert "type hardware=" in refused.stderr
+
+
+def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Path) -> None:
+    for words in (
+        ["--help"],
+        ["train", "--help"],
+        ["train", "--cfg", "job"],
+        ["sample", "--help"],
+        ["prepare", "--help"],
+    ):
+        program = (
+            f"import sys; sys.argv = ['tinystories-lm', *{words!r}]\n"
+            "from tinystories_lm.command import main\n"
+            "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
+            "assert not {'torch', 'wandb', 'datasets'} & set(sys.modules)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()

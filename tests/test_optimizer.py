@@ -1,0 +1,94 @@
+"""The learning rate's shape and AdamW's step, against hand-written ones."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tinystories_lm.config import DecayShape, OptimizerConfig, ScheduleConfig
+from tinystories_lm.optimizer import build_optimizer, learning_rate, load_named_state, named_state
+
+COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)
+STABLE = ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=0.2, final_lr_fraction=0.0)
+ADAMW = OptimizerConfig(lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0)
+
+
+def rates(schedule: ScheduleConfig, *, warmup_steps: int = 10, steps: int = 110) -> list[float]:
+    return [
+        learning_rate(step, peak=2.0, warmup_steps=warmup_steps, steps=steps, schedule=schedule)
+        for step in range(steps)
+    ]
+
+
+def test_warm_up_rises_in_a_line_to_the_peak() -> None:
+    assert rates(COSINE)[:10] == pytest.approx([0.2 * (step + 1) for step in range(10)])
+
+
+def test_cosine_is_half_a_cosine_from_the_peak_to_its_final_share() -> None:
+    got = rates(COSINE)[10:]
+    want = [0.2 + 1.8 * (1 + math.cos(math.pi * (step + 1) / 100)) / 2 for step in range(100)]
+    assert got == pytest.approx(want)
+    assert got[-1] == pytest.approx(0.2)
+
+
+def test_warmup_stable_decay_has_a_plateau_and_ends_at_zero() -> None:
+    got = rates(STABLE)
+    assert got[9:90] == pytest.approx([2.0] * 81)
+    assert got[90:] == pytest.approx([2.0 * (1 - step / 20) for step in range(1, 21)])
+
+
+@pytest.mark.parametrize("schedule", [COSINE, STABLE])
+@pytest.mark.parametrize(("warmup_steps", "steps"), [(0, 1), (1, 1), (5, 5), (0, 3)])
+def test_the_shortest_runs_have_a_rate_for_every_step(schedule: ScheduleConfig, warmup_steps: int, steps: int) -> None:
+    assert all(0 <= rate <= 2 for rate in rates(schedule, warmup_steps=warmup_steps, steps=steps))
+
+
+class Toy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(3, 2)
+        self.inner = nn.Linear(2, 2, bias=False)
+        self.norm = nn.RMSNorm(2)
+        self.head = nn.Linear(2, 3, bias=False)
+
+
+def stepped(steps: int) -> tuple[Toy, torch.optim.AdamW, list[dict[str, torch.Tensor]]]:
+    torch.manual_seed(0)
+    toy = Toy()
+    optimizer = build_optimizer(toy, ADAMW, device=torch.device("cpu"))
+    history = [{name: weight.detach().clone() for name, weight in toy.named_parameters()}]
+    for step in range(steps):
+        for weight in toy.parameters():
+            weight.grad = torch.full_like(weight, 0.5 + step)
+        optimizer.step()
+        history.append({name: weight.detach().clone() for name, weight in toy.named_parameters()})
+    return toy, optimizer, history
+
+
+def test_two_steps_are_those_of_the_paper_and_only_inner_matrices_decay() -> None:
+    _, _, history = stepped(2)
+    for name, weight in history[0].items():
+        decay = 0.1 if name == "inner.weight" else 0.0
+        first, second = torch.zeros_like(weight), torch.zeros_like(weight)
+        for step in (1, 2):
+            gradient = torch.full_like(weight, step - 0.5)
+            first = 0.9 * first + 0.1 * gradient
+            second = 0.95 * second + 0.05 * gradient**2
+            update = (first / (1 - 0.9**step)) / ((second / (1 - 0.95**step)).sqrt() + 1e-8)
+            weight = weight - 1e-2 * decay * weight - 1e-2 * update
+        torch.testing.assert_close(history[2][name], weight)
+
+
+def test_the_named_state_restores_the_optimizer_bit_for_bit() -> None:
+    toy, optimizer, _ = stepped(2)
+    other = Toy()
+    other.load_state_dict(toy.state_dict())
+    restored = build_optimizer(other, ADAMW, device=torch.device("cpu"))
+    load_named_state(other, restored, {name: value.clone() for name, value in named_state(toy, optimizer).items()})
+    for model, its_optimizer in ((toy, optimizer), (other, restored)):
+        for weight in model.parameters():
+            weight.grad = torch.full_like(weight, 0.3)
+        its_optimizer.step()
+    for left, right in zip(toy.parameters(), other.parameters(), strict=True):
+        assert torch.equal(left, right)
