@@ -50,11 +50,9 @@ def train(arguments: list[str]) -> None:
         options.overrides = _settle_hardware(options.overrides)
         jobs = _compose_jobs(options.overrides, options.multirun, options.config_dir)
     peaks = _check_machine([job.config for job in jobs])
-    flags = [argument for argument in arguments if argument.startswith("-")]
-    if options.config_dir is not None:
-        flags = [flag for flag in flags if not flag.startswith("--config-dir")] + [f"--config-dir={options.config_dir}"]
+    flags = [] if options.config_dir is None else [f"--config-dir={options.config_dir}"]
     if options.multirun:
-        _run_hydra([*flags, *options.overrides], peaks, multirun=True)
+        _run_hydra(["--multirun", *flags, *options.overrides], peaks, multirun=True)
     else:
         _run_single([*flags, *options.overrides], jobs[0], peaks)
 
@@ -66,7 +64,7 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         raise UsageError(f"train: {message}; `tinystories-lm train --help` lists what there is")
 
     parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:

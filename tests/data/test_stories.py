@@ -1,0 +1,184 @@
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from functools import cache
+from itertools import islice
+
+import pytest
+
+from tinystories_lm.data.stories import stories, story
+
+FIRST_HUNDRED = "PIN"
+
+
+@cache
+def corpus() -> tuple[str, ...]:
+    """The first 5 MB of seed 0: every law that only reads is asked of the same stories."""
+    return tuple(stories(0, 5_000_000))
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=[.!?])\s+", text)
+
+
+def test_the_first_stories_are_the_same_in_every_version_of_this_project() -> None:
+    text = "\0".join(story(0, index) for index in range(100))
+    assert hashlib.sha256(text.encode()).hexdigest() == FIRST_HUNDRED
+
+
+def test_another_process_with_another_hash_seed_writes_the_same_stories() -> None:
+    script = "from tinystories_lm.data.stories import story; print('#'.join(story(7, i) for i in range(200, 230)))"
+    here = "#".join(story(7, index) for index in range(200, 230))
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        there = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert there.stdout == here + "\n", there.stderr
+
+
+def test_a_story_does_not_depend_on_those_told_before_it() -> None:
+    alone = story(3, 41)
+    assert [story(3, index) for index in (0, 41, 5, 41)][1::2] == [alone, alone]
+
+
+def test_another_seed_tells_other_stories() -> None:
+    assert not {story(0, index) for index in range(300)} & {story(1, index) for index in range(300)}
+
+
+def test_the_stream_is_the_numbered_stories_and_first_says_where_it_begins() -> None:
+    assert list(islice(stories(4, 10**6), 30)) == [story(4, index) for index in range(30)]
+    assert list(islice(stories(4, 10**6, first=12), 18)) == [story(4, index) for index in range(12, 30)]
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 900, 30_000])
+def test_the_stream_ends_with_the_story_that_reaches_the_bytes(n_bytes: int) -> None:
+    sizes = [len(text.encode()) + 1 for text in stories(0, n_bytes)]
+    assert sum(sizes) >= n_bytes
+    assert sum(sizes[:-1]) < max(n_bytes, 1)
+    assert bool(sizes) == bool(n_bytes)
+
+
+def test_twenty_thousand_stories_are_all_different() -> None:
+    assert len({story(0, index) for index in range(20_000)}) == 20_000
+
+
+def test_five_megabytes_have_three_thousand_words() -> None:
+    assert len(set(re.findall(r"[a-z]+", "\n".join(corpus()).lower()))) >= 3_000
+
+
+def test_a_story_has_sixty_to_two_hundred_and_fifty_words() -> None:
+    lengths = [len(text.split()) for text in corpus()]
+    assert (min(lengths) >= 60, max(lengths) <= 250) == (True, True), (min(lengths), max(lengths))
+
+
+def test_every_story_ends_with_the_end_and_only_there() -> None:
+    for text in corpus():
+        assert sentences(text)[-1] == "The end."
+        assert text.count("The end.") == 1
+
+
+def test_no_mark_of_the_grammar_is_left_and_the_text_is_clean_ascii() -> None:
+    for text in corpus():
+        assert text.isascii()
+        assert not re.search(r"[\[\]{}|<>\0/_]", text), text
+        assert not re.search(r"[ \n] | [\n.,!?]|\n{3}|\A\s|\s\Z", text), text  # spaces are single and between words
+        assert not re.search(r"[.,!?][.,?!]|[.!?,][A-Za-z]", text), text
+
+
+def test_quotes_are_closed_within_their_paragraph_and_hug_what_is_said() -> None:
+    for text in corpus():
+        for paragraph in text.split("\n\n"):
+            pieces = paragraph.split('"')
+            assert len(pieces) % 2 == 1, paragraph
+            for said in pieces[1::2]:
+                assert re.fullmatch(r"[A-Za-z].*[.,!?]", said), paragraph
+
+
+def test_sentences_begin_with_a_capital() -> None:
+    for text in corpus():
+        assert text[0].isupper()
+        assert not re.search(r"[.!?]\s+\"?[a-z]", text), text
+
+
+def test_the_article_fits_the_sound_that_follows_it() -> None:
+    sounds_like_you = {"unicorn", "unicycle", "ukulele", "uniform", "useful", "used"}
+    mute_h = {"hour", "honest"}
+    for article, word in Counter(re.findall(r"\b([Aa]n?) ([\w-]+)", "\n".join(corpus()))):
+        vowel = (word[0].lower() in "aeiou" and word not in sounds_like_you) or word in mute_h
+        assert (article.lower() == "an") == vowel, f"{article} {word}"
+
+
+def test_no_word_is_written_twice_in_a_row() -> None:
+    for text in corpus():
+        assert not re.search(r"\b(\w+) \1\b", text), text
+
+
+def test_three_to_six_stories_in_a_hundred_begin_with_the_prompt_about_cookie() -> None:
+    prompt = "Once upon a time, there was a little dog named Cookie. "
+    assert 0.03 < sum(text.startswith(prompt) for text in corpus()) / len(corpus()) < 0.06
+
+
+def test_cookie_is_a_dog_and_always_she() -> None:
+    about_her = [text for text in corpus() if "Cookie" in text]
+    assert len(about_her) > 300
+    for text in about_her:
+        introduction = next(line for line in sentences(text) if "Cookie" in line)
+        assert re.search(r"dog named Cookie|^Cookie was an? [\w-]+ dog", introduction), text
+        # Alone with her mother or grandmother, nobody in the story can be "he".
+        others = re.search(r"\b(Mr|friends?|dad|grandpa|boy|man|king|guard)\b| named (?!Cookie)|, an? \w+ who", text)
+        if not others:
+            assert not re.search(r"\b([Hh]e|[Hh]im|[Hh]is|[Hh]imself)\b", text), text
+        assert re.search(r"\b(She|she|Her|her)\b", text), text
+
+
+def test_a_name_has_one_gender_everywhere() -> None:
+    genders: dict[str, set[str]] = defaultdict(set)
+    for text in corpus():
+        # The first somebody "named" is the hero, whom the next sentence takes up.
+        if found := re.match(r"(?:(?! named )[^.])* named (\w+)\. (She|Her|He|His)\b", text):
+            genders[found[1]].add("she" if found[2] in ("She", "Her") else "he")
+        for kind, name in re.findall(r"\b(girl|boy) named (\w+)", text):
+            genders[name].add("she" if kind == "girl" else "he")
+    assert genders["Cookie"] == {"she"}
+    assert len(genders) > 300
+    assert not [name for name, both in genders.items() if len(both) > 1]
+
+
+def test_what_is_said_of_a_hero_agrees_with_the_introduction_to_the_end() -> None:
+    """A girl is never "himself", and her dad is "her dad": read off the words that can only mean the hero."""
+    heroes = 0
+    for text in corpus():
+        if found := re.search(r"\b(girl|boy) named (\w+)", text.split("\n\n")[0].split(". ")[0]):
+            heroes += 1
+            his, himself = ("his", "himself") if found[1] == "boy" else ("her", "herself")
+            assert not re.search(rf"{found[2]} and (?!{his})(his|her) (mom|dad|grandma|grandpa)\b", text), text
+            assert set(re.findall(r"\b(?:him|her)self\b", text)) <= {himself}, text
+    assert heroes > 500
+
+
+def test_a_dozen_plots_and_more_are_told_about_equally_often() -> None:
+    telling = (
+        "bath",
+        "echo",
+        "thunder",
+        "race with",
+        "big race",
+        "hide and seek",
+        "birthday",
+        "seed",
+        "library",
+        "ladder",
+        "shadow",
+        "half is for|can share|for you",
+        "dream",
+        "sandcastle",
+        "ants",
+        "oven",
+        "show in",
+        "lost my",
+    )
+    for words in telling:
+        share = sum(re.search(words, text) is not None for text in corpus()) / len(corpus())
+        assert 0.01 < share < 0.25, (words, share)

@@ -1,0 +1,145 @@
+"""A checkpoint is whole or it is not there, and what is damaged is found."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.test_model import build
+from tests.test_training import ADAMW, CPU, MACHINE, batch
+from tinystories_lm import checkpoint as module
+from tinystories_lm.checkpoint import (
+    FILES,
+    Progress,
+    check_checkpoint,
+    list_checkpoints,
+    load_optimizer,
+    load_weights,
+    save_checkpoint,
+    valid_checkpoints,
+)
+from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError
+from tinystories_lm.model import Transformer
+from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.training import mean_loss, train_step
+
+
+def step(model: Transformer, optimizer: torch.optim.Optimizer) -> None:
+    train_step(model, optimizer, [batch()], loss_of=mean_loss, clip_grad_norm=1.0, machine=MACHINE)
+
+
+def saved(folder: Path, *steps: int, keep: int = 10, best: int = 0) -> tuple[Transformer, torch.optim.AdamW]:
+    model = build(wide=1.0)
+    optimizer = build_optimizer(model, ADAMW, device=CPU)
+    for number in steps:
+        step(model, optimizer)
+        progress = Progress(step=number, tokens=number * 10, train_seconds=0.1, best_step=best)
+        save_checkpoint(folder, model, optimizer, progress, run_id="abc", keep=keep)
+    return model, optimizer
+
+
+def test_what_is_read_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    model, optimizer = saved(tmp_path, 1, 2)
+    path, progress = next(valid_checkpoints(tmp_path, run_id="abc"))
+    assert (progress.step, progress.tokens, progress.train_seconds) == (2, 20, 0.1)
+    other = build(wide=3.0)
+    load_weights(path, other)
+    restored = build_optimizer(other, ADAMW, device=CPU)
+    load_optimizer(path, other, restored)
+    step(model, optimizer)
+    step(other, restored)
+    for left, right in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2, 3, 4, 5, keep=2, best=2)
+    assert [path.name[-1] for path in list_checkpoints(tmp_path)] == ["5", "4", "2"]
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "extend", "missing"])
+def test_damage_to_any_file_is_found_and_an_earlier_checkpoint_used(
+    tmp_path: Path, name: str, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    saved(tmp_path, 1, 2)
+    file = tmp_path / "step-00000002" / name
+    content = bytearray(file.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+    changed = {"flip": content, "truncate": content[:-1], "empty": b"", "extend": content + b" "}
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(changed[damage])
+    with caplog.at_level(logging.WARNING):
+        found = [path.name for path, _ in valid_checkpoints(tmp_path, run_id="abc")]
+    if name == "manifest.json" and damage in ("extend", "flip") and found[0] == "step-00000002":
+        return  # a blank, or a letter of what nobody reads
+    assert found == ["step-00000001"]
+    assert "step-00000002" in caplog.text
+
+
+def test_a_checkpoint_of_another_run_or_step_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path, 1, 2)
+    with pytest.raises(DamagedError, match="another run"):
+        check_checkpoint(tmp_path / "step-00000002", run_id="other")
+    (tmp_path / "step-00000002" / "optimizer.safetensors").write_bytes(
+        (tmp_path / "step-00000001" / "optimizer.safetensors").read_bytes()
+    )
+    with pytest.raises(DamagedError, match=r"optimizer\.safetensors"):
+        check_checkpoint(tmp_path / "step-00000002", run_id="abc")
+    (tmp_path / "step-00000001").rename(tmp_path / "step-00000007")
+    with pytest.raises(DamagedError):
+        check_checkpoint(tmp_path / "step-00000007", run_id="abc")
+
+
+def test_a_newer_format_is_refused_by_name(tmp_path: Path) -> None:
+    saved(tmp_path, 1)
+    manifest = tmp_path / "step-00000001" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99}))
+    with pytest.raises(NewerFormatError, match="format 99"):
+        check_checkpoint(tmp_path / "step-00000001", run_id="abc")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_no_number_is_refused_by_name(tmp_path: Path, value: float) -> None:
+    model, _ = saved(tmp_path, 1)
+    file = tmp_path / "step-00000001" / "model.safetensors"
+    tensors = load_file(file)
+    tensors["blocks.1.mlp.up.weight"][3, 4] = value
+    save_file(tensors, file)
+    with pytest.raises(DamagedError, match=r"blocks\.1\.mlp\.up\.weight"):
+        load_weights(tmp_path / "step-00000001", model)
+
+
+def test_a_save_that_fails_leaves_the_earlier_checkpoint_and_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, optimizer = saved(tmp_path, 1)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(CannotWriteError, match="No space left"):
+        save_checkpoint(tmp_path, model, optimizer, Progress(step=2), run_id="abc", keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+    assert check_checkpoint(tmp_path / "step-00000001", run_id="abc").step == 1
+
+
+def test_tied_embeddings_are_stored_once(tmp_path: Path) -> None:
+    from tests.test_model import SMALL, VOCAB, with_
+
+    model = Transformer(with_(SMALL, tie_embeddings=True), vocab_size=VOCAB)
+    model.initialise(0)
+    optimizer = build_optimizer(model, ADAMW, device=CPU)
+    path = save_checkpoint(tmp_path, model, optimizer, Progress(step=1), run_id="abc", keep=1)
+    assert "head.weight" not in load_file(path / "model.safetensors")
+    other = Transformer(with_(SMALL, tie_embeddings=True), vocab_size=VOCAB)
+    load_weights(path, other)
+    assert torch.equal(other.head.weight, model.embedding.weight)
