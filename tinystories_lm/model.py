@@ -43,9 +43,9 @@ def rotation(positions_T: Tensor, *, head_width: int, theta: float) -> Rotation:
 
 
 def turn(x_BTHK: Tensor, by: Rotation) -> Tensor:
-    a_BTHk, b_BTHk = x_BTHK.float().chunk(2, dim=-1)
-    turned = (a_BTHk * by.cos_T1k - b_BTHk * by.sin_T1k, b_BTHk * by.cos_T1k + a_BTHk * by.sin_T1k)
-    return torch.cat(turned, dim=-1).to(x_BTHK.dtype)
+    cos_T1k, sin_T1k = by.cos_T1k.to(x_BTHK.dtype), by.sin_T1k.to(x_BTHK.dtype)
+    a_BTHk, b_BTHk = x_BTHK.chunk(2, dim=-1)
+    return torch.cat((a_BTHk * cos_T1k - b_BTHk * sin_T1k, b_BTHk * cos_T1k + a_BTHk * sin_T1k), dim=-1)
 
 
 class KeyValueCache:

@@ -1,49 +1,264 @@
-"""TEMPORARY stand-in until the real module lands."""
+"""The token cache: a corpus as token ids in plain files, in a folder named by what decides its contents.
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+A split is a `.bin` file of little-endian uint16: the ids of each document, then END_OF_TEXT. The header has the sizes
+and the sha256 of every file: a cache that is not what it says is built again, never used.
+"""
+
+import contextlib
 import hashlib
+import json
+import logging
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import numpy as np
-from .corpus import Split, documents
-from .tokenizer import *
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from tqdm import tqdm
+
+from tinystories_lm.config import DataConfig
+from tinystories_lm.data.corpus import Piece, Split, fingerprint, pieces, replaced, splits
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
+from tinystories_lm.errors import DamagedError, NewerFormatError, UsageError
+from tinystories_lm.files import lock, new_folder, remove_folder, sha256_of, to_json, write_json, write_text, writing
+
+FORMAT = "tinystories_lm token cache"
+VERSION = 1
+TOKENIZER_KIND = "byte-level BPE"
+BATCH_CHARS = 1 << 20  # of text, encoded at a time
+LEAST_TOKENS = 2  # one to read and one to predict
+
+log = logging.getLogger(__name__)
 
 
 class TokenSplit(NamedTuple):
-    tokens: np.ndarray
+    tokens: NDArray[np.uint16]  # the token stream [N], mapped from its file, read-only
     documents: int
-    bytes: int
+    bytes: int  # of the documents as UTF-8
 
 
 @dataclass(frozen=True)
 class TokenCache:
-    folder: Path
+    folder: Path  # also holds tokenizer.json
     fingerprint: str
     tokenizer_sha256: str
-    vocab_size: int
-    splits: dict
+    vocab_size: int  # entries of the tokenizer as trained [V]
+    splits: dict[Split, TokenSplit]
 
 
-def prepare(config, *, progress=True):
-    key = hashlib.sha256(str(config.path).encode()).hexdigest()[:8]
-    folder = Path(config.cache_dir) / ("stub" + key)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "tokenizer.json").exists():
-        t = train_tokenizer(documents(config, Split.TRAIN), config.vocab_size)
-        for s in (Split.TRAIN, Split.VALIDATION):
-            ids = []
-            for e in t.encode_batch(list(documents(config, s))):
-                ids += e.ids + [0]
-            np.array(ids, dtype=np.uint16).tofile(folder / f"{s}.bin")
-        (folder / "tokenizer.json").write_text(t.to_str())
-    t = load_tokenizer(folder / "tokenizer.json")
-    return TokenCache(
-        folder,
-        "f",
-        "t",
-        t.get_vocab_size(),
-        {
-            s: TokenSplit(np.memmap(folder / f"{s}.bin", dtype=np.uint16, mode="r"), 1, 1)
-            for s in (Split.TRAIN, Split.VALIDATION)
-        },
+def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
+    """The corpus as tokens: opened where it is ready, else built by one process while others wait for it.
+
+    progress: show a bar where standard error is a terminal.
+
+    Raises UsageError where there is no corpus or too little of it, DamagedError where its files are broken,
+    CannotWriteError and NewerFormatError.
+    """
+    source = fingerprint(config)
+    identity = [FORMAT, VERSION, TOKENIZER_KIND, source, config.vocab_size, config.allow_smaller_vocabulary]
+    key = hashlib.sha256(to_json(identity).encode()).hexdigest()[:16]
+    folder = Path(config.cache_dir) / key
+    if folder.is_dir():
+        with contextlib.suppress(DamagedError):
+            return open_cache(folder)
+    with _alone(folder):
+        if folder.is_dir():  # another process was first, or it is damaged
+            try:
+                return open_cache(folder)
+            except DamagedError as error:
+                log.warning("%s: building it again", error)
+                with writing(folder):
+                    remove_folder(folder)
+        _sweep(folder)
+        _build(config, folder, source, progress=progress and sys.stderr.isatty())
+    return open_cache(folder)
+
+
+def open_cache(folder: Path) -> TokenCache:
+    """Map a cache's tokens into memory after every byte of it was checked.
+
+    Raises DamagedError where anything is not as recorded, NewerFormatError.
+    """
+    header = _read_header(folder)
+    try:
+        _check_hash(folder / "tokenizer.json", header["tokenizer_sha256"])
+        return TokenCache(
+            folder=folder,
+            fingerprint=header["fingerprint"],
+            tokenizer_sha256=header["tokenizer_sha256"],
+            vocab_size=header["vocab_size"],
+            splits={
+                Split(name): _open_split(folder / f"{name}.bin", record, header["vocab_size"])
+                for name, record in header["splits"].items()
+            },
+        )
+    except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedError(f"{folder} is damaged: {error!r}") from error
+
+
+def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSplit:
+    size, tokens = path.stat().st_size, record["tokens"]
+    if size != 2 * tokens or tokens < LEAST_TOKENS:
+        raise DamagedError(f"{path} has {size:,} bytes for {tokens:,} tokens of 2 bytes each")
+    _check_hash(path, record["sha256"])
+    found: NDArray[np.uint16] = np.memmap(path, dtype="<u2", mode="r")
+    if (largest := int(found.max())) >= vocab_size:
+        raise DamagedError(f"{path} has token {largest}, its tokenizer {vocab_size} entries")
+    return TokenSplit(found, record["documents"], record["bytes"])
+
+
+def _check_hash(path: Path, recorded: str) -> None:
+    if (found := sha256_of(path)) != recorded:
+        raise DamagedError(f"{path} is damaged: its sha256 is {found[:16]}…, recorded is {recorded[:16]}…")
+
+
+def _read_header(folder: Path) -> dict[str, Any]:
+    path = folder / "header.json"
+    try:
+        header = json.loads(path.read_text(encoding="utf-8"))
+        foreign = header["format"] != FORMAT or not isinstance(header["version"], int)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{path} is no readable header: {error!r}") from error
+    if foreign:
+        raise DamagedError(f"{path} is no header of a {FORMAT}")
+    if header["version"] > VERSION:
+        raise NewerFormatError(f"{path} has format {header['version']}, this program reads {VERSION}: update it")
+    recorded = header.pop("sha256", None)
+    if recorded != _header_hash(header) or header.get("key") != folder.name:
+        raise DamagedError(f"{path} is damaged: it is not as it was written")
+    return dict(header)
+
+
+def _header_hash(header: dict[str, Any]) -> str:
+    return hashlib.sha256(to_json(header, sort_keys=True).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    path = folder.with_name(f"{folder.name}.lock")
+    with lock(path, wait=False) as holder:
+        if holder is None:
+            yield
+            return
+    log.info("process %s prepares the same corpus: waiting for it", holder.get("pid", "unknown"))
+    with lock(path, wait=True):
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed builder of this cache left; other caches may be under way beside it."""
+    for pattern in (f".tmp-{folder.name}-*", f".del-{folder.name}-*"):
+        for leftover in folder.parent.glob(pattern):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> None:
+    with new_folder(folder) as new:
+        found = splits(config)
+        tokenizer = _train(config, progress=progress)
+        write_text(new / "tokenizer.json", tokenizer.to_str())
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "key": folder.name,
+            "corpus": config.name,
+            "fingerprint": source,
+            "tokenizer_sha256": sha256_of(new / "tokenizer.json"),
+            "vocab_size": tokenizer.get_vocab_size(),
+            "splits": {split: _encode(config, split, tokenizer, new, progress=progress) for split in found},
+        }
+        write_json(new / "header.json", header | {"sha256": _header_hash(header)})
+        if fingerprint(config) != source:
+            raise DamagedError(f"the corpus {config.name} changed while it was read: run this again")
+
+
+def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
+    started, n_bytes = time.monotonic(), 0
+
+    def texts(stream: Iterable[Piece], bar: Any) -> Iterator[str]:
+        nonlocal n_bytes
+        for piece in stream:
+            n_bytes += (size := len(piece.text.encode()))
+            bar.update(size)
+            yield piece.text
+
+    log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.name)
+    stream = pieces(config, Split.TRAIN)
+    first = next(stream, None)
+    if first is None:
+        raise _too_short(config, Split.TRAIN, 0)
+    with _bar("tokenizer", progress) as bar:
+        tokenizer = train_tokenizer(
+            texts(chain([first], stream), bar),
+            config.vocab_size,
+            allow_smaller_vocabulary=config.allow_smaller_vocabulary,
+        )
+    entries, seconds = tokenizer.get_vocab_size(), time.monotonic() - started
+    log.info("tokenizer: %s entries from %.1f MB in %.1f s", f"{entries:,}", n_bytes / 1e6, seconds)
+    return tokenizer
+
+
+def _encode(
+    config: DataConfig, split: Split, tokenizer: Tokenizer, folder: Path, *, progress: bool
+) -> dict[str, int | str]:
+    """Write the split's tokens; returns what the header says of them."""
+    log.info("%s: encoding", split)
+    started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
+    encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
+    with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
+        for batch in _batches(pieces(config, split)):
+            ids: list[int] = []
+            for piece, encoding in zip(batch, encode([piece.text for piece in batch]), strict=True):
+                ids += encoding.ids
+                if piece.ends_document:
+                    ids.append(END_OF_TEXT_ID)
+            data = np.array(ids, dtype="<u2").tobytes()  # numpy refuses an id that uint16 cannot hold
+            file.write(data)
+            digest.update(data)
+            size = sum(len(piece.text.encode()) for piece in batch)
+            bar.update(size)
+            tokens, n_bytes = tokens + len(ids), n_bytes + size
+            n_documents += sum(piece.ends_document for piece in batch)
+    if tokens < LEAST_TOKENS:
+        raise _too_short(config, split, tokens)
+    seconds = time.monotonic() - started
+    log.info("%s: %s tokens of %s documents in %.1f s", split, f"{tokens:,}", f"{n_documents:,}", seconds)
+    n_replaced = replaced(config, split)
+    if n_replaced:
+        log.warning("%s: %s places of invalid UTF-8 replaced by U+FFFD", split, f"{n_replaced:,}")
+    return {
+        "tokens": tokens,
+        "documents": n_documents,
+        "bytes": n_bytes,
+        "sha256": digest.hexdigest(),
+        "replaced": n_replaced,
+    }
+
+
+def _batches(stream: Iterable[Piece]) -> Iterator[list[Piece]]:
+    batch, chars = [], 0
+    for piece in stream:
+        batch.append(piece)
+        chars += len(piece.text)
+        if chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
+
+
+def _bar(name: str, shown: bool) -> Any:
+    return tqdm(desc=name, unit="B", unit_scale=True, file=sys.stderr, disable=not shown, leave=False, mininterval=0.5)
+
+
+def _too_short(config: DataConfig, split: Split, tokens: int) -> UsageError:
+    return UsageError(
+        f"the {split} split of {config.name} has {tokens} tokens and needs at least {LEAST_TOKENS}: bring more text"
+        + (" or raise data.held_out_fraction" if split is Split.VALIDATION else "")
     )

@@ -1,7 +1,34 @@
-"""TEMPORARY stand-in until the real module lands."""
+"""A corpus as a stream of documents: local files, a dataset of the hub, or the project's own stories.
 
+White space around a document is no part of it, and a line ends in LF: the same stories give the same tokens
+whichever form they come in. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
+"""
+
+import codecs
+import contextlib
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from tinystories_lm.config import Boundary, DataConfig, DecodeErrors, Source
+from tinystories_lm.errors import CommandError, DamagedError, UsageError
+from tinystories_lm.files import sha256_of
+
+RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
+SEPARATOR = "<|endoftext|>"
+BLOCK_BYTES = 1 << 20  # read at a time
+PIECE_CHARS = 2048  # longer words would make training a tokenizer slower: its time is quadratic in them
+ROWS = 256  # read at a time
+VALIDATION_SHARE = 0.02  # of grammar_bytes
+VALIDATION_BYTES = 200_000  # at least
+
+# A level-one title of WikiText, " = Title = ", stands between two blank lines; other lines of this form do not.
+TITLE = re.compile(r"\s*= [^=].* =\s*")
 
 
 class Split(StrEnum):
@@ -10,11 +37,395 @@ class Split(StrEnum):
     TEST = "test"
 
 
-def documents(config, split):
-    import re
+class Format(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    PARQUET = "parquet"
 
-    prefix = "valid" if split == "validation" else str(split)
-    for f in sorted(Path(config.path).glob(prefix + "*")):
-        t = f.read_text()
-        parts = t.split("<|endoftext|>") if config.boundary == "endoftext" else re.split(r"\n(?= = [^=].* = \n)", t)
-        yield from (p.strip() for p in parts if p.strip())
+
+FORMATS = {suffix: Format.TEXT for suffix in (".txt", ".text", ".tokens", "")}
+FORMATS |= {".jsonl": Format.JSON, ".json": Format.JSON, ".parquet": Format.PARQUET}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
+HOW_TO_BRING = (
+    "name a file or a folder of train*, valid* and test* files (.txt, .jsonl or .parquet) with data.path=FOLDER"
+)
+
+
+class Piece(NamedTuple):
+    """A document or a part of one: the texts of a document's pieces, joined, are the document."""
+
+    text: str  # at most PIECE_CHARS
+    ends_document: bool
+
+
+class Fragment(NamedTuple):
+    """Text as it comes, of any size, before it is cut and tidied."""
+
+    text: str
+    ends_document: bool
+
+
+class Block(NamedTuple):
+    text: str
+    replaced: int  # places of invalid bytes, U+FFFD now
+
+
+class File(NamedTuple):
+    path: Path
+    format: Format
+
+
+def documents(config: DataConfig, split: Split) -> Iterator[str]:
+    """The split's documents, whole. What may be longer than memory is better read with pieces()."""
+    parts = []
+    for text, ends_document in pieces(config, split):
+        parts.append(text)
+        if ends_document:
+            yield "".join(parts)
+            parts.clear()
+
+
+def pieces(config: DataConfig, split: Split) -> Iterator[Piece]:
+    """The split's documents in pieces that a tokenizer takes in its stride; memory does not grow with the corpus.
+
+    A document is cut only before white space that follows a word, where GPT-2's pre-tokenizer cuts as well: its
+    tokens are the same, but for "words" of more than PIECE_CHARS.
+
+    Raises UsageError where there is no such corpus or split, DamagedError for broken files.
+    """
+    if config.path is not None:
+        files = _local_files(Path(config.path))
+        if isinstance(files, File):
+            yield from _held_out(_pieces(_local([files], config)), config.held_out_fraction, split)
+        elif split in files:
+            yield from _pieces(_local(files[split], config))
+    elif config.source is Source.grammar:
+        yield from _pieces(_grammar(config, split))
+    else:
+        yield from _pieces(_documents_of_rows(_hub_rows(config, split), config))
+
+
+def splits(config: DataConfig) -> list[Split]:
+    """The splits there are: training and validation always, test where the corpus has one.
+
+    Raises UsageError where one of the two is missing.
+    """
+    if config.path is not None:
+        files = _local_files(Path(config.path))
+        return list(files) if isinstance(files, dict) else [Split.TRAIN, Split.VALIDATION]
+    if config.source is Source.grammar:
+        return [Split.TRAIN, Split.VALIDATION]
+    names = list(_hub_dataset(config))
+    if missing := {Split.TRAIN, Split.VALIDATION}.difference(names):
+        raise UsageError(f"{config.hub_path} has no split {' and no '.join(sorted(missing))}: it has {names}")
+    return [split for split in Split if split in names]
+
+
+def replaced(config: DataConfig, split: Split) -> int:
+    """Places of invalid UTF-8 that the split's files have and data.decode_errors=replace made U+FFFD."""
+    if config.path is None or config.decode_errors is DecodeErrors.strict:
+        return 0
+    files = _local_files(Path(config.path))
+    found = [files] if isinstance(files, File) else files.get(split, [])
+    texts = (file.path for file in found if file.format is not Format.PARQUET)
+    return sum(block.replaced for path in texts for block in _blocks(path, config.decode_errors))
+
+
+def fingerprint(config: DataConfig) -> str:
+    """A sha256 over all that decides the documents: contents, not places, and no setting without an effect."""
+    identity: dict[str, Any] = {"rules": RULES_VERSION}
+    if config.path is None and config.source is Source.grammar:
+        writers = sorted(Path(__file__).parent.glob("stor*.py"))
+        identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *map(sha256_of, writers)]
+    else:
+        identity |= {"boundary": config.boundary, "column": config.text_column}
+        if config.path is not None:
+            identity |= _local_identity(config)
+        else:
+            identity["hub"] = [config.hub_path, config.hub_name, config.hub_revision]
+            if (folder := Path(config.hub_path)).is_dir():
+                identity["hub"] = _hashes(path for path in sorted(folder.rglob("*")) if path.is_file())
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _local_identity(config: DataConfig) -> dict[str, Any]:
+    assert config.path is not None
+    files = _local_files(Path(config.path))
+    identity: dict[str, Any] = {"decode_errors": config.decode_errors.value}
+    if isinstance(files, File):
+        identity["held_out_fraction"] = config.held_out_fraction
+        files = {Split.TRAIN: [files]}
+    for split, found in files.items():
+        identity[split] = [[file.format for file in found], _hashes(file.path for file in found)]
+    return identity
+
+
+def _hashes(paths: Iterable[Path]) -> list[str]:
+    hashes = []
+    for path in paths:
+        with _reading(path):
+            hashes.append(sha256_of(path))
+    return hashes
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+
+
+# Local files
+
+
+def _local_files(path: Path) -> File | dict[Split, list[File]]:
+    """The one file, or the files of each split of a folder, by name."""
+    if path.suffix.lower() in COMPRESSED:
+        raise UsageError(f"data.path={path} is compressed: unpack it first")
+    if path.is_file():
+        return File(path, FORMATS.get(path.suffix.lower(), Format.TEXT))
+    if not path.is_dir():
+        raise UsageError(f"data.path={path} does not exist: {HOW_TO_BRING}")
+    with _reading(path):
+        names = sorted(file.name for file in path.iterdir() if file.is_file())
+    files: dict[Split, list[File]] = {}
+    for split in Split:
+        found = [name for name in names if _split_of(name) is split and Path(name).suffix.lower() in FORMATS]
+        if found:
+            files[split] = [File(path / name, FORMATS[Path(name).suffix.lower()]) for name in found]
+        elif split is not Split.TEST:
+            seen = ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or "no files"
+            raise UsageError(
+                f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .jsonl, .json or .parquet "
+                f"(unpacked, in the folder itself); it has {seen}"
+            )
+    return files
+
+
+def _split_of(name: str) -> Split | None:
+    """train-1.txt, wiki.valid.tokens, TinyStoriesV2-GPT4-valid.txt: a name begins with its split, or has it as a part."""
+    if name.startswith("."):
+        return None
+    parts = re.split(r"[._-]", name.lower())
+    for word, split in (("train", Split.TRAIN), ("valid", Split.VALIDATION), ("test", Split.TEST)):
+        if parts[0].startswith(word):
+            return split
+    exact = {"val": Split.VALIDATION, "valid": Split.VALIDATION} | {str(split): split for split in Split}
+    return next((exact[part] for part in parts if part in exact), None)
+
+
+def _local(files: list[File], config: DataConfig) -> Iterator[Fragment]:
+    for format_, group in itertools.groupby(files, key=lambda file: file.format):
+        paths = [file.path for file in group]
+        if format_ is Format.TEXT:
+            for path in paths:
+                blocks = (block.text for block in _blocks(path, config.decode_errors))
+                yield from _at_titles(blocks) if config.boundary is Boundary.wikitext else _at_separators(blocks)
+        else:  # an article of WikiText may go on in the next file
+            rows = itertools.chain.from_iterable(_file_rows(path, format_, config) for path in paths)
+            yield from _documents_of_rows(rows, config)
+
+
+def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
+    """A file's text, in blocks, without a BOM at its start and with LF at line ends.
+
+    Raises DamagedError at the first byte that is no UTF-8 text, or has it replaced; a NUL is none, it tells of UTF-16.
+    """
+    strict = decode_errors is DecodeErrors.strict
+    with _reading(path), path.open("rb") as file:
+        head = file.read(len(codecs.BOM_UTF8))
+        data, offset, line = (b"", len(head), 1) if head == codecs.BOM_UTF8 else (head, 0, 1)
+        while True:
+            read = file.read(BLOCK_BYTES)
+            data += read
+            bad = data.find(b"\0") if strict else -1
+            try:
+                text, used = codecs.utf_8_decode(data, "strict" if strict else "replace", not read)
+            except UnicodeDecodeError as error:
+                bad = error.start if bad < 0 else min(bad, error.start)
+            if bad >= 0:
+                raise DamagedError(
+                    f"{path} is no UTF-8 text: byte 0x{data[bad]:02x} at offset {offset + bad}, "
+                    f"line {line + data.count(bytes([10]), 0, bad)}; data.decode_errors=replace reads over it"
+                )
+            if read and text.endswith("\r"):  # perhaps half of a line's end
+                text, used = text[:-1], used - 1
+            fresh = text.count("\ufffd") - data.count("\ufffd".encode(), 0, used) + text.count("\0")
+            yield Block(text.replace("\r\n", "\n").replace("\0", "\ufffd"), fresh)
+            if not read:
+                return
+            offset, line, data = offset + used, line + data.count(b"\n", 0, used), data[used:]
+
+
+def _file_rows(path: Path, format_: Format, config: DataConfig) -> Iterator[list[str]]:
+    """The text column of a JSONL or Parquet file, some rows at a time."""
+    import glob
+
+    import datasets
+
+    options = {}
+    if format_ is Format.JSON:
+        for _ in _blocks(path, config.decode_errors):  # says where it is damaged, which datasets does not
+            pass
+        options = {"encoding_errors": config.decode_errors.value}
+        if path.stat().st_size == 0:
+            return
+    try:
+        pattern = glob.escape(str(path.resolve()))
+        rows = datasets.load_dataset(format_, data_files=[pattern], split=Split.TRAIN, streaming=True, **options)
+        for batch in rows.iter(batch_size=ROWS):
+            yield _column(batch, config.text_column, str(path))
+    except CommandError:
+        raise
+    except Exception as error:  # pyarrow, datasets and the system: each has its own
+        raise DamagedError(f"{path} is no readable {format_} file: {_first_line(error)}") from error
+
+
+def _column(batch: dict[str, list[Any]], column: str, where: str) -> list[str]:
+    if column not in batch:
+        raise UsageError(f"{where} has no column {column!r}: set data.text_column to one of {', '.join(batch)}")
+    rows = [row for row in batch[column] if row is not None]
+    if other := next((row for row in rows if not isinstance(row, str)), None):
+        raise UsageError(f"{where}: column {column!r} holds {type(other).__name__}, no text: set data.text_column")
+    return rows
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+# The hub and the grammar
+
+
+def _hub_dataset(config: DataConfig) -> Any:
+    """The dataset of that name and revision, downloaded once and then kept by `datasets`, by split."""
+    import datasets
+
+    corpus = f"the corpus {config.name} ({config.hub_path or 'data.hub_path is empty'})"
+    revision = None if Path(config.hub_path).is_dir() else config.hub_revision or None
+    try:
+        return datasets.load_dataset(config.hub_path, config.hub_name or None, revision=revision)
+    except datasets.exceptions.DatasetGenerationError as error:
+        cause = _first_line(error.__cause__ or error)
+        raise DamagedError(f"{corpus} has a damaged file: {cause}") from error
+    except Exception as error:  # no network, no such dataset, refused, not enough disk: each has its own
+        raise UsageError(
+            f"cannot load {corpus} from the Hugging Face hub ({_first_line(error)}): "
+            f"where there is no network, {HOW_TO_BRING}"
+        ) from error
+
+
+def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
+    found = _hub_dataset(config)
+    if split in found:
+        for batch in found[split].iter(batch_size=ROWS):
+            yield _column(batch, config.text_column, config.hub_path)
+
+
+def _grammar(config: DataConfig, split: Split) -> Iterator[Fragment]:
+    from tinystories_lm.data.stories import stories
+
+    if split is Split.TRAIN:
+        texts = stories(config.grammar_seed, config.grammar_bytes)
+    elif split is Split.VALIDATION:  # stories of a seed that no training text has
+        n_bytes = max(int(VALIDATION_SHARE * config.grammar_bytes), VALIDATION_BYTES)
+        texts = stories(~config.grammar_seed, n_bytes)
+    else:
+        return
+    for text in texts:
+        yield Fragment(text, True)
+
+
+# From text to documents
+
+
+def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Fragment]:
+    """A row is a document, or in WikiText a line."""
+    if config.boundary is Boundary.wikitext:
+        lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
+        yield from _at_titles(text.replace("\r\n", "\n") for text in lines)
+    else:
+        for batch in rows:
+            for row in batch:
+                yield Fragment(row.replace("\r\n", "\n"), True)
+
+
+def _at_separators(blocks: Iterable[str]) -> Iterator[Fragment]:
+    rest = ""
+    for block in blocks:
+        *ended, rest = (rest + block).split(SEPARATOR)
+        for text in ended:
+            yield Fragment(text, True)
+        safe = max(0, len(rest) - len(SEPARATOR))  # what follows may be half of a separator
+        yield Fragment(rest[:safe], False)
+        rest = rest[safe:]
+    yield Fragment(rest, True)
+
+
+def _at_titles(blocks: Iterable[str]) -> Iterator[Fragment]:
+    """Begin a document at each title; a line of white space is empty, as in the hub's rows."""
+    after_blank, held = True, ""  # held: a title if the line after it is blank
+    for line in _lines(blocks):
+        blank = not line.strip()
+        if held:
+            yield Fragment("", blank)
+            yield Fragment(held, False)
+            held = ""
+        if after_blank and TITLE.fullmatch(line):
+            held = line
+        else:
+            yield Fragment("\n" if blank else line, False)
+        after_blank = blank
+    yield Fragment(held, True)
+
+
+def _lines(blocks: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for block in blocks:
+        *lines, rest = (rest + block).split("\n")
+        for line in lines:
+            yield line + "\n"
+        if len(rest) > BLOCK_BYTES:  # no title is that long
+            yield rest
+            rest = ""
+    yield rest
+
+
+def _pieces(fragments: Iterable[Fragment]) -> Iterator[Piece]:
+    """Join fragments, leave out white space around documents and documents of nothing else, and cut long ones."""
+    text, begun = "", False
+    for fragment in fragments:
+        text += fragment.text
+        if not begun:
+            text = text.lstrip()
+        start, end = 0, len(text.rstrip())
+        while end - start > PIECE_CHARS:
+            cut = _cut(text, start)
+            yield Piece(text[start:cut], False)
+            start, begun = cut, True
+        if not fragment.ends_document:
+            text = text[start:]
+            continue
+        if end > start:
+            yield Piece(text[start:end], True)
+        text, begun = "", False
+
+
+def _cut(text: str, start: int) -> int:
+    """The last place within PIECE_CHARS where white space follows a word; where there is none, all of them."""
+    limit = start + PIECE_CHARS
+    cut = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
+    while cut > start and text[cut - 1].isspace():
+        cut -= 1
+    return cut if cut > start else limit
+
+
+def _held_out(stream: Iterable[Piece], fraction: float, split: Split) -> Iterator[Piece]:
+    """Every so many documents of a single file, beginning with the second, are the validation split."""
+    index = 0
+    for piece in stream:
+        held_out = int((index - 1) * fraction // 1) > int((index - 2) * fraction // 1)
+        if (split is Split.VALIDATION and held_out) or (split is Split.TRAIN and not held_out):
+            yield piece
+        index += piece.ends_document

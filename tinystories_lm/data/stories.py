@@ -13,7 +13,7 @@ A line break is a space, but none after "[" and "|"; an empty line begins a para
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import NamedTuple, TypeAlias
 
@@ -159,18 +159,18 @@ def _write(choice: Choice, draw: Draw, text: list[str]) -> None:
             _write(part, draw, text)
 
 
-@lru_cache
+@cache
 def _records(words: str) -> list[tuple[str, ...]]:
     return [tuple(part.strip() for part in record.split("/")) for record in " ".join(words.split()).split(",")]
 
 
-@lru_cache
+@cache
 def _groups() -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:
     """Every field of WORDS with all the fields of its group and their records."""
     return {field: (names.split(), _records(words)) for names, words in WORDS.items() for field in names.split()}
 
 
-@lru_cache
+@cache
 def _named(name: str) -> Choice:
     """What <name> stands for."""
     if name in RULES:
@@ -178,7 +178,7 @@ def _named(name: str) -> Choice:
     return [[word] for (word,) in _records(WORDS[name])]
 
 
-@lru_cache
+@cache
 def _plots() -> Choice:
     return [_phrase(plot) for plot in PLOTS.values()]
 

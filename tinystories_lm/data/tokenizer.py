@@ -1,34 +1,63 @@
-"""TEMPORARY stand-in until the real module lands."""
+"""The tokenizer: byte-level BPE with GPT-2's pre-tokenizer, so that every text comes back exactly and none is unknown."""
+
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-END_OF_TEXT = "<|endoftext|>"
+from tinystories_lm.errors import DamagedError, UsageError
+
+END_OF_TEXT = "<|endoftext|>"  # id 0, the only special token: it follows every document
+END_OF_TEXT_ID = 0
 
 
-def train_tokenizer(documents, vocab_size):
-    t = Tokenizer(models.BPE())
-    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    t.decoder = decoders.ByteLevel()
-    t.train_from_iterator(
-        documents,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size,
-            special_tokens=[END_OF_TEXT],
-            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-            show_progress=False,
-        ),
+def train_tokenizer(texts: Iterable[str], vocab_size: int, *, allow_smaller_vocabulary: bool = False) -> Tokenizer:
+    """Learn `vocab_size` entries: END_OF_TEXT, the 256 bytes, and the most frequent pairs (Sennrich et al. 2016).
+
+    texts: bounded pieces, as corpus.pieces() cuts them: the trainer's time is quadratic in the longest word.
+
+    Raises UsageError where the texts hold fewer pairs than that, unless `allow_smaller_vocabulary`.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
-    return t
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.encode_special_tokens = True
+    found = tokenizer.get_vocab_size()
+    if found < vocab_size and not allow_smaller_vocabulary:
+        raise UsageError(
+            f"the corpus fills {found:,} entries of data.vocab_size={vocab_size}: bring more text, "
+            f"set data.vocab_size={found} or allow it with data.allow_smaller_vocabulary=true"
+        )
+    return tokenizer
 
 
-def load_tokenizer(path):
-    return Tokenizer.from_file(str(path))
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer.json; `<|endoftext|>` inside a text to encode stays text.
+
+    Raises DamagedError where the file is missing or is no such tokenizer.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise DamagedError(f"{path} is no readable tokenizer: {error}") from error
+    if tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:
+        raise DamagedError(f"{path} is no tokenizer of this program: {END_OF_TEXT} is not its entry {END_OF_TEXT_ID}")
+    tokenizer.encode_special_tokens = True  # not stored in the file
+    return tokenizer
 
 
-def token_byte_lengths(tokenizer):
-    n = tokenizer.get_vocab_size()
-    out = np.zeros(n, dtype=np.int64)
-    for token, i in tokenizer.get_vocab().items():
-        out[i] = 0 if token == END_OF_TEXT else len(token)
-    return out
+def token_byte_lengths(tokenizer: Tokenizer) -> NDArray[np.int64]:
+    """How many bytes of text each token stands for [V]; END_OF_TEXT stands for none."""
+    lengths_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
+    for token, index in tokenizer.get_vocab().items():
+        lengths_V[index] = 0 if index == END_OF_TEXT_ID else len(token)  # each byte is written as one character
+    return lengths_V
