@@ -47,8 +47,6 @@ def require(condition: bool, message: str) -> None:
 class Source(StrEnum):
     grammar = "grammar"  # the project's own story grammar
     hub = "hub"  # a dataset by its hub name
-    GRAMMAR = "grammar"  # ALIAS
-    HUB = "hub"  # ALIAS
 
 
 class Boundary(StrEnum):
@@ -56,15 +54,11 @@ class Boundary(StrEnum):
 
     endoftext = "endoftext"  # a line that says <|endoftext|>
     wikitext = "wikitext"  # before a line " = Title = "
-    ENDOFTEXT = "endoftext"  # ALIAS
-    WIKITEXT = "wikitext"  # ALIAS
 
 
 class DecodeErrors(Enum):
     strict = "strict"
     replace = "replace"
-    STRICT = "strict"  # ALIAS
-    REPLACE = "replace"  # ALIAS
 
 
 class Device(StrEnum):
@@ -106,10 +100,6 @@ class TrackingMode(StrEnum):
     online = "online"
     offline = "offline"
     off = "off"
-    AUTO = "auto"  # ALIAS
-    ONLINE = "online"  # ALIAS
-    OFFLINE = "offline"  # ALIAS
-    OFF = "off"  # ALIAS
 
 
 @dataclass(kw_only=True)

@@ -43,7 +43,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-FORMATS = {suffix: Format.TEXT for suffix in (".txt", ".text", ".tokens", "")}
+FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), Format.TEXT)
 FORMATS |= {".jsonl": Format.JSON, ".json": Format.JSON, ".parquet": Format.PARQUET}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 HOW_TO_BRING = (
@@ -53,13 +53,6 @@ HOW_TO_BRING = (
 
 class Piece(NamedTuple):
     """A document or a part of one: the texts of a document's pieces, joined, are the document."""
-
-    text: str  # at most PIECE_CHARS
-    ends_document: bool
-
-
-class Fragment(NamedTuple):
-    """Text as it comes, of any size, before it is cut and tidied."""
 
     text: str
     ends_document: bool
@@ -96,13 +89,13 @@ def pieces(config: DataConfig, split: Split) -> Iterator[Piece]:
     if config.path is not None:
         files = _local_files(Path(config.path))
         if isinstance(files, File):
-            yield from _held_out(_pieces(_local([files], config)), config.held_out_fraction, split)
+            yield from _held_out(_tidied(_local([files], config)), config.held_out_fraction, split)
         elif split in files:
-            yield from _pieces(_local(files[split], config))
+            yield from _tidied(_local(files[split], config))
     elif config.source is Source.grammar:
-        yield from _pieces(_grammar(config, split))
+        yield from _tidied(_grammar(config, split))
     else:
-        yield from _pieces(_documents_of_rows(_hub_rows(config, split), config))
+        yield from _tidied(_documents_of_rows(_hub_rows(config, split), config))
 
 
 def splits(config: DataConfig) -> list[Split]:
@@ -183,11 +176,11 @@ def _local_files(path: Path) -> File | dict[Split, list[File]]:
     """The one file, or the files of each split of a folder, by name."""
     if path.suffix.lower() in COMPRESSED:
         raise UsageError(f"data.path={path} is compressed: unpack it first")
-    if path.is_file():
-        return File(path, FORMATS.get(path.suffix.lower(), Format.TEXT))
-    if not path.is_dir():
-        raise UsageError(f"data.path={path} does not exist: {HOW_TO_BRING}")
     with _reading(path):
+        if path.is_file():
+            return File(path, FORMATS.get(path.suffix.lower(), Format.TEXT))
+        if not path.is_dir():
+            raise UsageError(f"data.path={path} does not exist: {HOW_TO_BRING}")
         names = sorted(file.name for file in path.iterdir() if file.is_file())
     files: dict[Split, list[File]] = {}
     for split in Split:
@@ -204,7 +197,7 @@ def _local_files(path: Path) -> File | dict[Split, list[File]]:
 
 
 def _split_of(name: str) -> Split | None:
-    """train-1.txt, wiki.valid.tokens, TinyStoriesV2-GPT4-valid.txt: a name begins with its split, or has it as a part."""
+    """Whose name a file begins with, train-1.txt, or has as a part: wiki.valid.tokens, TinyStoriesV2-GPT4-valid.txt."""
     if name.startswith("."):
         return None
     parts = re.split(r"[._-]", name.lower())
@@ -215,7 +208,7 @@ def _split_of(name: str) -> Split | None:
     return next((exact[part] for part in parts if part in exact), None)
 
 
-def _local(files: list[File], config: DataConfig) -> Iterator[Fragment]:
+def _local(files: list[File], config: DataConfig) -> Iterator[Piece]:
     for format_, group in itertools.groupby(files, key=lambda file: file.format):
         paths = [file.path for file in group]
         if format_ is Format.TEXT:
@@ -286,8 +279,9 @@ def _column(batch: dict[str, list[Any]], column: str, where: str) -> list[str]:
     if column not in batch:
         raise UsageError(f"{where} has no column {column!r}: set data.text_column to one of {', '.join(batch)}")
     rows = [row for row in batch[column] if row is not None]
-    if other := next((row for row in rows if not isinstance(row, str)), None):
-        raise UsageError(f"{where}: column {column!r} holds {type(other).__name__}, no text: set data.text_column")
+    for row in rows:
+        if not isinstance(row, str):
+            raise UsageError(f"{where}: column {column!r} holds {type(row).__name__}, no text: set data.text_column")
     return rows
 
 
@@ -323,7 +317,7 @@ def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
             yield _column(batch, config.text_column, config.hub_path)
 
 
-def _grammar(config: DataConfig, split: Split) -> Iterator[Fragment]:
+def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:
     from tinystories_lm.data.stories import stories
 
     if split is Split.TRAIN:
@@ -334,13 +328,13 @@ def _grammar(config: DataConfig, split: Split) -> Iterator[Fragment]:
     else:
         return
     for text in texts:
-        yield Fragment(text, True)
+        yield Piece(text, True)
 
 
 # From text to documents
 
 
-def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Fragment]:
+def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Piece]:
     """A row is a document, or in WikiText a line."""
     if config.boundary is Boundary.wikitext:
         lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
@@ -348,36 +342,36 @@ def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterato
     else:
         for batch in rows:
             for row in batch:
-                yield Fragment(row.replace("\r\n", "\n"), True)
+                yield Piece(row.replace("\r\n", "\n"), True)
 
 
-def _at_separators(blocks: Iterable[str]) -> Iterator[Fragment]:
+def _at_separators(blocks: Iterable[str]) -> Iterator[Piece]:
     rest = ""
     for block in blocks:
         *ended, rest = (rest + block).split(SEPARATOR)
         for text in ended:
-            yield Fragment(text, True)
+            yield Piece(text, True)
         safe = max(0, len(rest) - len(SEPARATOR))  # what follows may be half of a separator
-        yield Fragment(rest[:safe], False)
+        yield Piece(rest[:safe], False)
         rest = rest[safe:]
-    yield Fragment(rest, True)
+    yield Piece(rest, True)
 
 
-def _at_titles(blocks: Iterable[str]) -> Iterator[Fragment]:
+def _at_titles(blocks: Iterable[str]) -> Iterator[Piece]:
     """Begin a document at each title; a line of white space is empty, as in the hub's rows."""
     after_blank, held = True, ""  # held: a title if the line after it is blank
     for line in _lines(blocks):
         blank = not line.strip()
         if held:
-            yield Fragment("", blank)
-            yield Fragment(held, False)
+            yield Piece("", blank)
+            yield Piece(held, False)
             held = ""
         if after_blank and TITLE.fullmatch(line):
             held = line
         else:
-            yield Fragment("\n" if blank else line, False)
+            yield Piece("\n" if blank else line, False)
         after_blank = blank
-    yield Fragment(held, True)
+    yield Piece(held, True)
 
 
 def _lines(blocks: Iterable[str]) -> Iterator[str]:
@@ -392,11 +386,11 @@ def _lines(blocks: Iterable[str]) -> Iterator[str]:
     yield rest
 
 
-def _pieces(fragments: Iterable[Fragment]) -> Iterator[Piece]:
-    """Join fragments, leave out white space around documents and documents of nothing else, and cut long ones."""
+def _tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
+    """Join the parts, leave out white space around documents and documents of nothing else, and cut long ones."""
     text, begun = "", False
-    for fragment in fragments:
-        text += fragment.text
+    for part in parts:
+        text += part.text
         if not begun:
             text = text.lstrip()
         start, end = 0, len(text.rstrip())
@@ -404,7 +398,7 @@ def _pieces(fragments: Iterable[Fragment]) -> Iterator[Piece]:
             cut = _cut(text, start)
             yield Piece(text[start:cut], False)
             start, begun = cut, True
-        if not fragment.ends_document:
+        if not part.ends_document:
             text = text[start:]
             continue
         if end > start:

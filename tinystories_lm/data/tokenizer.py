@@ -1,4 +1,4 @@
-"""The tokenizer: byte-level BPE with GPT-2's pre-tokenizer, so that every text comes back exactly and none is unknown."""
+"""The tokenizer: byte-level BPE with GPT-2's pre-tokenizer: no text is unknown, and each comes back exactly."""
 
 from collections.abc import Iterable
 from pathlib import Path
