@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tinystories_lm.config import SamplingConfig
-from tinystories_lm.data.tokenizer import END_OF_TEXT
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.errors import UsageError
 from tinystories_lm.model import KeyValueCache, Transformer
 
@@ -101,18 +101,12 @@ def generate(
     return texts
 
 
-def end_of_text_id(tokenizer: Tokenizer) -> int:
-    found = tokenizer.token_to_id(END_OF_TEXT)
-    assert found is not None
-    return found
-
-
 def encode_prompt(tokenizer: Tokenizer, prompt: str, *, context_tokens: int) -> list[int]:
     """The prompt's ids; an empty prompt is the end of the text before, after which a new one begins.
 
     Raises UsageError for a prompt that leaves no room for a next token.
     """
-    ids: list[int] = tokenizer.encode(prompt).ids or [end_of_text_id(tokenizer)]
+    ids: list[int] = tokenizer.encode(prompt).ids or [END_OF_TEXT_ID]
     if len(ids) >= context_tokens:
         raise UsageError(f"the prompt has {len(ids)} tokens, this model reads at most {context_tokens - 1}: shorten it")
     return ids
@@ -123,7 +117,7 @@ def write_texts(
 ) -> list[Sample]:
     """`count` continuations of one prompt; the i-th is drawn with config.seed + i."""
     ids = encode_prompt(tokenizer, prompt, context_tokens=model.config.context_tokens)
-    texts = generate(model, ids, config, end_token=end_of_text_id(tokenizer), seed=config.seed, count=count)
+    texts = generate(model, ids, config, end_token=END_OF_TEXT_ID, seed=config.seed, count=count)
     names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_tokens")
     settings = {name: getattr(config, name) for name in names}
     return [

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from tinystories_lm.config import DataConfig
-from tinystories_lm.data.corpus import Piece, Split, fingerprint, pieces, replaced, splits
+from tinystories_lm.data.corpus import PIECE_CHARS, Piece, Split, fingerprint, pieces, replaced, splits
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.errors import DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import lock, new_folder, remove_folder, sha256_of, to_json, write_json, write_text, writing
@@ -32,6 +32,7 @@ FORMAT = "tinystories_lm token cache"
 VERSION = 1
 TOKENIZER_KIND = "byte-level BPE"
 BATCH_CHARS = 1 << 20  # of text, encoded at a time
+GIANT_WORD_CHARS = 2_000_000  # without white space, of which a tokenizer learns: each costs it 80 bytes and 2 us
 LEAST_TOKENS = 2  # one to read and one to predict
 
 log = logging.getLogger(__name__)
@@ -179,14 +180,18 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
 
 
 def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
-    started, n_bytes = time.monotonic(), 0
+    started, n_bytes, giant_chars = time.monotonic(), 0, 0
 
     def texts(stream: Iterable[Piece], bar: Any) -> Iterator[str]:
-        nonlocal n_bytes
-        for piece in stream:
-            n_bytes += (size := len(piece.text.encode()))
+        nonlocal n_bytes, giant_chars
+        for text, _ in stream:
+            n_bytes += (size := len(text.encode()))
             bar.update(size)
-            yield piece.text
+            if len(text) >= PIECE_CHARS and len(text.split(None, 1)) < 2:
+                giant_chars += len(text)
+                if giant_chars > GIANT_WORD_CHARS:
+                    continue
+            yield text
 
     log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.name)
     stream = pieces(config, Split.TRAIN)

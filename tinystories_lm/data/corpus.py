@@ -22,7 +22,7 @@ from tinystories_lm.files import sha256_of
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
 SEPARATOR = "<|endoftext|>"
 BLOCK_BYTES = 1 << 20  # read at a time
-PIECE_CHARS = 2048  # longer words would make training a tokenizer slower: its time is quadratic in them
+PIECE_CHARS = 2048  # the longest word that a tokenizer meets: training on it takes time quadratic in its length
 ROWS = 256  # read at a time
 VALIDATION_SHARE = 0.02  # of grammar_bytes
 VALIDATION_BYTES = 200_000  # at least
@@ -261,7 +261,8 @@ def _file_rows(path: Path, format_: Format, config: DataConfig) -> Iterator[list
     if format_ is Format.JSON:
         for _ in _blocks(path, config.decode_errors):  # says where it is damaged, which datasets does not
             pass
-        options = {"encoding_errors": config.decode_errors.value}
+        if config.decode_errors is DecodeErrors.replace:  # datasets heeds it unless the name is exactly "utf-8"
+            options = {"encoding": "utf8", "encoding_errors": "replace"}
         if path.stat().st_size == 0:
             return
     try:
