@@ -130,7 +130,7 @@ def _train(
             settings=dataclasses.asdict(config) | {"environment": record, "parameters": parameters._asdict()},
             resumed=start.checkpoint is not None,
         )
-        stack.push(lambda kind, error, _: mirror.finish(exit_code=_exit_code(error)) and None)
+        stack.push(lambda _, error, __: mirror.finish(exit_code=_exit_code(error)))
         notebook = Notebook(
             run,
             model,

@@ -335,12 +335,18 @@ def test_the_fingerprint_is_that_of_contents_and_of_settings_with_an_effect(tmp_
     assert re.fullmatch("[0-9a-f]{64}", first)
     assert fingerprint(data_config(path=there, vocab_size=400, grammar_seed=9, held_out_fraction=0.3)) == first
     assert fingerprint(data_config(path=here, boundary=Boundary.wikitext)) != first
+    assert fingerprint(data_config(path=there, text_column="story")) == first, "plain text has no columns"
     (there / "notes.txt").write_text("not of the corpus")
     assert fingerprint(data_config(path=there)) == first
     (there / "valid.txt").write_text("w")
     assert fingerprint(data_config(path=there)) != first
     single = here / "train.txt"
     assert len({fingerprint(data_config(path=single, held_out_fraction=share)) for share in (0.1, 0.2)} | {first}) == 3
+
+
+def test_an_empty_hub_name_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"data.hub_path is empty.*data.path=FOLDER"):
+        fingerprint(data_config(source=Source.hub))
 
 
 def test_without_network_one_line_names_the_corpus_and_the_way_out(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ whichever form they come in. Nothing else is changed: a lone CR, U+2028 and deco
 
 import codecs
 import contextlib
+import glob
 import hashlib
 import itertools
 import json
@@ -26,9 +27,7 @@ PIECE_CHARS = 2048  # the longest word that a tokenizer meets: training on it ta
 ROWS = 256  # read at a time
 VALIDATION_SHARE = 0.02  # of grammar_bytes
 VALIDATION_BYTES = 200_000  # at least
-
-# A level-one title of WikiText, " = Title = ", stands between two blank lines; other lines of this form do not.
-TITLE = re.compile(r"\s*= [^=].* =\s*")
+TITLE = re.compile(r"\s*= [^=].* =\s*")  # of a WikiText article; it stands between blank lines, others like it do not
 
 
 class Split(StrEnum):
@@ -37,18 +36,10 @@ class Split(StrEnum):
     TEST = "test"
 
 
-class Format(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-    PARQUET = "parquet"
-
-
-FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), Format.TEXT)
-FORMATS |= {".jsonl": Format.JSON, ".json": Format.JSON, ".parquet": Format.PARQUET}
+FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), "text")
+FORMATS |= {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
-HOW_TO_BRING = (
-    "name a file or a folder of train*, valid* and test* files (.txt, .jsonl or .parquet) with data.path=FOLDER"
-)
+HOW_TO_BRING = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
 
 
 class Piece(NamedTuple):
@@ -58,14 +49,9 @@ class Piece(NamedTuple):
     ends_document: bool
 
 
-class Block(NamedTuple):
-    text: str
-    replaced: int  # places of invalid bytes, U+FFFD now
-
-
 class File(NamedTuple):
     path: Path
-    format: Format
+    format: str  # "text", or what `datasets` calls it
 
 
 def documents(config: DataConfig, split: Split) -> Iterator[str]:
@@ -120,45 +106,40 @@ def replaced(config: DataConfig, split: Split) -> int:
         return 0
     files = _local_files(Path(config.path))
     found = [files] if isinstance(files, File) else files.get(split, [])
-    texts = (file.path for file in found if file.format is not Format.PARQUET)
-    return sum(block.replaced for path in texts for block in _blocks(path, config.decode_errors))
+    texts = (file.path for file in found if file.format != "parquet")
+    return sum(count for path in texts for _, count in _blocks(path, config.decode_errors))
 
 
 def fingerprint(config: DataConfig) -> str:
     """A sha256 over all that decides the documents: contents, not places, and no setting without an effect."""
     identity: dict[str, Any] = {"rules": RULES_VERSION}
-    if config.path is None and config.source is Source.grammar:
+    if config.path is not None:
+        files = _local_files(Path(config.path))
+        if isinstance(files, File):
+            identity["held_out_fraction"] = config.held_out_fraction
+            files = {Split.TRAIN: [files]}
+        for split, found in files.items():
+            identity[split] = [[file.format for file in found], _hashes(file.path for file in found)]
+        identity["text"] = [config.boundary, config.decode_errors.value]
+        if any(file.format != "text" for found in files.values() for file in found):
+            identity["column"] = config.text_column
+    elif config.source is Source.grammar:
         writers = sorted(Path(__file__).parent.glob("stor*.py"))
         identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *map(sha256_of, writers)]
+    elif not config.hub_path:
+        raise UsageError(f"data.hub_path is empty: name a dataset of the hub, or {HOW_TO_BRING}")
     else:
-        identity |= {"boundary": config.boundary, "column": config.text_column}
-        if config.path is not None:
-            identity |= _local_identity(config)
+        identity["hub"] = [config.hub_name, config.text_column, config.boundary]
+        if (folder := Path(config.hub_path)).is_dir():
+            identity["hub"] += _hashes(path for path in sorted(folder.rglob("*")) if path.is_file())
         else:
-            identity["hub"] = [config.hub_path, config.hub_name, config.hub_revision]
-            if (folder := Path(config.hub_path)).is_dir():
-                identity["hub"] = _hashes(path for path in sorted(folder.rglob("*")) if path.is_file())
+            identity["hub"] += [config.hub_path, config.hub_revision]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def _local_identity(config: DataConfig) -> dict[str, Any]:
-    assert config.path is not None
-    files = _local_files(Path(config.path))
-    identity: dict[str, Any] = {"decode_errors": config.decode_errors.value}
-    if isinstance(files, File):
-        identity["held_out_fraction"] = config.held_out_fraction
-        files = {Split.TRAIN: [files]}
-    for split, found in files.items():
-        identity[split] = [[file.format for file in found], _hashes(file.path for file in found)]
-    return identity
-
-
 def _hashes(paths: Iterable[Path]) -> list[str]:
-    hashes = []
-    for path in paths:
-        with _reading(path):
-            hashes.append(sha256_of(path))
-    return hashes
+    with _reading(Path("the corpus")):
+        return [sha256_of(path) for path in paths]
 
 
 @contextlib.contextmanager
@@ -166,7 +147,7 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
 
 
 # Local files
@@ -174,11 +155,11 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _local_files(path: Path) -> File | dict[Split, list[File]]:
     """The one file, or the files of each split of a folder, by name."""
-    if path.suffix.lower() in COMPRESSED:
-        raise UsageError(f"data.path={path} is compressed: unpack it first")
     with _reading(path):
+        if path.is_file() and path.suffix.lower() in COMPRESSED:
+            raise UsageError(f"data.path={path} is compressed: unpack it first")
         if path.is_file():
-            return File(path, FORMATS.get(path.suffix.lower(), Format.TEXT))
+            return File(path, FORMATS.get(path.suffix.lower(), "text"))
         if not path.is_dir():
             raise UsageError(f"data.path={path} does not exist: {HOW_TO_BRING}")
         names = sorted(file.name for file in path.iterdir() if file.is_file())
@@ -201,8 +182,8 @@ def _split_of(name: str) -> Split | None:
     if name.startswith("."):
         return None
     parts = re.split(r"[._-]", name.lower())
-    for word, split in (("train", Split.TRAIN), ("valid", Split.VALIDATION), ("test", Split.TEST)):
-        if parts[0].startswith(word):
+    for split in Split:
+        if parts[0].startswith(split[:5]):
             return split
     exact = {"val": Split.VALIDATION, "valid": Split.VALIDATION} | {str(split): split for split in Split}
     return next((exact[part] for part in parts if part in exact), None)
@@ -211,17 +192,17 @@ def _split_of(name: str) -> Split | None:
 def _local(files: list[File], config: DataConfig) -> Iterator[Piece]:
     for format_, group in itertools.groupby(files, key=lambda file: file.format):
         paths = [file.path for file in group]
-        if format_ is Format.TEXT:
+        if format_ == "text":
             for path in paths:
-                blocks = (block.text for block in _blocks(path, config.decode_errors))
+                blocks = (text for text, _ in _blocks(path, config.decode_errors))
                 yield from _at_titles(blocks) if config.boundary is Boundary.wikitext else _at_separators(blocks)
         else:  # an article of WikiText may go on in the next file
             rows = itertools.chain.from_iterable(_file_rows(path, format_, config) for path in paths)
             yield from _documents_of_rows(rows, config)
 
 
-def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
-    """A file's text, in blocks, without a BOM at its start and with LF at line ends.
+def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[tuple[str, int]]:
+    """A file's text in blocks, without a BOM at its start and with LF at line ends, and the count of places replaced.
 
     Raises DamagedError at the first byte that is no UTF-8 text, or has it replaced; a NUL is none, it tells of UTF-16.
     """
@@ -245,20 +226,18 @@ def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
             if read and text.endswith("\r"):  # perhaps half of a line's end
                 text, used = text[:-1], used - 1
             fresh = text.count("\ufffd") - data.count("\ufffd".encode(), 0, used) + text.count("\0")
-            yield Block(text.replace("\r\n", "\n").replace("\0", "\ufffd"), fresh)
+            yield text.replace("\r\n", "\n").replace("\0", "\ufffd"), fresh
             if not read:
                 return
             offset, line, data = offset + used, line + data.count(b"\n", 0, used), data[used:]
 
 
-def _file_rows(path: Path, format_: Format, config: DataConfig) -> Iterator[list[str]]:
+def _file_rows(path: Path, format_: str, config: DataConfig) -> Iterator[list[str]]:
     """The text column of a JSONL or Parquet file, some rows at a time."""
-    import glob
-
     import datasets
 
     options = {}
-    if format_ is Format.JSON:
+    if format_ == "json":
         for _ in _blocks(path, config.decode_errors):  # says where it is damaged, which datasets does not
             pass
         if config.decode_errors is DecodeErrors.replace:  # datasets heeds it unless the name is exactly "utf-8"
@@ -297,13 +276,12 @@ def _hub_dataset(config: DataConfig) -> Any:
     """The dataset of that name and revision, downloaded once and then kept by `datasets`, by split."""
     import datasets
 
-    corpus = f"the corpus {config.name} ({config.hub_path or 'data.hub_path is empty'})"
+    corpus = f"the corpus {config.name} ({config.hub_path})"
     revision = None if Path(config.hub_path).is_dir() else config.hub_revision or None
     try:
         return datasets.load_dataset(config.hub_path, config.hub_name or None, revision=revision)
     except datasets.exceptions.DatasetGenerationError as error:
-        cause = _first_line(error.__cause__ or error)
-        raise DamagedError(f"{corpus} has a damaged file: {cause}") from error
+        raise DamagedError(f"{corpus} has a damaged file: {_first_line(error.__cause__ or error)}") from error
     except Exception as error:  # no network, no such dataset, refused, not enough disk: each has its own
         raise UsageError(
             f"cannot load {corpus} from the Hugging Face hub ({_first_line(error)}): "
@@ -321,14 +299,10 @@ def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
 def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:
     from tinystories_lm.data.stories import stories
 
-    if split is Split.TRAIN:
-        texts = stories(config.grammar_seed, config.grammar_bytes)
-    elif split is Split.VALIDATION:  # stories of a seed that no training text has
-        n_bytes = max(int(VALIDATION_SHARE * config.grammar_bytes), VALIDATION_BYTES)
-        texts = stories(~config.grammar_seed, n_bytes)
-    else:
-        return
-    for text in texts:
+    seed, n_bytes = config.grammar_seed, config.grammar_bytes
+    wanted = {Split.TRAIN: (seed, n_bytes)}
+    wanted[Split.VALIDATION] = (~seed, max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES))  # no training text's
+    for text in stories(*wanted[split]) if split in wanted else ():
         yield Piece(text, True)
 
 
@@ -341,9 +315,8 @@ def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterato
         lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
         yield from _at_titles(text.replace("\r\n", "\n") for text in lines)
     else:
-        for batch in rows:
-            for row in batch:
-                yield Piece(row.replace("\r\n", "\n"), True)
+        for row in itertools.chain.from_iterable(rows):
+            yield Piece(row.replace("\r\n", "\n"), True)
 
 
 def _at_separators(blocks: Iterable[str]) -> Iterator[Piece]:
