@@ -52,7 +52,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 def environment() -> dict[str, str]:
     """The environment of the tests without W&B's and Hydra's variables, and with nothing to reach a hub by."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "HYDRA_"))}
-    return kept | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    return kept | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture

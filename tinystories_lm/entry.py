@@ -85,13 +85,16 @@ def _settle_hardware(overrides: Sequence[str]) -> list[str]:
 def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
     """The peak FLOP/s of each hardware that the jobs name.
 
-    Raises UsageError for hardware that is not here, and for a job that would take too long or cost too much.
+    Raises UsageError for text or hardware that is not here, and for a job that would take too long or cost too much.
     """
+    from tinystories_lm.data.corpus import splits
     from tinystories_lm.estimate import check_affordable, estimate
     from tinystories_lm.hardware import check_hardware, find_peak
 
     peaks: dict[str, float] = {}
     for config in configs:
+        if config.data.path is not None:
+            splits(config.data)  # refuses a path that is not there, or lacks a split
         check_hardware(config.hardware)
         if config.hardware.name not in peaks:
             peaks[config.hardware.name] = find_peak(config.hardware)

@@ -112,7 +112,7 @@ def open_machine(
     estimated_seconds: of training, to judge whether compiling pays.
     """
     check_hardware(config)
-    torch.set_num_threads(config.threads or usable_cores())
+    use_threads(config)
     torch.use_deterministic_algorithms(deterministic)
     if config.device is Device.cuda:
         torch.set_float32_matmul_precision("high")
@@ -132,6 +132,10 @@ def open_machine(
     )
 
 
+def use_threads(config: HardwareConfig) -> None:
+    torch.set_num_threads(config.threads or usable_cores())
+
+
 def usable_cores() -> int:
     """The cores this process may run on, fewer than the machine's in a container."""
     if hasattr(os, "sched_getaffinity"):
@@ -149,10 +153,11 @@ def find_peak(config: HardwareConfig) -> float:
     """Peak FLOP/s: the config's figure or, where that is unknown (0), the best of a few large products just now."""
     if config.peak_flops_per_second:
         return config.peak_flops_per_second
-    size = 1024
+    use_threads(config)
+    size = 1024 if config.device is Device.cpu else 8192
     a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config))
     best = float("inf")
-    for _ in range(8):
+    for _ in range(5):
         began = time.perf_counter()
         float((a @ a)[0, 0])  # reading a number waits for the device
         best = min(best, time.perf_counter() - began)

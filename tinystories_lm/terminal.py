@@ -1,9 +1,11 @@
 """What a person watching a run sees: a bar on a terminal, plain lines in a log."""
 
+import contextlib
 import sys
 import time
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 PLAIN_LINE_SECONDS = 60.0
 
@@ -22,6 +24,9 @@ class ProgressBar:
             bar_format="{percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
         )
         self._last_line = time.monotonic()
+        self._above = contextlib.ExitStack()
+        if not self._bar.disable:
+            self._above.enter_context(logging_redirect_tqdm())  # lines of the log go above the bar
 
     def step(self) -> None:
         self._bar.update(1)
@@ -41,6 +46,7 @@ class ProgressBar:
 
     def close(self) -> None:
         self._bar.close()
+        self._above.close()
 
 
 def duration(seconds: float) -> str:

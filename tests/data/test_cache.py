@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tinystories_lm.config import DataConfig, DecodeErrors
 from tinystories_lm.data import cache
 from tinystories_lm.data.cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.corpus import Split
-from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
+from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
 from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
 
 
@@ -224,6 +225,9 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         {"version": "1"},
     ]
     whole = (found.folder / "header.json").read_text()
+    (found.folder / "header.json").write_text(whole.replace(f'"documents": {len(TRAIN)}', '"documents": 1'))
+    with pytest.raises(DamagedError, match="not as it was written"):
+        open_cache(found.folder)
     for lie in lies:
         (found.folder / "header.json").write_text(whole)
         forge(found.folder, **lie)
@@ -310,13 +314,22 @@ def test_the_log_tells_entries_megabytes_and_seconds(config: DataConfig, caplog:
 
 
 def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "GIANT_WORD_CHARS", 200_000)
+    learned: list[str] = []
+
+    def train(texts: Iterable[str], *arguments: Any, **options: Any) -> Any:
+        learned.extend(texts)
+        return train_tokenizer(learned, *arguments, **options)
+
+    monkeypatch.setattr(cache, "GIANT_WORD_CHARS", 100_000)
+    monkeypatch.setattr(cache, "train_tokenizer", train)
     choose = random.Random(0)
     text = " ".join(TRAIN) + "".join(choose.choices("abcdefgh", k=500_000)) + "\n" * 500_000 + "end"
     began = time.perf_counter()
     found = prepare(data_config(path=folder_of(tmp_path / "giant", text, "v v"), cache_dir=tmp_path / "cache"))
     assert time.perf_counter() - began < 10
     assert found.splits[Split.TRAIN].bytes == len(text.encode())
+    assert len(" ".join(TRAIN)) + 90_000 < sum(map(len, learned)) < len(" ".join(TRAIN)) + 110_000
+    assert load_tokenizer(found.folder / "tokenizer.json").decode(found.splits[Split.TRAIN].tokens.tolist()) == text
 
 
 @needs_real_data

@@ -28,11 +28,11 @@ STORIES = ["Tom sat.\nHe was glad.", "Mia said <|endoftext|> and left.", "Ünïc
 WIKITEXT = (
     " \n = Cat = \n \n A cat x = y = z . \n \n = = Food = = \n \n Fish . \n \n"
     " = = = Raw = = = \n \n Yes . \n = No title = \n\n"
-    " = Dog ( animal ) = \n \n A dog . \n \n \n = E = mc = \n \n Light . \n"
+    " = Dog ( animal ) = \n \n A dog . \n \n = Nor here = \n Yes . \n \n \n = E = mc = \n \n Light . \n"
 )
 ARTICLES = [
     "= Cat = \n\n A cat x = y = z . \n\n = = Food = = \n\n Fish . \n\n = = = Raw = = = \n\n Yes . \n = No title =",
-    "= Dog ( animal ) = \n\n A dog .",
+    "= Dog ( animal ) = \n\n A dog . \n\n = Nor here = \n Yes .",
     "= E = mc = \n\n Light .",
 ]
 
@@ -127,6 +127,7 @@ def test_half_a_giant_line_is_no_title(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(corpus, "BLOCK_BYTES", 50)
     giant = "x" * 100 + " = No title = \n\nend"
     assert read(folder_of(tmp_path, "\n\n" + giant), boundary=Boundary.wikitext) == [giant]
+    assert max(map(len, corpus._lines(["x" * 40] * 100))) <= 2 * 50, "a line is never held whole"
 
 
 @pytest.mark.parametrize("end", ["\n", ""])
