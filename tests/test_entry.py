@@ -34,13 +34,13 @@ def weights(run: Path) -> bytes:
 def arguments(corpus: Path, run: str, *more: str) -> list[str]:
     changed = {override.split("=")[0] for override in more}
     kept = [override for override in SMALL_RUN if override.split("=")[0] not in changed]
-    return ["train", *kept, f"data.path={corpus}", f"hydra.run.dir={run}", *more]
+    return ["train", *kept, f"data.path={corpus}", f"hydra.run.dir='{run}'", *more]
 
 
 def test_a_run_leaves_everything_its_folder_promises(command: Command, corpus: Path, tmp_path: Path) -> None:
-    done = command(*arguments(corpus, "run"))
+    done = command(*arguments(corpus, "a run, ü"))
     assert done.returncode == 0, done.stderr
-    run = tmp_path / "run"
+    run = tmp_path / "a run, ü"
     names = {path.name for path in run.iterdir()}
     assert names >= {
         ".hydra", "config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "tokenizer.json", "checkpoints",
@@ -58,11 +58,11 @@ def test_a_run_leaves_everything_its_folder_promises(command: Command, corpus: P
     assert "val loss" in done.stderr and "perplexity" in done.stderr and "story 3" in done.stderr
     assert "val loss" in (run / "train.log").read_text(), "the log file has the published line too"
 
-    again = command(*arguments(corpus, "run"))
+    again = command(*arguments(corpus, "a run, ü"))
     assert again.returncode == 0 and "story 3" in again.stderr, "a finished run shows its end again"
     assert numbers(run) == rows
 
-    story = command("sample", "run", "--prompt", "One day", "--count", "2", "--max-tokens", "5", "--json")
+    story = command("sample", "a run, ü", "--prompt", "One day", "--count", "2", "--max-tokens", "5", "--json")
     texts = [json.loads(line) for line in story.stdout.splitlines()]
     assert len(texts) == 2 and all(text["text"].startswith("One day") for text in texts)
 
@@ -132,6 +132,8 @@ def test_a_finished_run_goes_on_with_more_steps_and_with_nothing_else(
     assert "optimizer.lr=0.001, now it is 0.0005" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     assert (tmp_path / "run" / ".hydra" / "overrides.yaml").read_text() == before, "Hydra's record is the first one's"
+    fresh = command(*arguments(corpus, "run", "training.fresh=true"))
+    assert fresh.returncode == 2
     longer = command(*arguments(corpus, "run", "training.steps=16"))
     assert longer.returncode == 0, longer.stderr
     assert [row["progress/step"] for row in numbers(tmp_path / "run") if "val/loss" in row] == [0, 4, 8, 12, 16]
@@ -147,22 +149,38 @@ def test_another_corpus_under_a_run_is_found(command: Command, corpus: Path, tmp
     refused = command(*arguments(other, "run", "training.steps=16"))
     assert refused.returncode == 3
     assert "another corpus" in refused.stderr
+    assert read_status(RunFolder(tmp_path / "run")) is Status.DONE, "a refusal changes nothing"
+    assert read_config(RunFolder(tmp_path / "run")).training.steps == 12
+
+
+def test_a_refusal_removes_its_own_empty_folder_and_nobody_elses(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    for run in ("mine", "new"):
+        refused = command(*arguments(corpus, run, "sampling.prompts=['One day there was a cat and a dog and a boat']",
+                                     "model.context_tokens=8"))  # fmt: skip
+        assert refused.returncode == 2
+        assert "shorten it" in refused.stderr
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    assert not (tmp_path / "new").exists()
 
 
 def test_two_jobs_of_a_sweep_are_two_separate_runs_in_one_process(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:
-    base = [a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")]
-    swept = command(*base, "-m", "training.seed=0,1")
+    base = [a for a in arguments(corpus, "") if not a.startswith(("hydra.run.dir", "model.n_layers"))]
+    swept = command(*base, "-m", "model.n_layers=2,1")
     assert swept.returncode == 0, swept.stderr
     runs = sorted(tmp_path.glob("outputs/sweeps/run/*/summary.json"))
     assert len(runs) == 2
-    alone = command(*arguments(corpus, "alone", "training.seed=1"))
+    alone = command(*arguments(corpus, "alone", "model.n_layers=1"))
     assert alone.returncode == 0
-    second = next(run.parent for run in runs if read_config(RunFolder(run.parent)).training.seed == 1)
+    second = next(run.parent for run in runs if read_config(RunFolder(run.parent)).model.n_layers == 1)
     assert numbers(second) == numbers(tmp_path / "alone"), "the first job leaves no trace in the second"
     assert weights(second) == weights(tmp_path / "alone")
-    again = command(*base, "-m", "training.seed=0,1")
+    again = command(*base, "-m", "model.n_layers=2,1")
     assert again.returncode == 0 and len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
 
 

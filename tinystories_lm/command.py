@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from tinystories_lm import __version__
 from tinystories_lm.errors import CommandError, ExitCode, UsageError
+from tinystories_lm.signals import sigterm_as_interrupt
 
 PROGRAM = "tinystories-lm"
 
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     if name not in commands:
         print(f"{PROGRAM}: {name}: there is no such command; choose one of {', '.join(commands)}", file=sys.stderr)
         return ExitCode.USAGE
+    sigterm_as_interrupt()
     try:
         commands[name](rest)
     except CommandError as error:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from tinystories_lm.composition import (
 )
 from tinystories_lm.config import Config, Device
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
-from tinystories_lm.files import lock
+from tinystories_lm.files import lock, writing
 from tinystories_lm.run_folder import RunFolder, interrupted_run
 
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -104,21 +105,29 @@ def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
 
 def _run_single(arguments: Sequence[str], job: Composed, peaks: dict[str, float]) -> None:
     folder = _choose_folder(job)
-    existed = folder.exists()
-    with _locked(folder):
-        if existed:
-            _check_resumable(RunFolder(folder), job.config)
-        kept = [argument for argument in arguments if not argument.startswith("hydra.run.dir=")]
-        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-        _run_hydra([*kept, f"hydra.run.dir='{quoted}'"], peaks)
+    new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
+    try:
+        with _locked(folder):
+            if not new:
+                _check_resumable(RunFolder(folder), job.config)
+            kept = [argument for argument in arguments if not argument.startswith("hydra.run.dir=")]
+            quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+            _run_hydra([*kept, f"hydra.run.dir='{quoted}'"], peaks)
+    except UsageError:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _check_resumable(run: RunFolder, config: Config) -> None:
     """Refuse a changed setting before Hydra writes its record of this start over that of the first."""
-    if run.config.is_file():
-        from tinystories_lm.resume import check_goes_on
+    if not run.config.is_file():
+        return
+    if config.training.fresh:
+        raise UsageError(f"{run.path} has a run already: training.fresh=true wants another hydra.run.dir, or none")
+    from tinystories_lm.resume import compare
 
-        check_goes_on(run, config)
+    compare(run, config)
 
 
 def _choose_folder(job: Composed) -> Path:
@@ -126,7 +135,7 @@ def _choose_folder(job: Composed) -> Path:
     if any(override.startswith("hydra.run.dir=") for override in job.overrides):
         return job.output_folder
     if not job.config.training.fresh:
-        run = interrupted_run(job.config, outputs=Path("outputs"))
+        run = interrupted_run(job.config)
         if run is not None:
             print(
                 f"going on with the interrupted run in {run.path} (training.fresh=true begins a new one)",
@@ -136,7 +145,8 @@ def _choose_folder(job: Composed) -> Path:
     folder, number = job.output_folder, 1
     while True:
         try:
-            folder.mkdir(parents=True)
+            with writing(folder):
+                folder.mkdir(parents=True)
             return folder
         except FileExistsError:  # two starts within a second
             number += 1

@@ -24,8 +24,6 @@ KERNELS = {
     Attention.math: SDPBackend.MATH,
 }
 
-COMPILE_PAYS_SECONDS = 900  # on a CPU: compiling costs about 40 s and gains about a tenth
-
 
 def find_hardware() -> str:
     """The name of the choice in conf/hardware that this machine is."""
@@ -105,19 +103,21 @@ class Machine:
 
 
 def open_machine(
-    config: HardwareConfig, *, peak_flops_per_second: float, estimated_seconds: float, deterministic: bool
+    config: HardwareConfig, *, peak_flops_per_second: float, compile_pays: bool, deterministic: bool
 ) -> Machine:
     """Settle what the config leaves open, and set torch's threads and determinism for this process.
 
-    estimated_seconds: of training, to judge whether compiling pays.
+    compile_pays: settles hardware.compile=auto on a CPU; a GPU always compiles.
     """
     check_hardware(config)
     use_threads(config)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
     torch.use_deterministic_algorithms(deterministic)
     if config.device is Device.cuda:
         torch.set_float32_matmul_precision("high")
     compiles = config.compile is Switch.on or (
-        config.compile is Switch.auto and (config.device is Device.cuda or estimated_seconds > COMPILE_PAYS_SECONDS)
+        config.compile is Switch.auto and (config.device is Device.cuda or compile_pays)
     )
     dtype = chosen_dtype(config)
     return Machine(

@@ -19,13 +19,13 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.environment import corpus_record, piece_record
 from tinystories_lm.errors import CommandError, DamagedError, DivergedError, Interrupted, UsageError
-from tinystories_lm.estimate import estimate
-from tinystories_lm.files import sweep_leftovers, write_json
+from tinystories_lm.estimate import Estimate, estimate
+from tinystories_lm.files import sweep_leftovers, write_json, write_text
 from tinystories_lm.hardware import Machine, open_machine
 from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.resume import Start, check_corpus, check_goes_on, find_start, is_done
+from tinystories_lm.resume import Changes, Start, check_corpus, compare, find_start, is_done
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
@@ -43,6 +43,7 @@ from tinystories_lm.training import ValidationLoss, perplexity, train, validate
 
 log = logging.getLogger(__name__)
 FINAL_STORIES = 3
+COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
 
 
 def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> None:
@@ -58,19 +59,21 @@ def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> No
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
     goes_on = run.config.is_file()
-    exact = check_goes_on(run, config) if goes_on else True
+    changes = compare(run, config) if goes_on else Changes(exact=True, notes=[])
+    for note in changes.notes:
+        log.warning("%s", note)
     record: dict[str, Any] = {"run_id": new_run_id(), "pieces": []}
     if run.environment.is_file():
         record = read_json(run.environment)
     start = find_start(run, run_id=record["run_id"])
-    start.progress.exact &= exact
+    start.progress.exact &= changes.exact
     with _status_kept(run, start.progress):
-        write_config(run, config)
-        expected = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
+        if not goes_on:
+            write_config(run, config)
         machine = open_machine(
             config.hardware,
             peak_flops_per_second=peak_flops_per_second,
-            estimated_seconds=expected.seconds,
+            compile_pays=compile_pays(config, record["pieces"], peak_flops_per_second),
             deterministic=config.training.deterministic,
         )
         cache = prepare(config.data)
@@ -82,8 +85,10 @@ def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> No
         _compare_machines(record["pieces"], piece, start.progress)
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
         write_json(run.environment, record)
+        write_config(run, config)
         start.progress.pieces = len(record["pieces"])
-        _introduce(config, cache, expected.seconds, machine, start)
+        left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
+        _introduce(config, cache, left, machine, start)
         _train(config, run, cache, machine, start, record)
 
 
@@ -171,12 +176,19 @@ def _train(
         say_done(run, summary)
 
 
+def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:
+    """Whether compiling saves more than it takes; a run that goes on stays as it was begun, to round the same."""
+    if pieces:
+        return bool(pieces[-1]["machine"]["compile"])
+    return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
+
+
 def _begin(model: Transformer, config: Config, machine: Machine, start: Start, cache: TokenCache) -> torch.optim.AdamW:
     """Put the weights and the optimizer where the run begins, on the machine's device."""
     if start.checkpoint is not None:
         load_weights(start.checkpoint, model)
     elif config.training.init_from is not None:
-        source = find_run(config.training.init_from, outputs=Path("outputs"))
+        source = find_run(config.training.init_from)
         if read_json(source.environment)["corpus"]["tokenizer_sha256"] != cache.tokenizer_sha256:
             raise UsageError(f"training.init_from={source.path} has another tokenizer: its token ids mean other text")
         load_weights(best_checkpoint(source), model)
@@ -203,7 +215,11 @@ def _batches(stream: torch.Tensor, config: Config) -> Batches:
 
 @contextlib.contextmanager
 def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
-    """Status running within the block, and after it what became of the run."""
+    """Status running within the block, and after it what became of the run.
+
+    A refusal changes nothing: what the run was before, it still is.
+    """
+    before = run.status.read_text(encoding="utf-8") if run.status.is_file() else None
     write_status(run, Status.RUNNING, reason="", step=progress.step)
     try:
         yield
@@ -212,6 +228,12 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         if isinstance(error, Interrupted):
             raise
         raise Interrupted("stopped before the first step: run the same command again to go on") from error
+    except (UsageError, DamagedError) as error:
+        if before is not None:
+            write_text(run.status, before)
+        else:
+            write_status(run, Status.FAILED, reason=str(error), step=progress.step)
+        raise
     except (torch.OutOfMemoryError, MemoryError) as error:
         write_status(run, Status.FAILED, reason=f"oom: {error}", step=progress.step)
         raise CommandError(
@@ -243,7 +265,7 @@ def _compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progres
         log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
 
 
-def _introduce(config: Config, cache: TokenCache, seconds: float, machine: Machine, start: Start) -> None:
+def _introduce(config: Config, cache: TokenCache, left: Estimate, machine: Machine, start: Start) -> None:
     """The plan in three lines, before it is carried out."""
     parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
     corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
@@ -262,8 +284,8 @@ def _introduce(config: Config, cache: TokenCache, seconds: float, machine: Machi
         precision,
         machine.name,
         ", compiled" if machine.compile else "",
-        duration(seconds),
-        seconds / 3600 * machine.dollars_per_hour,
+        duration(left.seconds),
+        left.dollars,
     )
     if start.checkpoint is not None:
         log.info("going on from step %s", f"{start.progress.step:,}")

@@ -174,6 +174,8 @@ class Notebook:
         return f"step {self.progress.step:,}/{self.config.steps:,}"
 
     def _speed_and_cost(self) -> str:
+        if not self._tokens_per_second:
+            return f"${self.progress.dollars:.2f}"
         return f"{amount(self._tokens_per_second)} tokens/s | ${self.progress.dollars:.2f}"
 
     def _time_left(self) -> str:

@@ -1,6 +1,5 @@
 """Which run goes on, and whether it may: by its stored config, its corpus and its checkpoints."""
 
-import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,8 +7,6 @@ from tinystories_lm.checkpoint import Progress, list_checkpoints, valid_checkpoi
 from tinystories_lm.config import Config, Kind, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
-
-log = logging.getLogger(__name__)
 
 
 class Start(NamedTuple):
@@ -31,40 +28,48 @@ def find_start(run: RunFolder, *, run_id: str) -> Start:
     return Start(Progress(), None)
 
 
-def check_goes_on(run: RunFolder, wanted: Config) -> bool:
-    """Whether the run in this folder, going on as `wanted`, still gives the numbers that one process would have.
+class Changes(NamedTuple):
+    """How a run that goes on differs from the run that was begun."""
 
-    What moves no number may change freely; what only rounds differently (micro-batches, device, precision) is
-    warned of, and the answer is False; so it is for more steps than the run was begun with, whose schedule was
-    another.
+    exact: bool  # its numbers are those that one process would have got
+    notes: list[str]  # for the person who changed it
+
+
+def compare(run: RunFolder, wanted: Config) -> Changes:
+    """Whether the run in this folder may go on as `wanted`, and what that does to it.
+
+    What moves no number may change freely; what only rounds differently (micro-batches, device, precision) and a
+    larger number of steps, under whose schedule the first steps would have had other rates, cost the run its exactness.
 
     Raises UsageError, with both values, for any other change.
     """
     stored = settings(read_config(run))
-    exact = True
     changed = {
         key: (stored[key][0], value, kind)
         for key, (value, kind) in settings(wanted).items()
         if stored[key][0] != value and kind is not Kind.free and key != "data.path"
     }
+    notes = []
     if "training.steps" in changed:
         before, after, _ = changed.pop("training.steps")
         if after < before:
             raise UsageError(f"{run.path} was begun with training.steps={before}; {after} are fewer: it only goes on")
-        step = read_json(run.status).get("step", 0)
-        if step >= max(stored["training.warmup_steps"][0], wanted.training.warmup_steps):
+        if _steps_taken(run) >= max(stored["training.warmup_steps"][0], wanted.training.warmup_steps):
             changed.pop("training.warmup_steps", None)  # both warm-ups are behind
-        log.info("going on from %s to %s steps, under the longer run's schedule", f"{before:,}", f"{after:,}")
-        exact = False
+        notes.append(f"going on from {before:,} to {after:,} steps, under the longer run's schedule")
     for key, (before, after, kind) in changed.items():
         if kind is Kind.exact:
             raise UsageError(
                 f"{run.path} was begun with {key}={before}, now it is {after}: another run; "
                 "begin it in a new folder (training.fresh=true, or another hydra.run.dir)"
             )
-        log.warning("%s was %s and is %s: the run goes on, but rounds differently", key, before, after)
-        exact = False
-    return exact
+        notes.append(f"{key} was {before} and is {after}: the run goes on, but rounds differently")
+    return Changes(not notes, notes)
+
+
+def _steps_taken(run: RunFolder) -> int:
+    step = read_json(run.status).get("step", 0) if run.status.is_file() else 0
+    return step if isinstance(step, int) else 0
 
 
 def check_corpus(run: RunFolder, now: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from tinystories_lm.config import Config, config_hash
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
 
+OUTPUTS = Path("outputs")  # below the folder a command is started in
+
 
 class Status(StrEnum):
     RUNNING = "running"
@@ -166,7 +168,7 @@ def runs_below(folder: Path) -> Iterator[RunFolder]:
         yield RunFolder(path)
 
 
-def find_run(name: str, *, outputs: Path) -> RunFolder:
+def find_run(name: str, *, outputs: Path = OUTPUTS) -> RunFolder:
     """A run by its folder, by its preset (the newest run of it), or `latest`.
 
     Raises UsageError naming what there is.
@@ -184,7 +186,7 @@ def find_run(name: str, *, outputs: Path) -> RunFolder:
     raise UsageError(f"{name}: there is no such run; give a run folder, `latest`, or one of: {known}")
 
 
-def interrupted_run(config: Config, *, outputs: Path) -> RunFolder | None:
+def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
     """The newest run of this config that was stopped before its end."""
     wanted = config_hash(config)
     for run in runs_below(outputs):

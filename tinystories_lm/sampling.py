@@ -61,7 +61,7 @@ def draw(logits_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     A row's text depends on its own generator alone, not on how many texts are written beside it.
     """
     uniform_B1 = torch.stack([torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators])
-    cumulative_BV = logits_BV.double().softmax(dim=-1).cumsum(dim=-1).cpu()
+    cumulative_BV = logits_BV.cpu().double().softmax(dim=-1).cumsum(dim=-1)
     tokens_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
     return tokens_B1[:, 0].clamp(max=logits_BV.shape[-1] - 1).to(logits_BV.device)
 

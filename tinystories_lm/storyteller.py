@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from tinystories_lm.checkpoint import load_weights
 from tinystories_lm.data.tokenizer import load_tokenizer
@@ -31,7 +30,7 @@ def tell(
 
     Raises UsageError for an impossible setting or an unknown run.
     """
-    run = find_run(name, outputs=Path("outputs"))
+    run = find_run(name)
     stored = read_config(run).sampling
     try:
         config = dataclasses.replace(stored, **settings)  # type: ignore[arg-type]
