@@ -142,15 +142,21 @@ def _choose_folder(job: Composed) -> Path:
                 file=sys.stderr,
             )
             return run.path
-    folder, number = job.output_folder, 1
+    with writing(job.output_folder):
+        return _new_folder(job.output_folder)
+
+
+def _new_folder(wanted: Path) -> Path:
+    """Make the folder, or where two runs start within a second, one beside it."""
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    folder, number = wanted, 1
     while True:
         try:
-            with writing(folder):
-                folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
-        except FileExistsError:  # two starts within a second
+        except FileExistsError:
             number += 1
-            folder = job.output_folder.with_name(f"{job.output_folder.name}-{number}")
+            folder = wanted.with_name(f"{wanted.name}-{number}")
 
 
 def _run_hydra(arguments: Sequence[str], peaks: dict[str, float], *, multirun: bool = False) -> None:

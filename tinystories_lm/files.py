@@ -23,7 +23,7 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         refusals = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
-        if error.errno not in (*refusals, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if error.errno not in (*refusals, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise
         where = error.filename or path
         raise CannotWriteError(
