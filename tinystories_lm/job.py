@@ -29,6 +29,7 @@ from tinystories_lm.resume import Changes, Start, check_corpus, compare, find_st
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
+    command_of,
     find_run,
     new_run_id,
     read_json,
@@ -329,7 +330,7 @@ def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
     folder = os.path.relpath(run.path)
     log.info("\nthe run is in %s; next, try:", folder)
     log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
-    log.info("  tinystories-lm train … training.steps=%d   (the same settings, longer)", 2 * summary["progress/step"])
+    log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))
 
 
 def best_checkpoint(run: RunFolder) -> Path:

@@ -1,6 +1,8 @@
 """A run's folder: what lies where, and what a run left there says about it."""
 
 import json
+import os
+import shlex
 import time
 import uuid
 from collections.abc import Iterator
@@ -101,6 +103,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DamagedError(f"{path} holds no JSON object")
     return value
+
+
+def command_of(run: RunFolder, *, steps: int) -> str:
+    """What was typed to begin the run, but for so many steps: a finished run then goes on."""
+    try:
+        typed = OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "overrides.yaml"))
+    except (OSError, OmegaConfBaseException, YAMLError):
+        typed = []
+    kept = [str(override) for override in typed or [] if not str(override).startswith("training.steps=")]
+    folder = f"hydra.run.dir={os.path.relpath(run.path)}"
+    return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
 
 
 def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:

@@ -193,7 +193,7 @@ def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
                     continue
             yield text
 
-    log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.name)
+    log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.path or config.name)
     stream = pieces(config, Split.TRAIN)
     first = next(stream, None)
     if first is None:
