@@ -163,7 +163,8 @@ def test_every_setting_reaches_the_typed_config() -> None:
 
 
 def test_a_sweep_is_the_product_of_its_choices() -> None:
-    jobs = list(expand_sweep(["model=tiny,gpt_28m", "training.seed=range(3)", "training.steps=5"]))
+    assert expand_sweep(["experiment=glob(round*)"]) == [[f"experiment=round{number}"] for number in (1, 2, 3, 4)]
+    jobs = expand_sweep(["model=tiny,gpt_28m", "training.seed=range(3)", "training.steps=5"])
     assert len(jobs) == 6
     assert jobs[0] == ["model=tiny", "training.seed=0", "training.steps=5"]
     register()

@@ -1,7 +1,6 @@
 """The `train` command as a person uses it: in its own process, started, stopped, repeated, swept."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -214,7 +213,14 @@ def test_a_mistake_is_one_line_with_exit_code_2_and_starts_nothing(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES", "none") != "none", reason="a GPU may be there")
+def test_a_place_that_cannot_be_written_is_exit_code_5(command: Command, corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("a file where the folder would be")
+    refused = command(*[a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")])
+    assert refused.returncode == 5, refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "cannot write" in refused.stderr
+
+
 def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command) -> None:
     import torch
 

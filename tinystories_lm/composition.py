@@ -7,7 +7,7 @@ Needs neither torch nor a Hydra job: `plan`, `prepare` and the checks before a r
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,14 +95,17 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
         raise UsageError(one_line(error)) from error
 
 
-def expand_sweep(overrides: Sequence[str]) -> Iterator[list[str]]:
+def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
     """The product of all swept choices: one list of overrides for each job, in Hydra's order."""
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    GlobalHydra.instance().clear()
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-        for batch in BasicSweeper.split_arguments(parsed, None):
-            yield from batch
+        with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
+            loader = GlobalHydra.instance().config_loader()  # experiment=glob(round*) looks for files
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+            (jobs,) = BasicSweeper.split_arguments(parsed, None)
+        return list(jobs)
     except HydraException as error:
         raise UsageError(one_line(error)) from error
 
