@@ -1,7 +1,10 @@
-"""The W&B mirror with the real SDK: read back offline, and on servers that are not there, or never answer."""
+"""The W&B mirror with the real SDK: read back offline, uploaded to a small server, and to servers that fail."""
 
 import json
 import logging
+import os
+import shlex
+import signal
 import socket
 import subprocess
 import sys
@@ -13,38 +16,86 @@ from typing import Any
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
+from tests.wandb_server import WandbServer
 from tinystories_lm.config import TrackingConfig, TrackingMode
 from tinystories_lm.tracking import Mirror, chosen_mode, start_mirror
 
 KEY = "a1b2c3d4e5" * 4
+INIT_SECONDS, FINISH_SECONDS = 1, 2
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's key, settings or server."""
-    import os
-
+def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nobody's key, settings or server; the SDK reads them anew, and leaves no process behind."""
     for name in list(os.environ):
         if name.startswith("WANDB_") or name == "NETRC":
             monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_X_DISABLE_STATS", "true")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    forget()
+    yield
+    forget()
+    assert services() == []
+
+
+def forget() -> None:
+    """End the SDK's service and have it read its settings again."""
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()
+
+
+def services() -> list[int]:
+    """The SDK's processes below this one."""
+    command = ["ps", "-o", "pid=,stat=,comm=", "--ppid", str(os.getpid())]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    found = [line.split() for line in lines if "wandb-core" in line]
+    return [int(pid) for pid, state, *_ in found if not state.startswith("Z")]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    """A W&B server, and a key for it."""
+    with WandbServer() as running:
+        monkeypatch.setenv("WANDB_BASE_URL", running.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        yield running
 
 
 def tracking(mode: str = "offline", **changes: Any) -> TrackingConfig:
     values = {
         "project": "stories", "entity": None, "group": "round9", "job_type": "train", "tags": ["round9", "blue"],
-        "init_timeout_seconds": 2, "finish_timeout_seconds": 5,
+        "init_timeout_seconds": INIT_SECONDS, "finish_timeout_seconds": FINISH_SECONDS,
     }  # fmt: skip
     return TrackingConfig(mode=TrackingMode(mode), **{**values, **changes})
 
 
-def start(folder: Path, config: TrackingConfig, run_id: str = "run1") -> Mirror:
+def start(folder: Path, config: TrackingConfig, run_id: str = "run1", resumed: bool = False) -> Mirror:
     settings = {"training": {"steps": 5, "seed": 7}}
-    return start_mirror(config, folder, run_id=run_id, name="a name", settings=settings, resumed=False)
+    return start_mirror(config, folder, run_id=run_id, name="a name", settings=settings, resumed=resumed)
+
+
+def rows(steps: range) -> list[dict[str, float]]:
+    return [{"progress/step": step, "progress/tokens": 10 * step, "val/loss": 9.5 - step} for step in steps]
+
+
+def sample(text: str) -> dict[str, object]:
+    return {"prompt": "Once", "text": text, "settings": {"top_p": 0.9}}
+
+
+def log_all(mirror: Mirror, steps: range) -> float:
+    """Log the rows; returns the seconds that the slowest took."""
+    slowest = 0.0
+    for row in rows(steps):
+        began = time.perf_counter()
+        mirror.log(row)
+        slowest = max(slowest, time.perf_counter() - began)
+    return slowest
 
 
 def inspect(folder: Path) -> list[dict[str, Any]]:
-    """The records of an offline run, as the SDK's own tool reads them."""
+    """The records of a run's folder, as the SDK's own tool reads them."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0, shown.stderr
@@ -55,119 +106,303 @@ def of_type(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [record[kind] for record in records if record["type"] == kind]
 
 
-def test_an_offline_run_reads_back_whole(tmp_path: Path) -> None:
-    mirror = start(tmp_path, tracking())
-    for step in range(3):
-        mirror.log({"progress/step": step, "progress/tokens": 10 * step, "val/loss": 3.5 - step})
-    mirror.log_samples(2, [{"prompt": "Once", "text": "Once upon", "settings": {"top_p": 0.9}}])
+def history(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows that hold metrics, without what the SDK adds."""
+    items = [{key: value for key, value in row["item"].items() if key[0] != "_"} for row in of_type(records, "history")]
+    return [item for item in items if "progress/step" in item]
+
+
+def sync_command(text: str) -> list[str]:
+    """The last command that the log tells the user to type, to be run here."""
+    words = shlex.split(text.rpartition("`wandb sync ")[2].partition("`")[0])
+    assert words, text
+    return [sys.executable, "-m", "wandb", "sync", "--yes", *words]
+
+
+def holds_key(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+
+
+def test_an_offline_run_reads_back_whole_and_the_terminal_stays_clean(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    mirror = start(tmp_path / "a run", tracking())
+    assert (mirror.mode, mirror.url) == (TrackingMode.offline, None)
+    mirror.log_samples(0, [sample("Once a")])
+    log_all(mirror, range(3))
+    mirror.log_samples(2, [sample("Once b")])
     mirror.summarize({"val/loss": 1.5, "val/perplexity": 4.48, "parameters": 29})
     folder = mirror.folder
     assert folder is not None
-    assert folder.parent == tmp_path / "wandb"
+    assert folder.parent == tmp_path / "a run" / "wandb"
     mirror.finish(exit_code=0)
+    assert capfd.readouterr() == ("", "")
     records = inspect(folder)
     (run,) = of_type(records, "run")
     assert (run["project"], run["run_group"], run["job_type"], run["run_id"]) == ("stories", "round9", "train", "run1")
-    assert run["tags"] == ["round9", "blue"]
+    assert (run["display_name"], run["tags"]) == ("a name", ["round9", "blue"])
     assert run["config"]["update"]["training"] == {"steps": 5, "seed": 7}
-    text = json.dumps(records)
-    for value in ("progress/tokens", "3.5", "2.5", "val/perplexity", "4.48", "parameters"):
-        assert value in text
+    assert [
+        {key: row[key] for key in wanted} for row, wanted in zip(history(records), rows(range(3)), strict=True)
+    ] == (rows(range(3)))
+    summary = {key: value for update in of_type(records, "summary") for key, value in update["update"].items()}
+    assert (summary["val/loss"], summary["val/perplexity"], summary["parameters"]) == (1.5, 4.48, 29)
+    assert (summary["progress/step"], summary["progress/tokens"]) == (2, 20)
     axes = {axis.get("name") or axis.get("glob_name"): axis for axis in of_type(records, "metric")}
-    assert axes["val/*"]["step_metric"] == "progress/tokens"
-    table = json.loads(next(folder.glob("files/media/table/*.json")).read_text())
-    assert table["columns"] == ["step", "prompt", "text", "settings"]
-    assert table["data"][0][:3] == [2, "Once", "Once upon"]
+    for metrics in ("train/*", "val/*", "speed/*", "optimizer/*", "cost/*"):
+        assert axes[metrics]["step_metric"] == "progress/tokens"
+    tables = [json.loads(path.read_text()) for path in folder.glob("files/media/table/*.json")]
+    whole = max(tables, key=lambda table: len(table["data"]))
+    assert whole["columns"] == ["step", "prompt", "text", "settings"]
+    assert [row[:3] for row in whole["data"]] == [[0, "Once", "Once a"], [2, "Once", "Once b"]]
+    assert not holds_key(tmp_path)
+
+
+def test_a_row_costs_the_loop_microseconds(tmp_path: Path) -> None:
+    mirror = start(tmp_path, tracking())
+    began = time.perf_counter()
+    log_all(mirror, range(2000))
+    assert (time.perf_counter() - began) / 2000 < 200e-6
+    mirror.finish(exit_code=0)
 
 
 def test_runs_after_another_in_one_process_are_separate(tmp_path: Path) -> None:
     folders = []
-    for run_id in ("one", "two"):
+    for number, run_id in enumerate(("one", "two")):
         mirror = start(tmp_path, tracking(), run_id)
-        mirror.log({"progress/step": 1, "progress/tokens": 1})
+        log_all(mirror, range(number, number + 1))
         folders.append(mirror.folder)
-        mirror.finish(exit_code=0)
-    assert len(set(folders)) == 2
-    assert [of_type(inspect(folder), "run")[0]["run_id"] for folder in folders if folder] == ["one", "two"]
+        mirror.finish(exit_code=number)
+    for number, (run_id, folder) in enumerate(zip(("one", "two"), folders, strict=True)):
+        assert folder is not None
+        records = inspect(folder)
+        assert of_type(records, "run")[0]["run_id"] == run_id
+        assert [row["progress/step"] for row in history(records)] == [number]
+        assert of_type(records, "exit")[0].get("exit_code", 0) == number
 
 
 def test_auto_is_online_only_where_a_key_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.offline
+    def chosen(mode: TrackingMode = TrackingMode.auto, **environment: str) -> TrackingMode:
+        forget()
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return chosen_mode(mode)
+
+    assert chosen() is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY) is TrackingMode.online
     netrc = tmp_path / "netrc"
-    netrc.write_text(f"machine api.wandb.ai login user password {KEY}\n")
-    monkeypatch.setenv("NETRC", str(netrc))
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.online
-    monkeypatch.setenv("WANDB_BASE_URL", "http://another.example")
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.offline
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.online
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.offline
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    assert chosen_mode(TrackingMode.auto) is TrackingMode.off
-    assert chosen_mode(TrackingMode.online) is TrackingMode.online
+    netrc.write_text(f"machine api.wandb.ai password {KEY}\nmachine local:8080 login user password {KEY}\n")
+    assert chosen(NETRC=str(netrc)) is TrackingMode.online
+    assert chosen(NETRC=str(netrc), WANDB_BASE_URL="http://local:8080") is TrackingMode.online
+    assert chosen(NETRC=str(netrc), WANDB_BASE_URL="http://local:8081") is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY, WANDB_MODE="offline") is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY, WANDB_MODE="disabled") is TrackingMode.off
+    assert chosen(TrackingMode.online, WANDB_MODE="offline") is TrackingMode.online
 
 
-@pytest.fixture
-def deaf_server() -> Iterator[str]:
-    """A server that takes connections and never answers."""
+@pytest.mark.parametrize(
+    "fault", ["dead", "deaf", "401", "no key", *(pytest.param(f, marks=SLOW) for f in ("500", "slow"))]
+)
+def test_a_server_that_fails_at_the_start_costs_seconds_and_no_row(
+    fault: str,
+    server: WandbServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        if fault == "dead":
+            server.die()
+        elif fault == "deaf":
+            monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        elif fault == "slow":
+            server.delay_seconds = 5
+        elif fault == "no key":
+            monkeypatch.delenv("WANDB_API_KEY")
+        else:
+            server.status = int(fault)
+        began = time.monotonic()
+        with caplog.at_level(logging.INFO):
+            mirror = start(tmp_path, tracking("online" if fault == "no key" else "auto"))
+        assert time.monotonic() - began < INIT_SECONDS + 3
+        log_all(mirror, range(3))
+        with caplog.at_level(logging.INFO):
+            mirror.finish(exit_code=0)
+        assert time.monotonic() - began < INIT_SECONDS + 6
+    assert mirror.mode is TrackingMode.offline
+    assert mirror.folder is not None
+    assert [row["progress/step"] for row in history(inspect(mirror.folder))] == [0, 1, 2]
+    ours = [record for record in caplog.records if record.name == "tinystories_lm.tracking"]
+    (warning,) = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
+    assert f"`wandb sync wandb/{mirror.folder.name}`" in warning
+    assert capfd.readouterr() == ("", "")
+    assert not holds_key(tmp_path)
 
 
-@pytest.mark.parametrize("server", ["dead", "deaf"])
-def test_a_server_that_does_not_answer_costs_seconds_and_no_row(
-    server: str, deaf_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_online_run_arrives_whole(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("WANDB_API_KEY", KEY)
-    monkeypatch.setenv("WANDB_BASE_URL", deaf_server if server == "deaf" else "http://127.0.0.1:9")
-    began = time.monotonic()
     with caplog.at_level(logging.INFO):
         mirror = start(tmp_path, tracking("auto"))
-    assert time.monotonic() - began < 10
-    mirror.log({"progress/step": 1, "progress/tokens": 77})
-    folder = mirror.folder
-    assert folder is not None
+    assert mirror.url is not None
+    assert mirror.url in caplog.text
+    log_all(mirror, range(3))
+    mirror.log_samples(2, [sample("Once upon")])
+    mirror.summarize({"val/loss": 1.5, "parameters": 29})
+    mirror.finish(exit_code=6)
+    run = server.runs["run1"]
+    assert run.config["training"] == {"steps": 5, "seed": 7}
+    assert (run.record["groupName"], run.record["jobType"], run.record["tags"]) == (
+        "round9",
+        "train",
+        ["round9", "blue"],
+    )
+    arrived = [row for row in run.rows if "progress/step" in row]
+    assert [{key: row[key] for key in wanted} for row, wanted in zip(arrived, rows(range(3)), strict=True)] == (
+        rows(range(3))
+    )
+    assert (run.summary["val/loss"], run.summary["parameters"], run.summary["progress/tokens"]) == (1.5, 29, 20)
+    assert run.summary["samples"]["_type"] == "table-file"
+    assert b"Once upon" in server.files["artifact/samples.table.json"]
+    assert run.exit_code == 6
+    assert "wandb sync" not in caplog.text
+    assert capfd.readouterr() == ("", "")
+    assert not holds_key(tmp_path)
+
+
+def test_a_resumed_run_goes_on_where_it_was_and_says_nothing_twice(server: WandbServer, tmp_path: Path) -> None:
+    first = start(tmp_path, tracking("online"))
+    log_all(first, range(10))
+    first.finish(exit_code=75)
+    (tmp_path / "samples.jsonl").write_text(json.dumps({"step": 5, **sample("before")}) + "\n")
+    second = start(tmp_path, tracking("online"), resumed=True)
+    log_all(second, range(7, 13))  # the checkpoint was that of step 6
+    second.log_samples(12, [sample("after")])
+    second.finish(exit_code=0)
+    run = server.runs["run1"]
+    assert [row["progress/step"] for row in run.rows if "progress/step" in row] == list(range(13))
+    assert [row[2] for row in json.loads(server.files["artifact/samples.table.json"])["data"]] == ["before", "after"]
+    assert run.exit_code == 0
+
+
+def test_the_offline_pieces_of_a_resumed_run_join_when_they_are_sent(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = start(tmp_path, tracking())
+    log_all(first, range(10))
+    first.finish(exit_code=75)
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(range(10))))
+    time.sleep(1.1)  # the SDK's folders are named by the second
+    second = start(tmp_path, tracking(), resumed=True)
+    log_all(second, range(7, 13))
+    with caplog.at_level(logging.INFO):
+        second.finish(exit_code=0)
+    done = subprocess.run(sync_command(caplog.text), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert [row["progress/step"] for row in server.runs["run1"].rows] == list(range(13))
+    third = start(tmp_path, tracking(), resumed=True)
+    with caplog.at_level(logging.INFO):
+        third.finish(exit_code=0)
+    assert third.folder is not None
+    assert sync_command(caplog.text)[-2:] == ["--yes", f"wandb/{third.folder.name}"]  # the others are sent
+
+
+@pytest.mark.parametrize("fault", ["401", pytest.param("dies", marks=SLOW)])
+def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_sends_the_rest(
+    fault: str, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mirror = start(tmp_path, tracking("online"))
+    slowest = log_all(mirror, range(5))
+    if fault == "dies":
+        server.die()
+    else:
+        server.status = 401
+    for step in range(5, 10):
+        mirror.log_samples(step, [sample("Once")])
+        slowest = max(slowest, log_all(mirror, range(step, step + 1)))
+    mirror.summarize({"parameters": 29})
+    assert slowest < 0.05
+    began = time.monotonic()
     mirror.finish(exit_code=0)
-    assert "77" in json.dumps(inspect(folder))
-    assert "could not begin online" in caplog.text
-    assert f"wandb sync {folder}" in caplog.text
-    assert not [file for file in tmp_path.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+    assert time.monotonic() - began < FINISH_SECONDS + 5
+    assert "wandb sync --include-online wandb/run-" in caplog.text
+    forget()
+    with WandbServer() as another:
+        monkeypatch.setenv("WANDB_BASE_URL", another.url)
+        done = subprocess.run(sync_command(caplog.text), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert [row["progress/step"] for row in another.runs["run1"].rows if "val/loss" in row] == list(range(10))
+        assert another.runs["run1"].summary["parameters"] == 29
 
 
-def test_a_tracker_that_raises_is_left_alone_after_some_errors(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken:
-        calls = 0
+@pytest.mark.parametrize("blow", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=SLOW)])
+def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
+    blow: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tinystories_lm.tracking.GRACE_SECONDS", 0.5)
+    mirror = start(tmp_path, tracking(), "one")
+    (service,) = services()
+    os.kill(service, blow)
+    try:
+        for step in range(20):
+            assert log_all(mirror, range(step, step + 1)) < 0.05
+            time.sleep(0.01)
+        began = time.monotonic()
+        mirror.finish(exit_code=0)
+        assert time.monotonic() - began < FINISH_SECONDS + 3
+        assert caplog.text.count("after 5 errors the run goes on without it") == (blow is signal.SIGKILL)
+        assert caplog.text.count("wandb sync") == 1
+        second = start(tmp_path, tracking(), "two")
+        log_all(second, range(3))
+        second.finish(exit_code=0)
+        assert second.folder is not None
+        assert [row["progress/step"] for row in history(inspect(second.folder))] == [0, 1, 2]
+    finally:
+        if blow is signal.SIGSTOP:
+            os.kill(service, signal.SIGKILL)
 
-        def log(self, _: object) -> None:
-            self.calls += 1
-            raise OSError("the network is gone")
 
-    broken = Broken()
-    mirror = Mirror(broken, finish_timeout_seconds=1)  # type: ignore[arg-type]
-    for step in range(20):
-        mirror.log({"progress/step": step})
-    assert broken.calls == 5
-    assert caplog.text.count("the run goes on without it") == 1
+def test_rows_for_an_sdk_that_never_answers_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tinystories_lm.tracking.MOST_WAITING", 10)
+    mirror = Mirror(lambda: time.sleep(0.5), finish_timeout_seconds=1)
+    log_all(mirror, range(100))
+    mirror.finish(exit_code=0)
+    assert caplog.text.count("10 rows wait for an answer; after 5 errors") == 1
 
 
-def test_tracking_off_and_a_missing_package_cost_nothing(tmp_path: Path) -> None:
+def test_tracking_off_and_a_missing_or_broken_package_cost_nothing(tmp_path: Path) -> None:
     program = (
         "import sys, pathlib; from tests.test_tracking import start, tracking\n"
         "start(pathlib.Path('.'), tracking('off')).finish(exit_code=0)\n"
         "assert 'wandb' not in sys.modules\n"
         "sys.modules['wandb'] = None\n"
-        "mirror = start(pathlib.Path('.'), tracking('offline')); mirror.log({}); mirror.finish(exit_code=0)\n"
+        "def run():\n"
+        "    mirror = start(pathlib.Path('.'), tracking('offline')); mirror.log({'progress/step': 1})\n"
+        "    mirror.log_samples(1, []); mirror.summarize({}); mirror.finish(exit_code=0)\n"
+        "run()\n"
+        "del sys.modules['wandb']\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'wandb': raise RuntimeError('two versions at once')\n"
+        "sys.meta_path.insert(0, Broken()); run()\n"
         "assert not list(pathlib.Path('.').iterdir())"
     )
-    root = str(Path(__file__).resolve().parent.parent)
+    root, empty = str(Path(__file__).resolve().parent.parent), tmp_path / "empty"
+    empty.mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True
+        [sys.executable, "-c", program], cwd=empty, env={"PYTHONPATH": root}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert "not installed" in done.stderr
+    first, second = done.stderr.splitlines()
+    assert "not installed" in first
+    assert "two versions at once" in second
 
 
 def test_a_run_of_the_command_is_mirrored_with_its_metrics_and_its_end(

@@ -1,87 +1,189 @@
 """The mirror in Weights & Biases: what the run folder has, shown in a dashboard, never the only copy.
 
-Nothing here blocks, slows or ends a run: starting and finishing have deadlines, every call to the SDK is guarded, and
-after a few errors the mirror falls silent. Whatever was not uploaded lies in the run folder, and one printed command
-uploads it.
+Nothing here blocks, slows or ends a run. The SDK is imported, started, fed and finished by a thread of the mirror's
+own: a row costs the training loop one entry in a queue, starting and finishing are waited for up to a deadline, and
+after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads.
 """
 
 import contextlib
 import logging
-import netrc
 import os
+import queue
+import shlex
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from tinystories_lm.config import TrackingConfig, TrackingMode
+from tinystories_lm.run_folder import RunFolder, read_records
 
 if TYPE_CHECKING:
     import wandb
 
 ERRORS_BEFORE_SILENCE = 5
+MOST_WAITING = 10_000  # rows kept for an SDK that has stopped answering
 LOGIN_TIMEOUT_SECONDS = 2
-DEFAULT_SERVER = "https://api.wandb.ai"
+GRACE_SECONDS = 2  # what a deadline of the SDK's own may be late
 SAMPLE_COLUMNS = ("step", "prompt", "text", "settings")
+# What the SDK's own log says of an upload given up for good; its finish() returns as if nothing were amiss.
+UPLOAD_FAILURES = ("filestream: fatal error", "failed to log artifact")
 
 log = logging.getLogger(__name__)
 
 
 class Mirror:
-    """One W&B run, or with `run` None nothing at all."""
+    """One W&B run; with `begin` None, nothing at all.
 
-    def __init__(self, run: "wandb.Run | None", *, finish_timeout_seconds: int) -> None:
-        self._run, self._finish_timeout_seconds = run, finish_timeout_seconds
-        self._errors = 0
-        self._samples: list[list[object]] = []
+    begin: makes the SDK's run, in the mirror's thread, or returns None where there can be none.
+    samples: those of before a resume, for the table.
+    after_step: rows up to here were mirrored before a resume.
+    """
+
+    def __init__(
+        self,
+        begin: "Callable[[], wandb.Run | None] | None",
+        *,
+        finish_timeout_seconds: int,
+        samples: Sequence[Mapping[str, object]] = (),
+        after_step: int = -1,
+    ) -> None:
+        self._begin, self._finish_timeout_seconds, self._after_step = begin, finish_timeout_seconds, after_step
+        self._run: wandb.Run | None = None
+        self._table: dict[object, list[list[object]]] = {}  # its rows by their step
+        self._table_due = False
+        for sample in samples:
+            self._table.setdefault(sample["step"], []).append(_cells(sample))
+        self._calls: queue.SimpleQueue[Callable[[wandb.Run], object] | None] = queue.SimpleQueue()
+        self._begun, self._ended = threading.Event(), threading.Event()
+        self._errors, self._exit_code, self._whole = 0, 0, True
+        self._closed = begin is None
+        if begin is not None:
+            threading.Thread(target=self._work, name="wandb-mirror", daemon=True).start()
 
     @property
     def folder(self) -> Path | None:
         """Where the SDK keeps this run: `wandb sync` takes it."""
         return None if self._run is None else Path(self._run.settings.sync_dir)
 
+    @property
+    def url(self) -> str | None:
+        """The run's page, of a run that is online."""
+        return None if self._run is None or self._run.offline else self._run.url
+
+    @property
+    def mode(self) -> TrackingMode:
+        """What became of the mode that was asked for; off also where W&B could not be started."""
+        if self._run is None:
+            return TrackingMode.off
+        return TrackingMode.offline if self._run.offline else TrackingMode.online
+
     def log(self, metrics: Mapping[str, float | int]) -> None:
-        """Add one row."""
-        self._guarded(lambda run: run.log(dict(metrics)))
+        """Add one row, at its `progress/step`; rows of one step become one."""
+        row, step = dict(metrics), int(metrics["progress/step"])
+        if step > self._after_step:
+            self._later(lambda run: run.log(row, step=step))
 
     def log_samples(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
         """Add texts to the table of all that the run wrote; each has `prompt`, `text` and `settings`."""
-        if self._run is None or not samples:
-            return
-        import wandb
+        rows = [_cells({**sample, "step": step}) for sample in samples]
 
-        for sample in samples:
-            self._samples.append([step, sample["prompt"], sample["text"], str(sample["settings"])])
-        table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=self._samples)
-        self._guarded(lambda run: run.log({"samples": table, "progress/step": step}))
+        def add(_: object) -> None:
+            self._table[step], self._table_due = rows, True
+
+        self._later(add)
 
     def summarize(self, summary: Mapping[str, object]) -> None:
         """Set the final figures, under the names of the metrics where they are such."""
-        self._guarded(lambda run: run.summary.update(dict(summary)))
+        figures = dict(summary)
+
+        def set_figures(run: "wandb.Run") -> None:
+            run.log({}, commit=True)  # the last row, which waits for more of its step, would overwrite them
+            run.summary.update(figures)
+
+        self._later(set_figures)
 
     def finish(self, *, exit_code: int) -> None:
-        """Hand over what is left, for as long as the deadline allows, and say how to send the rest."""
-        run = self._run
-        if run is None:
+        """Hand over what is left, for as long as the deadlines allow, and say how to send the rest."""
+        if self._closed:
             return
-        self._run = None
-        folder, offline = Path(run.settings.sync_dir), run.settings._offline
-        finished = _within(self._finish_timeout_seconds + 5, lambda: run.finish(exit_code=exit_code))
-        if offline:
-            log.info("W&B: kept offline; `wandb sync %s` uploads it", _shown(folder))
-        elif not finished or self._errors:
-            log.warning("W&B: not all was uploaded; `wandb sync --include-online %s` sends the rest", _shown(folder))
+        self._closed, self._exit_code = True, exit_code
+        self._calls.put(None)
+        ended = self._ended.wait(self._finish_timeout_seconds + 2 * GRACE_SECONDS)
+        whole = ended and self._whole and not self._errors
+        if not ended or self._errors:
+            _abandon_service()
+        if self._run is None:
+            if not ended:
+                log.warning("W&B: did not answer to the end; the run folder has everything")
+        elif not whole:
+            log.warning("W&B: not all was uploaded; `%s` sends the rest", sync_command(self._run, unfinished=True))
+        elif unsent_pieces(self._run):
+            log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
 
-    def _guarded(self, call: "Callable[[wandb.Run], object]") -> None:
-        if self._run is None or self._errors >= ERRORS_BEFORE_SILENCE:
+    def wait_until_begun(self, seconds: float) -> None:
+        """Wait for the start, so that what it says comes first; a slower one goes on beside the training."""
+        if not self._closed and not self._begun.wait(seconds):
+            log.warning("W&B: no answer yet; the run goes on, its rows are kept")
+
+    def _later(self, call: "Callable[[wandb.Run], object]") -> None:
+        if self._closed or self._silent:
             return
+        if self._calls.qsize() < MOST_WAITING:
+            self._calls.put(call)
+        else:
+            self._failed(TimeoutError(f"{MOST_WAITING:,} rows wait for an answer"))
+
+    @property
+    def _silent(self) -> bool:
+        return self._errors >= ERRORS_BEFORE_SILENCE
+
+    def _failed(self, error: Exception) -> None:
+        self._errors += 1
+        if self._errors == ERRORS_BEFORE_SILENCE:
+            log.warning("W&B: %s; after %d errors the run goes on without it", _one_line(error), self._errors)
+
+    def _work(self) -> None:
+        """The thread: begin, make the calls in their order, finish."""
+        assert self._begin is not None
+        self._run = self._begin()
+        self._begun.set()
+        while (call := self._calls.get()) is not None:
+            if self._run is None or self._silent:
+                continue
+            try:
+                call(self._run)
+                if self._calls.empty():
+                    self._log_table(self._run)
+            except Exception as error:  # whatever a tracker raises, a step is worth more
+                self._failed(error)
+        if self._run is not None and not self._silent:
+            self._log_table(self._run)
+            self._end(self._run)
+        self._ended.set()
+
+    def _log_table(self, run: "wandb.Run") -> None:
+        """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none."""
+        if not self._table_due:
+            return
+        import wandb
+
+        self._table_due = False
+        rows = [row for _, rows in sorted(self._table.items(), key=lambda item: int(str(item[0]))) for row in rows]
+        table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=rows)
+        self._whole = _within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
+
+    def _end(self, run: "wandb.Run") -> None:
         try:
-            call(self._run)
-        except Exception as error:  # whatever a tracker raises, a step is worth more
-            self._errors += 1
-            if self._errors == ERRORS_BEFORE_SILENCE:
-                log.warning("W&B: %s; after %d errors the run goes on without it", error, self._errors)
+            run.finish(exit_code=self._exit_code)
+            said = Path(run.settings.log_internal).read_text(encoding="utf-8", errors="replace")
+            self._whole = self._whole and not any(failure in said for failure in UPLOAD_FAILURES)
+        except TimeoutError:
+            self._whole = False
+        except Exception as error:
+            self._failed(error)
 
 
 def start_mirror(
@@ -96,21 +198,43 @@ def start_mirror(
     """Begin the mirror of the run in `folder`, online where that is wanted and possible, else offline.
 
     settings: the run's resolved settings and record, for W&B's config; never the process's environment.
+    resumed: whether the run goes on from a checkpoint. What it wrote after that was mirrored already and will be
+    written again: the mirror leaves it out, and so must begin before the run's records are cut back.
     """
-    silent = Mirror(None, finish_timeout_seconds=0)
-    mode = chosen_mode(config.mode)
-    if mode is TrackingMode.off:
-        return silent
+    if config.mode is TrackingMode.off:
+        return Mirror(None, finish_timeout_seconds=config.finish_timeout_seconds)
+    begin = partial(
+        _begin_run, config, folder.resolve(), run_id=run_id, name=name, settings=dict(settings), resumed=resumed
+    )
+    mirrored = resumed and any(folder.glob(f"wandb/*run-*-{run_id}"))
+    rows = read_records(RunFolder(folder).metrics) if mirrored else []
+    mirror = Mirror(
+        begin,
+        finish_timeout_seconds=config.finish_timeout_seconds,
+        samples=read_records(RunFolder(folder).samples) if resumed else (),
+        after_step=max((int(row["progress/step"]) for row in rows), default=-1),
+    )
+    mirror.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
+    return mirror
+
+
+def _begin_run(
+    config: TrackingConfig, folder: Path, *, run_id: str, name: str, settings: dict[str, object], resumed: bool
+) -> "wandb.Run | None":
+    """The SDK's run, offline where it cannot be online; None, with a line that says so, where there can be none."""
+    # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
     try:
         import wandb
     except ImportError:
         log.warning("W&B: the package is not installed; the run folder has everything all the same")
-        return silent
-
-    wandb.setup(wandb.Settings(silent=True))  # what it says by itself, before it has read the run's settings
+        return None
+    except Exception as error:  # a clash of versions may raise anything
+        log.warning("W&B: cannot be imported (%s); the run goes on without it", _one_line(error))
+        return None
 
     def begin(mode: TrackingMode) -> "wandb.Run":
-        return wandb.init(
+        run = wandb.init(
             project=config.project,
             entity=config.entity,
             group=config.group,
@@ -119,8 +243,8 @@ def start_mirror(
             name=name,
             id=run_id,
             resume="allow" if resumed and mode is TrackingMode.online else None,
-            config=dict(settings),
-            dir=str(folder.resolve()),
+            config=settings,
+            dir=str(folder),
             mode="online" if mode is TrackingMode.online else "offline",
             reinit="create_new",  # jobs of a sweep share a process
             save_code=False,
@@ -128,7 +252,7 @@ def start_mirror(
                 init_timeout=config.init_timeout_seconds,
                 login_timeout=LOGIN_TIMEOUT_SECONDS,
                 finish_timeout=config.finish_timeout_seconds,
-                finish_timeout_raises=False,
+                finish_timeout_raises=True,  # otherwise an upload cut short looks like a whole one
                 console="off",
                 silent=True,
                 disable_git=True,
@@ -136,28 +260,32 @@ def start_mirror(
                 disable_job_creation=True,
             ),
         )
+        _define_axes(run)
+        return run
 
-    for attempt in dict.fromkeys((mode, TrackingMode.offline)):
-        try:
-            run = begin(attempt)
-            break
-        except Exception as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            log.warning("W&B: could not begin %s (%s); the run goes on", attempt, reason)
-            with contextlib.suppress(Exception):
-                wandb.teardown()  # the failed attempt still holds the run's id
-    else:
-        return silent
-    mirror = Mirror(run, finish_timeout_seconds=config.finish_timeout_seconds)
-    mirror._guarded(define_axes)
-    if attempt is TrackingMode.online:
-        log.info("W&B: %s", run.url)
-    elif mode is TrackingMode.online:
-        log.warning("W&B: kept offline; `wandb sync %s` uploads it later", _shown(Path(run.settings.sync_dir)))
-    return mirror
+    reason = ""
+    try:
+        mode = chosen_mode(config.mode)
+        if mode is TrackingMode.off:
+            return None
+        if mode is TrackingMode.online:
+            try:
+                run = begin(mode)
+                log.info("W&B: %s", run.url)
+                return run
+            except Exception as error:
+                reason = _one_line(error)
+                _abandon_service()  # the failed attempt still holds the run's id
+        run = begin(TrackingMode.offline)
+    except Exception as error:
+        log.warning("W&B: could not begin (%s); the run goes on without it", reason or _one_line(error))
+        return None
+    if reason:
+        log.warning("W&B: not online (%s); kept offline, `%s` uploads it later", reason, sync_command(run))
+    return run
 
 
-def define_axes(run: "wandb.Run") -> None:
+def _define_axes(run: "wandb.Run") -> None:
     """Curves against tokens, so that runs of other batch sizes compare; steps stay a choice of the dashboard."""
     run.define_metric("progress/step")
     run.define_metric("progress/tokens")
@@ -166,26 +294,54 @@ def define_axes(run: "wandb.Run") -> None:
 
 
 def chosen_mode(mode: TrackingMode) -> TrackingMode:
-    """Settle `auto`: what WANDB_MODE says, else online where W&B would find an API key, else offline."""
+    """Settle `auto`: what WANDB_MODE or `wandb offline` says, else online where W&B finds a key, else offline."""
+    import wandb
+
+    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and says nothing, here or later
     if mode is not TrackingMode.auto:
         return mode
-    wanted = os.environ.get("WANDB_MODE", "")
-    if wanted in ("disabled", "offline", "dryrun"):
-        return TrackingMode.off if wanted == "disabled" else TrackingMode.offline
-    return TrackingMode.online if has_key() else TrackingMode.offline
+    if found.mode == "disabled":
+        return TrackingMode.off
+    return TrackingMode.online if found.mode not in ("offline", "dryrun") and has_key(found) else TrackingMode.offline
 
 
-def has_key() -> bool:
-    """Whether there is an API key in WANDB_API_KEY or in the netrc file, where `wandb login` puts it."""
-    if os.environ.get("WANDB_API_KEY"):
+def has_key(settings: "wandb.Settings") -> bool:
+    """Whether there is a key where the SDK looks for one: the environment, its settings, the netrc file."""
+    if settings.api_key or settings.identity_token_file:
         return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", DEFAULT_SERVER)).hostname or ""
-    places = [Path(os.environ["NETRC"])] if "NETRC" in os.environ else [Path.home() / ".netrc", Path.home() / "_netrc"]
-    for place in places:
-        with contextlib.suppress(OSError, netrc.NetrcParseError):
-            if netrc.netrc(str(place)).authenticators(host):
-                return True
-    return False
+    try:
+        from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
+
+        return read_netrc_auth(host=settings.base_url) is not None
+    except Exception:  # a key it cannot use, or an SDK of another build: going online will tell
+        return True
+
+
+def unsent_pieces(run: "wandb.Run") -> list[Path]:
+    """The folders of the run that were written offline, before a resume and now, and that no one sent yet."""
+    found = Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}")
+    return sorted(piece for piece in found if not list(piece.glob("*.synced")))
+
+
+def sync_command(run: "wandb.Run", *, unfinished: bool = False) -> str:
+    """What uploads the run's unsent pieces, and with `unfinished` what an online run could not send."""
+    online = unfinished and not run.offline
+    folders = [*unsent_pieces(run), *([Path(run.settings.sync_dir)] if online else [])]
+    words = ["wandb", "sync", *(["--include-online"] if online else [])]
+    return shlex.join([*words, *(_shown(folder) for folder in folders)])
+
+
+def _abandon_service() -> None:
+    """End the SDK's service and with it whatever it still holds: now, not in a hook that delays the exit."""
+
+    def end() -> None:
+        import wandb
+
+        with contextlib.suppress(SystemExit):  # with the service's own exit code
+            wandb.teardown()
+
+    if "wandb" in sys.modules:
+        _within(GRACE_SECONDS, end)
 
 
 def _within(seconds: float, call: Callable[[], object]) -> bool:
@@ -201,6 +357,15 @@ def _within(seconds: float, call: Callable[[], object]) -> bool:
     thread.start()
     thread.join(seconds)
     return done.is_set()
+
+
+def _cells(sample: Mapping[str, object]) -> list[object]:
+    return [sample["step"], sample["prompt"], sample["text"], str(sample["settings"])]
+
+
+def _one_line(error: Exception) -> str:
+    message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice on settings that are not the user's
+    return " ".join(message.split())[:200] or type(error).__name__
 
 
 def _shown(folder: Path) -> str:

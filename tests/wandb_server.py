@@ -1,0 +1,197 @@
+"""As much of a W&B server as the SDK needs to upload a run: GraphQL, file streams and uploads, kept in memory.
+
+Unknown operations are answered with no data, as a server of another version would.
+"""
+
+import json
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+ENTITY = "somebody"
+
+
+@dataclass
+class UploadedRun:
+    """What the server has of one run."""
+
+    record: dict[str, Any] = field(default_factory=dict)  # project, groupName, jobType, tags, displayName
+    config: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    lines: dict[int, str] = field(default_factory=dict)  # the history by its offset
+    exit_code: int | None = None
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for _, line in sorted(self.lines.items())]
+
+
+class WandbServer:
+    """A server on a free port of this host for the length of a `with` block."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, UploadedRun] = {}
+        self.files: dict[str, bytes] = {}  # by their path on the server
+        self.status = 200  # what every request is answered with
+        self.delay_seconds = 0.0  # before every answer
+        self.requests: list[str] = []
+        self.dead = False
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_state": self}))
+        self._http.daemon_threads = True
+        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that goes away is no news
+        self._lock = threading.Lock()
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def __enter__(self) -> "WandbServer":
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.die()
+
+    def die(self) -> None:
+        """Answer nobody any more: open connections break, new ones are refused."""
+        if not self.dead:
+            self.dead = True
+            self._http.shutdown()
+            self._http.server_close()
+
+    def graphql(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            return {
+                "Viewer": self._viewer,
+                "UpsertBucket": self._upsert,
+                "RunResumeStatus": self._resume_status,
+                "CreateRunFiles": self._run_files,
+                "ServerFeaturesQuery": lambda _: {"serverInfo": {"features": []}},
+                "ArtifactType": lambda _: {"project": None},
+                "CreateArtifact": self._artifact,
+                "CreateArtifactManifest": self._manifest,
+                "UpdateArtifactManifest": self._manifest,
+                "CreateArtifactFiles": self._artifact_files,
+                "CommitArtifact": lambda _: {"commitArtifact": {"artifact": {"id": "artifact", "digest": "d"}}},
+            }.get(name, lambda _: {})(variables)
+
+    def stream(self, run_id: str, body: dict[str, Any]) -> None:
+        with self._lock:
+            run = self.runs.setdefault(run_id, UploadedRun())
+            for name, chunk in body.get("files", {}).items():
+                if name == "wandb-history.jsonl":
+                    run.lines.update(enumerate(chunk["content"], start=chunk["offset"]))
+                elif name == "wandb-summary.json":
+                    run.summary = json.loads(chunk["content"][-1])
+            if body.get("complete"):
+                run.exit_code = body["exitcode"]
+
+    def _viewer(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"viewer": {"id": "u", "entity": ENTITY, "username": ENTITY, "flags": "{}", "teams": {"edges": []}}}
+
+    def _upsert(self, variables: dict[str, Any]) -> dict[str, Any]:
+        inserted = variables["name"] not in self.runs
+        run = self.runs.setdefault(variables["name"], UploadedRun())
+        run.record.update({key: value for key, value in variables.items() if value})
+        if variables.get("config"):
+            run.config.update({key: item["value"] for key, item in json.loads(variables["config"]).items()})
+        project = {"name": run.record["project"], "entity": {"name": ENTITY}}
+        shown = run.record.get("displayName", variables["name"])
+        bucket = {"id": variables["name"], "name": variables["name"], "displayName": shown, "project": project}
+        return {"upsertBucket": {"bucket": bucket | {"historyLineCount": len(run.lines)}, "inserted": inserted}}
+
+    def _resume_status(self, variables: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs.get(variables["name"])
+        if run is None:
+            return {"model": None}
+        lines = [line for _, line in sorted(run.lines.items())]
+        config = {key: {"value": value} for key, value in run.config.items()}
+        bucket = {
+            "id": variables["name"],
+            "name": variables["name"],
+            "summaryMetrics": json.dumps(run.summary),
+            "displayName": run.record.get("displayName"),
+            "logLineCount": 0,
+            "historyLineCount": len(lines),
+            "eventsLineCount": 0,
+            "historyTail": json.dumps(lines[-1:]),
+            "eventsTail": "[]",
+            "config": json.dumps(config),
+            "tags": run.record.get("tags", []),
+            "wandbConfig": json.dumps({"t": 1}),
+        }
+        return {
+            "model": {"id": "p", "name": variables["project"], "entity": {"id": "e", "name": ENTITY}, "bucket": bucket}
+        }
+
+    def _upload(self, path: str) -> dict[str, Any]:
+        return {"id": path, "name": path, "displayName": path, "uploadUrl": f"{self.url}/storage/{path}"}
+
+    def _run_files(self, variables: dict[str, Any]) -> dict[str, Any]:
+        files = [self._upload(f"{variables['run']}/{name}") | {"name": name} for name in variables["files"]]
+        return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
+
+    def _artifact(self, _: dict[str, Any]) -> dict[str, Any]:
+        artifact = {"id": "artifact", "state": "PENDING", "artifactSequence": {"id": "s", "latestArtifact": None}}
+        return {"createArtifact": {"artifact": artifact}}
+
+    def _manifest(self, _: dict[str, Any]) -> dict[str, Any]:
+        manifest = {"id": "manifest", "file": self._upload("manifest.json") | {"uploadHeaders": []}}
+        return {key: {"artifactManifest": manifest} for key in ("createArtifactManifest", "updateArtifactManifest")}
+
+    def _artifact_files(self, variables: dict[str, Any]) -> dict[str, Any]:
+        edges = [
+            {
+                "node": self._upload(f"artifact/{asked['name']}")
+                | {
+                    "name": asked["name"],
+                    "uploadHeaders": [],
+                    "storagePath": asked["name"],
+                    "uploadMultipartUrls": None,
+                    "artifact": {"id": "artifact"},
+                }
+            }
+            for asked in variables["input"]["artifactFiles"]
+        ]
+        return {"createArtifactFiles": {"files": {"edges": edges}}}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_state: WandbServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *_: object) -> None:
+        pass
+
+    def _answer(self) -> None:
+        state = self.server_state
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(state.delay_seconds)
+        if state.dead:
+            self.close_connection = True
+            return
+        data: dict[str, Any] = {}
+        if self.path == "/graphql":
+            request = json.loads(body)
+            operation = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])
+            name = operation.group(1) if operation else ""
+            state.requests.append(name)
+            if state.status == 200:
+                data = {"data": state.graphql(name, request.get("variables") or {})}
+        else:
+            state.requests.append(f"{self.command} {self.path}")
+            if state.status == 200 and self.path.endswith("/file_stream"):
+                state.stream(self.path.split("/")[-2], json.loads(body))
+            elif state.status == 200 and self.path.startswith("/storage/"):
+                state.files[self.path.removeprefix("/storage/")] = body
+        if state.status != 200:
+            data = {"errors": [{"message": "no"}]}
+        answer = json.dumps(data).encode()
+        self.send_response(state.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_POST = do_PUT = _answer
