@@ -98,7 +98,7 @@ def test_validation_is_the_mean_over_all_targets_in_nats_and_in_bits_per_byte() 
     nats = 0.0
     for first in range(0, 74, 16):
         row = stream[first : first + 17][None]
-        nats += float(F.cross_entropy(model(row[:, :-1]).flatten(0, 1), row[0, 1:], reduction="sum"))
+        nats += F.cross_entropy(model(row[:, :-1]).flatten(0, 1), row[0, 1:], reduction="sum").item()
     assert found.tokens == 74
     assert found.loss == pytest.approx(nats / 74, rel=1e-5)
     assert found.bits_per_byte == pytest.approx(nats / math.log(2) / lengths[stream[1:]].sum(), rel=1e-5)

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -62,7 +63,7 @@ class WandbServer:
 
     def graphql(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
-            return {
+            answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
                 "Viewer": self._viewer,
                 "UpsertBucket": self._upsert,
                 "RunResumeStatus": self._resume_status,
@@ -74,7 +75,8 @@ class WandbServer:
                 "UpdateArtifactManifest": self._manifest,
                 "CreateArtifactFiles": self._artifact_files,
                 "CommitArtifact": lambda _: {"commitArtifact": {"artifact": {"id": "artifact", "digest": "d"}}},
-            }.get(name, lambda _: {})(variables)
+            }
+            return answers[name](variables) if name in answers else {}
 
     def stream(self, run_id: str, body: dict[str, Any]) -> None:
         with self._lock:

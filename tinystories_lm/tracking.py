@@ -52,10 +52,10 @@ class Mirror:
     ) -> None:
         self._begin, self._finish_timeout_seconds, self._after_step = begin, finish_timeout_seconds, after_step
         self._run: wandb.Run | None = None
-        self._table: dict[object, list[list[object]]] = {}  # its rows by their step
+        self._table: dict[int, list[list[object]]] = {}  # its rows by their step
         self._table_due = False
         for sample in samples:
-            self._table.setdefault(sample["step"], []).append(_cells(sample))
+            self._table.setdefault(int(str(sample.get("step", 0))), []).append(_cells(sample))
         self._calls: queue.SimpleQueue[Callable[[wandb.Run], object] | None] = queue.SimpleQueue()
         self._begun, self._ended = threading.Event(), threading.Event()
         self._errors, self._exit_code, self._whole = 0, 0, True
@@ -82,9 +82,13 @@ class Mirror:
 
     def log(self, metrics: Mapping[str, float | int]) -> None:
         """Add one row, at its `progress/step`; rows of one step become one."""
-        row, step = dict(metrics), int(metrics["progress/step"])
-        if step > self._after_step:
-            self._later(lambda run: run.log(row, step=step))
+        row = dict(metrics)
+
+        def add(run: "wandb.Run") -> None:
+            if (step := int(row["progress/step"])) > self._after_step:
+                run.log(row, step=step)
+
+        self._later(add)
 
     def log_samples(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
         """Add texts to the table of all that the run wrote; each has `prompt`, `text` and `settings`."""
@@ -171,7 +175,7 @@ class Mirror:
         import wandb
 
         self._table_due = False
-        rows = [row for _, rows in sorted(self._table.items(), key=lambda item: int(str(item[0]))) for row in rows]
+        rows = [row for _, rows in sorted(self._table.items()) for row in rows]
         table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=rows)
         self._whole = _within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
 
@@ -206,13 +210,13 @@ def start_mirror(
     begin = partial(
         _begin_run, config, folder.resolve(), run_id=run_id, name=name, settings=dict(settings), resumed=resumed
     )
-    mirrored = resumed and any(folder.glob(f"wandb/*run-*-{run_id}"))
+    mirrored = resumed and any(folder.glob(f"wandb/*run-*-{run_id}*"))
     rows = read_records(RunFolder(folder).metrics) if mirrored else []
     mirror = Mirror(
         begin,
         finish_timeout_seconds=config.finish_timeout_seconds,
         samples=read_records(RunFolder(folder).samples) if resumed else (),
-        after_step=max((int(row["progress/step"]) for row in rows), default=-1),
+        after_step=max((int(row.get("progress/step", -1)) for row in rows), default=-1),
     )
     mirror.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
     return mirror
@@ -319,7 +323,7 @@ def has_key(settings: "wandb.Settings") -> bool:
 
 def unsent_pieces(run: "wandb.Run") -> list[Path]:
     """The folders of the run that were written offline, before a resume and now, and that no one sent yet."""
-    found = Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}")
+    found = Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}*")  # …-1 for a second in one second
     return sorted(piece for piece in found if not list(piece.glob("*.synced")))
 
 
@@ -360,7 +364,7 @@ def _within(seconds: float, call: Callable[[], object]) -> bool:
 
 
 def _cells(sample: Mapping[str, object]) -> list[object]:
-    return [sample["step"], sample["prompt"], sample["text"], str(sample["settings"])]
+    return [sample.get("step"), sample.get("prompt"), sample.get("text"), str(sample.get("settings"))]
 
 
 def _one_line(error: Exception) -> str:
