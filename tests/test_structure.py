@@ -13,6 +13,7 @@ LEVELS = [
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "sampling"},
     {"environment", "resume", "training"},
+    {"trained"},
     {"notebook"},
     {"job"},
     {"storyteller", "entry"},

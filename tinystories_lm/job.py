@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tinystories_lm.checkpoint import Progress, check_checkpoint, load_optimizer, load_weights
+from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.config import Config, config_hash
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
@@ -25,7 +25,7 @@ from tinystories_lm.hardware import Machine, open_machine
 from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.resume import Changes, Start, check_corpus, compare, find_start, is_done
+from tinystories_lm.resume import Changes, Start, best_checkpoint, check_corpus, compare, find_start, is_done
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
@@ -331,20 +331,3 @@ def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
     log.info("\nthe run is in %s; next, try:", folder)
     log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
     log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))
-
-
-def best_checkpoint(run: RunFolder) -> Path:
-    """The checkpoint with the lowest validation loss, or else the newest whole one.
-
-    Raises UsageError where there is none.
-    """
-    run_id = read_json(run.environment)["run_id"]
-    start = find_start(run, run_id=run_id)
-    if start.checkpoint is None:
-        raise UsageError(f"{run.path} has no checkpoint yet")
-    best = run.checkpoints / f"step-{start.progress.best_step:08d}"
-    if start.progress.best_loss is not None and best != start.checkpoint:
-        with contextlib.suppress(DamagedError):
-            check_checkpoint(best, run_id=run_id)
-            return best
-    return start.checkpoint

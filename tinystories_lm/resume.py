@@ -1,9 +1,10 @@
 """Which run goes on, and whether it may: by its stored config, its corpus and its checkpoints."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.checkpoint import Progress, list_checkpoints, valid_checkpoints
+from tinystories_lm.checkpoint import Progress, check_checkpoint, list_checkpoints, valid_checkpoints
 from tinystories_lm.config import Config, Kind, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
@@ -26,6 +27,23 @@ def find_start(run: RunFolder, *, run_id: str) -> Start:
     if list_checkpoints(run.checkpoints):
         raise DamagedError(f"{run.checkpoints}: no checkpoint is whole: begin a new run with training.fresh=true")
     return Start(Progress(), None)
+
+
+def best_checkpoint(run: RunFolder) -> Path:
+    """The checkpoint with the lowest validation loss, or else the newest whole one.
+
+    Raises UsageError where there is none.
+    """
+    run_id = read_json(run.environment)["run_id"]
+    start = find_start(run, run_id=run_id)
+    if start.checkpoint is None:
+        raise UsageError(f"{run.path} has no checkpoint yet")
+    best = run.checkpoints / f"step-{start.progress.best_step:08d}"
+    if start.progress.best_loss is not None and best != start.checkpoint:
+        with contextlib.suppress(DamagedError):
+            check_checkpoint(best, run_id=run_id)
+            return best
+    return start.checkpoint
 
 
 class Changes(NamedTuple):

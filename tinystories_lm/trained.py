@@ -1,0 +1,40 @@
+"""A trained model out of its run folder, as the commands on runs want it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from tokenizers import Tokenizer
+
+from tinystories_lm.checkpoint import load_weights
+from tinystories_lm.config import Config
+from tinystories_lm.data.tokenizer import load_tokenizer
+from tinystories_lm.model import Transformer
+from tinystories_lm.resume import best_checkpoint
+from tinystories_lm.run_folder import RunFolder, find_run, read_config
+
+
+class Trained(NamedTuple):
+    run: RunFolder
+    config: Config
+    model: Transformer  # in float32, ready to read and write
+    tokenizer: Tokenizer
+    checkpoint: Path
+
+
+def load_trained(name: str, *, device: str = "cpu") -> Trained:
+    """Run `name` at its best checkpoint.
+
+    Built on the meta device: no time goes into weights that are overwritten, and what the checkpoint does not
+    fill has no value to hide behind.
+
+    Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming what is not whole.
+    """
+    run = find_run(name)
+    config, tokenizer = read_config(run), load_tokenizer(run.tokenizer)
+    with torch.device("meta"):
+        model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
+    model.to_empty(device=device)
+    checkpoint = best_checkpoint(run)
+    load_weights(checkpoint, model)
+    return Trained(run, config, model.eval(), tokenizer, checkpoint)
