@@ -175,6 +175,13 @@ class Transformer(nn.Module):
             cache.length += tokens_BT.shape[1]
         return self.head(self.norm(x_BTD))
 
+    def materialise(self, device: str | torch.device) -> "Transformer":
+        """Give a model that was built on the meta device memory, with no values yet, and keep tied weights tied."""
+        self.to_empty(device=device)
+        if self.config.tie_embeddings:
+            self.head.weight = self.embedding.weight
+        return self
+
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
         """Draw the weights: normal, 0.02 wide, and narrower by sqrt(2 layers) where a branch joins the residual

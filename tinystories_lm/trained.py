@@ -34,7 +34,7 @@ def load_trained(name: str, *, device: str = "cpu") -> Trained:
     config, tokenizer = read_config(run), load_tokenizer(run.tokenizer)
     with torch.device("meta"):
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
-    model.to_empty(device=device)
+    model.materialise(device)
     checkpoint = best_checkpoint(run)
     load_weights(checkpoint, model)
     return Trained(run, config, model.eval(), tokenizer, checkpoint)
