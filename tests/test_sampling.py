@@ -20,6 +20,9 @@ PLAIN = SamplingConfig(
     top_p=1.0,
     min_p=0.0,
     repetition_penalty=1.0,
+    no_repeat_ngram=0,
+    stop=[],
+    beyond_context=False,
 )
 
 

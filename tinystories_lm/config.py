@@ -295,6 +295,9 @@ class SamplingConfig(SetOnce):
     top_p: float  # keep the smallest set that holds this much probability; 1 keeps all
     min_p: float  # drop what is less likely than this share of the likeliest; 0 keeps all
     repetition_penalty: float  # divides positive and multiplies negative logits of tokens seen before; 1 is none
+    no_repeat_ngram: int  # no sequence of so many tokens is written twice; 0 allows all
+    stop: list[str]  # a text ends before the first of these
+    beyond_context: bool  # when the context is full, read its last half again and go on, rather than end
 
     def __post_init__(self) -> None:
         require(self.count >= 1, f"sampling.count={self.count} must be at least 1")
@@ -304,6 +307,8 @@ class SamplingConfig(SetOnce):
         require(self.top_k >= 0, f"sampling.top_k={self.top_k} must not be negative (0 keeps all)")
         require(0 < self.top_p <= 1, f"sampling.top_p={self.top_p} must lie in (0, 1]")
         require(0 <= self.min_p <= 1, f"sampling.min_p={self.min_p} must lie in [0, 1]")
+        require(self.no_repeat_ngram >= 0, f"sampling.no_repeat_ngram={self.no_repeat_ngram} must not be negative")
+        require("" not in self.stop, "sampling.stop holds an empty string: every text would end at once")
         require(
             0 < self.repetition_penalty < math.inf,
             f"sampling.repetition_penalty={self.repetition_penalty} must be positive",

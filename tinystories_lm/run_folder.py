@@ -20,6 +20,8 @@ from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
 
 OUTPUTS = Path("outputs")  # below the folder a command is started in
+# Settings that came after the first runs were stored, with the value that was meant while they were not there.
+ADDED_LATER = {"sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False}}
 
 
 class Status(StrEnum):
@@ -86,7 +88,7 @@ def read_config(run: RunFolder) -> Config:
         text = run.config.read_text(encoding="utf-8")
         if "${" in text:
             raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(text)))
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), ADDED_LATER, OmegaConf.create(text)))
     except (OSError, ValueError, RecursionError, OmegaConfBaseException, YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
