@@ -9,14 +9,16 @@ PACKAGE = Path(tinystories_lm.__file__).parent
 # Imports point one way: a module may import those of its own level's left only.
 LEVELS = [
     {"errors", "config", "terminal", "signals"},
-    {"files", "composition"},
+    {"files", "composition", "curve"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
-    {"checkpoint", "sampling"},
+    {"checkpoint", "decoding", "stock"},
+    {"sampling"},
     {"environment", "resume", "training"},
-    {"trained"},
+    {"trained", "gguf_file", "foreign_tokenizer"},
     {"notebook"},
     {"job"},
-    {"storyteller", "entry"},
+    {"model_card"},
+    {"storyteller", "entry", "export", "importing"},
     {"command"},
     {"__main__"},
 ]

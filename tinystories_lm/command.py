@@ -15,6 +15,9 @@ from tinystories_lm.errors import CommandError, ExitCode, UsageError
 from tinystories_lm.signals import sigterm_as_interrupt
 
 PROGRAM = "tinystories-lm"
+RUN_HELP = "a run folder, a preset's name (its newest run) or `latest`"
+DEVICES = ("cpu", "cuda", "mps", "auto")
+PRECISIONS = ("float32", "bfloat16")
 
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
@@ -99,22 +102,41 @@ def sample(arguments: list[str]) -> None:
         prog=f"{PROGRAM} sample",
         description="Write with a trained model. What is not given here is as the run's config has it.",
     )
-    parser.add_argument("run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`")
-    parser.add_argument("--prompt", help="what the text begins with; empty for a text of the model's own")
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--prompt", action="append", help="what a text begins with; empty for one of the model's own")
     parser.add_argument("--temperature", type=float, help="0 takes the likeliest token")
     parser.add_argument("--top-k", type=int, help="draw among the k likeliest tokens; 0 among all")
     parser.add_argument("--top-p", type=float, help="draw among the likeliest tokens that hold this probability")
     parser.add_argument("--min-p", type=float, help="leave out tokens below this share of the likeliest one's")
     parser.add_argument("--repetition-penalty", type=float, help="above 1: tokens seen before become less likely")
+    parser.add_argument(
+        "--no-repeat-ngram", type=int, help="never write a sequence of so many tokens twice; 0 allows it"
+    )
     parser.add_argument("--seed", type=int, help="of the first text; the next ones take the numbers after it")
-    parser.add_argument("--count", type=int, help="how many texts")
+    parser.add_argument("--count", type=int, help="how many texts for each prompt")
     parser.add_argument("--max-tokens", type=int, help="longest continuation")
+    parser.add_argument("--stop", action="append", help="end before this string; may be given again")
+    parser.add_argument(
+        "--beyond-context",
+        action="store_true",
+        default=None,
+        help="where the context is full, read its last half again and go on",
+    )
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default), cuda, mps, or auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the weights")
     parser.add_argument("--json", action="store_true", help="one JSON object a text, for programs")
     options = parser.parse_args(arguments)
+    from tinystories_lm.config import Device, Precision
     from tinystories_lm.storyteller import tell
 
-    prompts = None if options.prompt is None else [options.prompt]
-    given = {key: value for key, value in vars(options).items() if key not in ("run", "prompt", "json")}
-    settings = {key: value for key, value in given.items() if value is not None}
-    for line in tell(options.run, prompts=prompts, settings=settings, as_json=options.json):
-        print(line, flush=True)
+    own = ("run", "prompt", "device", "precision", "json")
+    settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
+    tell(
+        options.run,
+        sys.stdout,
+        prompts=options.prompt,
+        settings=settings,
+        device=Device(options.device),
+        precision=Precision(options.precision),
+        as_json=options.json,
+    )

@@ -1,6 +1,7 @@
 """The machine under a run: what is there, what it can do, and how a run is to use it."""
 
 import contextlib
+import dataclasses
 import os
 import platform
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tinystories_lm.config import Attention, Device, HardwareConfig, Precision, Switch
@@ -82,9 +84,27 @@ class Machine:
         with contextlib.ExitStack() as stack:
             if self.dtype is not torch.float32:
                 stack.enter_context(torch.autocast(self.device.type, self.dtype))
-            if self.attention is not Attention.auto:
-                stack.enter_context(sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]))
+            stack.enter_context(self.attending())
             yield
+
+    @contextlib.contextmanager
+    def attending(self) -> Iterator[None]:
+        """Attention by the chosen kernel."""
+        if self.attention is Attention.auto:
+            yield
+            return
+        with sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]):
+            yield
+
+    def for_inference(self) -> "Machine":
+        """The same machine for reading and writing texts.
+
+        On MPS that is the MATH kernel in float32: others have given NaN there, and let tokens see later ones
+        (pytorch#195910).
+        """
+        if self.device.type != "mps":
+            return self
+        return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math)
 
     def describe(self) -> dict[str, object]:
         """For the run's record."""
@@ -119,17 +139,69 @@ def open_machine(
     compiles = config.compile is Switch.on or (
         config.compile is Switch.auto and (config.device is Device.cuda or compile_pays)
     )
-    dtype = chosen_dtype(config)
-    return Machine(
+    machine = Machine(
         name=config.name,
         device=torch.device(config.device.value),
-        dtype=dtype,
+        dtype=chosen_dtype(config),
         compile=compiles,
         attention=config.attention,
         threads=torch.get_num_threads(),
         peak_flops_per_second=peak_flops_per_second,
         dollars_per_hour=config.dollars_per_hour,
     )
+    for used in dict.fromkeys((machine, machine.for_inference())):
+        refuse_a_look_ahead(used)
+    return machine
+
+
+def open_for_inference(device: Device, precision: Precision) -> Machine:
+    """A machine for reading and writing texts with all cores, eager, without a price.
+
+    precision: auto is float32, the one that every device computes alike.
+
+    Raises UsageError where the device is not there, or cannot be trusted with that precision.
+    """
+    found = Device("cuda" if torch.cuda.is_available() else find_hardware()) if device is Device.auto else device
+    there = {Device.cpu: True, Device.cuda: torch.cuda.is_available(), Device.mps: torch.backends.mps.is_available()}
+    if not there[found]:
+        raise UsageError(f"torch {torch.__version__} sees no {found} here: choose cpu, or auto")
+    if found is Device.mps and precision is Precision.bfloat16:
+        raise UsageError("on mps texts are read and written in float32 only: leave --precision out")
+    torch.set_num_threads(usable_cores())
+    machine = Machine(
+        name=found.value,
+        device=torch.device(found.value),
+        dtype=torch.bfloat16 if precision is Precision.bfloat16 else torch.float32,
+        compile=False,
+        attention=Attention.auto,
+        threads=torch.get_num_threads(),
+        peak_flops_per_second=0.0,
+        dollars_per_hour=0.0,
+    ).for_inference()
+    refuse_a_look_ahead(machine)
+    return machine
+
+
+def refuse_a_look_ahead(machine: Machine) -> None:
+    """Raise UsageError where this machine's causal attention lets a token see later ones.
+
+    pytorch#195910 is such a kernel, on MPS in half precision: training looks splendid and the model is worthless.
+    What attention gives is compared with its definition (Vaswani et al. 2017, eq. 1), in float32 on the CPU.
+    """
+    random = torch.Generator().manual_seed(0)
+    q_HTK, k_HTK, v_HTK = (torch.randn(4, 64, 64, generator=random).to(machine.dtype).float() for _ in range(3))
+    later_TT = torch.ones(64, 64, dtype=torch.bool).triu(1)
+    scores_HTT = (q_HTK @ k_HTK.transpose(1, 2) / 8).masked_fill(later_TT, -torch.inf)
+    want_HTK = scores_HTT.softmax(dim=-1) @ v_HTK
+    q, k, v = (x_HTK[None].to(machine.device, machine.dtype) for x_HTK in (q_HTK, k_HTK, v_HTK))
+    with machine.attending():
+        got_HTK = F.scaled_dot_product_attention(q, k, v, is_causal=True)[0].float().cpu()
+    if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):  # bfloat16 is within 0.02, a look ahead off by 1
+        raise UsageError(
+            f"causal attention on this {machine.device.type} in {str(machine.dtype).removeprefix('torch.')} is wrong "
+            f"under torch {torch.__version__} (a token sees later ones): take hardware.precision=float32 "
+            "hardware.attention=math, another torch, or the CPU"
+        )
 
 
 def use_threads(config: HardwareConfig) -> None:

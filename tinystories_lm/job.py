@@ -117,14 +117,11 @@ def _train(
             batch_size=config.training.micro_batch_size,
             device=machine.device,
         )
-        return validate(model, batches, token_bytes_V, machine)
+        return validate(model, batches, token_bytes_V, machine.for_inference())
 
     def write_samples(count: int = config.sampling.count) -> list[Sample]:
-        return [
-            sample
-            for prompt in config.sampling.prompts
-            for sample in write_texts(model, tokenizer, prompt, config.sampling, count=count)
-        ]
+        with machine.for_inference().attending():
+            return write_texts(model, tokenizer, config.sampling.prompts, config.sampling, count=count)
 
     with contextlib.ExitStack() as stack:
         stop_requested = stack.enter_context(stop_on_signals())

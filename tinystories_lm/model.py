@@ -1,6 +1,6 @@
 """The decoder: pre-norm RMSNorm, rotary positions, SwiGLU, no biases (the shape of Llama; Touvron et al. 2023).
 
-Shapes: B batch, T tokens, C cached tokens, D d_model, H heads, K head width, F d_ff, V vocabulary; 1 and k (= K/2)
+Shapes: B batch, T tokens, D d_model, H heads, K head width, F d_ff, V vocabulary; 1 and k (= K/2)
 broadcast.
 """
 
@@ -48,23 +48,6 @@ def turn(x_BTHK: Tensor, by: Rotation) -> Tensor:
     return torch.cat((a_BTHk * cos_T1k - b_BTHk * sin_T1k, b_BTHk * cos_T1k + a_BTHk * sin_T1k), dim=-1)
 
 
-class KeyValueCache:
-    """Room for the keys and values of C tokens in every layer, filled from the left as decoding goes on."""
-
-    def __init__(self, config: ModelConfig, batch_size: int, *, device: torch.device, dtype: torch.dtype) -> None:
-        shape = (batch_size, config.n_heads, config.context_tokens, config.d_model // config.n_heads)
-        self.keys = [torch.empty(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
-        self.values = [torch.empty(shape, device=device, dtype=dtype) for _ in range(config.n_layers)]
-        self.length = 0  # tokens cached so far
-
-    def extend(self, layer: int, k_BHTK: Tensor, v_BHTK: Tensor) -> tuple[Tensor, Tensor]:
-        """Append the new tokens' keys and values; returns all so far, [B, H, C, K] each."""
-        end = self.length + k_BHTK.shape[2]
-        self.keys[layer][:, :, self.length : end] = k_BHTK
-        self.values[layer][:, :, self.length : end] = v_BHTK
-        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
-
-
 class RMSNorm(nn.Module):
     """Divide by the root mean square, times a learned gain (Zhang and Sennrich 2019)."""
 
@@ -80,10 +63,10 @@ class RMSNorm(nn.Module):
 class Attention(nn.Module):
     """Causal multi-head self-attention with rotary positions."""
 
-    def __init__(self, config: ModelConfig, layer: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width, head_width = config.d_model, config.d_model // config.n_heads
-        self.layer, self.n_heads = layer, config.n_heads
+        self.n_heads = config.n_heads
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
@@ -91,7 +74,7 @@ class Attention(nn.Module):
         self.query_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
         self.key_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
 
-    def forward(self, x_BTD: Tensor, positions: Rotation, cache: KeyValueCache | None) -> Tensor:
+    def forward(self, x_BTD: Tensor, positions: Rotation) -> Tensor:
         q_BTHK, k_BTHK, v_BTHK = (
             rearrange(project(x_BTD), "B T (H K) -> B T H K", H=self.n_heads)
             for project in (self.query, self.key, self.value)
@@ -99,23 +82,8 @@ class Attention(nn.Module):
         q_BHTK = turn(self.query_norm(q_BTHK), positions).transpose(1, 2)
         k_BHTK = turn(self.key_norm(k_BTHK), positions).transpose(1, 2)
         v_BHTK = v_BTHK.transpose(1, 2)
-        if cache is None:
-            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
-        else:
-            k_BHCK, v_BHCK = cache.extend(self.layer, k_BHTK, v_BHTK)
-            mask_TC = causal_mask(q_BHTK.shape[2], k_BHCK.shape[2], device=x_BTD.device)
-            y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHCK, v_BHCK, attn_mask=mask_TC)
+        y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
         return self.output(rearrange(y_BHTK, "B H T K -> B T (H K)"))
-
-
-def causal_mask(n_queries: int, n_keys: int, *, device: torch.device) -> Tensor | None:
-    """True where the last `n_queries` of `n_keys` tokens may look; None where a single query sees all.
-
-    `is_causal` would align the queries with the first keys, not the last.
-    """
-    if n_queries == 1:
-        return None
-    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
 
 
 class SwiGLU(nn.Module):
@@ -134,15 +102,15 @@ class SwiGLU(nn.Module):
 class Block(nn.Module):
     """Attention, then the MLP, each on a normalised copy of the residual stream."""
 
-    def __init__(self, config: ModelConfig, layer: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.attention = Attention(config, layer)
+        self.attention = Attention(config)
         self.mlp_norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.mlp = SwiGLU(config)
 
-    def forward(self, x_BTD: Tensor, positions: Rotation, cache: KeyValueCache | None) -> Tensor:
-        x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), positions, cache)
+    def forward(self, x_BTD: Tensor, positions: Rotation) -> Tensor:
+        x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), positions)
         return x_BTD + self.mlp(self.mlp_norm(x_BTD))
 
 
@@ -153,26 +121,20 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocab_size, config.d_model)
-        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layers))
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:
             self.head.weight = self.embedding.weight
 
-    def forward(self, tokens_BT: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """Logits [B, T, V] for the token after each of `tokens_BT`.
-
-        cache: filled with these tokens' keys and values, which continue those already in it.
-        """
-        start = 0 if cache is None else cache.length
-        positions_T = torch.arange(start, start + tokens_BT.shape[1], device=tokens_BT.device)
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits [B, T, V] for the token after each of `tokens_BT`."""
+        positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         head_width = self.config.d_model // self.config.n_heads
         positions = rotation(positions_T, head_width=head_width, theta=self.config.rope_theta)
         x_BTD = self.embedding(tokens_BT)
         for block in self.blocks:
-            x_BTD = block(x_BTD, positions, cache)
-        if cache is not None:
-            cache.length += tokens_BT.shape[1]
+            x_BTD = block(x_BTD, positions)
         return self.head(self.norm(x_BTD))
 
     def materialise(self, device: str | torch.device) -> "Transformer":

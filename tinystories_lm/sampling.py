@@ -1,11 +1,12 @@
-"""Writing with a trained model: which token comes next, and a whole text.
+"""Writing with a trained model: which token comes next, and whole texts.
 
-Shapes: B texts, T tokens, V vocabulary.
+Shapes: B texts, V vocabulary.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
 
 import torch
 from tokenizers import Tokenizer
@@ -13,8 +14,23 @@ from torch import Tensor
 
 from tinystories_lm.config import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.errors import UsageError
-from tinystories_lm.model import KeyValueCache, Transformer
+from tinystories_lm.decoding import Decoder
+from tinystories_lm.errors import DivergedError, UsageError
+from tinystories_lm.model import Transformer
+
+TOGETHER = 32  # texts written at a time
+CUT_CHARACTER = "\ufffd"  # what bytes decode to that are no whole character (yet)
+NOT_A_SETTING = ("prompts", "count", "seed")  # of how a token is drawn
+
+
+class End(StrEnum):
+    """Why a text goes no further."""
+
+    end_of_text = "end_of_text"  # the model ended it
+    stop = "stop"  # one of the stop strings came
+    max_tokens = "max_tokens"
+    context = "context"  # it is full
+    nothing_left = "nothing_left"  # every token would repeat an n-gram
 
 
 @dataclass(frozen=True)
@@ -23,20 +39,95 @@ class Sample:
 
     prompt: str
     text: str  # the prompt and what follows
-    settings: dict[str, float | int]
+    ended: End
+    settings: dict[str, object]
 
 
-def next_token_logits(logits_BV: Tensor, seen_BV: Tensor, config: SamplingConfig) -> Tensor:
+class Text:
+    """A text under way.
+
+    prompt_ids: at least one token.
+    seed: of its own draws: the text does not depend on those beside it.
+    """
+
+    def __init__(
+        self, prompt: str, prompt_ids: Sequence[int], tokenizer: Tokenizer, config: SamplingConfig, *, seed: int
+    ) -> None:
+        self.prompt, self.config, self.seed = prompt, config, seed
+        self.ids = list(prompt_ids)
+        self.written = ""
+        self.ended: End | None = None
+        self.random = torch.Generator().manual_seed(seed)
+        self._tokenizer, self._prompt_tokens = tokenizer, len(prompt_ids)
+        self._undecoded: list[int] = []  # the newest tokens, which end within a character
+
+    def add(self, token: int) -> None:
+        """Go on with `token`, or end before it."""
+        if token == END_OF_TEXT_ID:
+            self.end(End.end_of_text)
+            return
+        self.ids.append(token)
+        self._undecoded.append(token)
+        piece = self._tokenizer.decode(self._undecoded)
+        if not piece.endswith(CUT_CHARACTER):
+            self._take(piece)
+        if self.ended is None and len(self.ids) - self._prompt_tokens == self.config.max_tokens:
+            self.end(End.max_tokens)
+
+    def end(self, why: End) -> None:
+        if self._undecoded:
+            self._take(self._tokenizer.decode(self._undecoded))
+        self.ended = self.ended or why
+
+    def _take(self, piece: str) -> None:
+        self._undecoded.clear()
+        longest = max(map(len, self.config.stop), default=0)
+        search_from = max(0, len(self.written) - longest + 1)
+        self.written += piece
+        found = [place for stop in self.config.stop if (place := self.written.find(stop, search_from)) >= 0]
+        if found:
+            self.written, self.ended = self.written[: min(found)], End.stop
+
+    @property
+    def settled(self) -> str:
+        """What is written and will not be taken back: a stop string may have begun."""
+        if self.ended is not None:
+            return self.written
+        begun = (
+            length
+            for stop in self.config.stop
+            for length in range(1, len(stop))
+            if self.written.endswith(stop[:length])
+        )
+        return self.written[: len(self.written) - max(begun, default=0)]
+
+    def sample(self) -> Sample:
+        assert self.ended is not None
+        names = (field.name for field in fields(self.config) if field.name not in NOT_A_SETTING)
+        settings: dict[str, object] = {name: getattr(self.config, name) for name in names}
+        return Sample(self.prompt, self.prompt + self.written, self.ended, {**settings, "seed": self.seed})
+
+
+def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config: SamplingConfig) -> Tensor:
     """The logits of the distribution to draw from: what is filtered out is minus infinity.
 
-    seen_BV: True for tokens of the prompt and of the text so far.
+    texts: the ids of each so far, the prompt's included.
 
-    Order and meaning are those of transformers' logits processors: repetition penalty (Keskar et al. 2019),
-    temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024).
+    Order and meaning are those of transformers' logits processors: repetition penalty (Keskar et al. 2019), no
+    repeated n-gram (Paulus et al. 2017), temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024).
     """
     logits_BV = logits_BV.float()
-    penalised = torch.where(logits_BV < 0, logits_BV * config.repetition_penalty, logits_BV / config.repetition_penalty)
-    logits_BV = torch.where(seen_BV, penalised, logits_BV)
+    if config.repetition_penalty != 1:
+        seen_BV = torch.zeros(logits_BV.shape, dtype=torch.bool)
+        for seen_V, ids in zip(seen_BV, texts, strict=True):
+            seen_V[torch.tensor(ids)] = True
+        penalty = config.repetition_penalty
+        penalised_BV = torch.where(logits_BV < 0, logits_BV * penalty, logits_BV / penalty)
+        logits_BV = torch.where(seen_BV.to(logits_BV.device), penalised_BV, logits_BV)
+    if config.no_repeat_ngram:
+        logits_BV = logits_BV.clone()
+        for row, ids in enumerate(texts):
+            logits_BV[row, repeating_tokens(ids, config.no_repeat_ngram)] = -math.inf
     if config.temperature == 0:
         return logits_BV
     logits_BV = logits_BV / config.temperature
@@ -55,50 +146,88 @@ def next_token_logits(logits_BV: Tensor, seen_BV: Tensor, config: SamplingConfig
     return logits_BV
 
 
-def draw(logits_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """One token for each row, by the inverse of its cumulative distribution at that row's own random number.
+def repeating_tokens(ids: Sequence[int], n: int) -> list[int]:
+    """The tokens that would complete a sequence of `n` tokens which the text already has."""
+    last = list(ids[len(ids) - n + 1 :]) if len(ids) >= n else None
+    return [ids[i + n - 1] for i in range(len(ids) - n + 1) if list(ids[i : i + n - 1]) == last]
 
-    A row's text depends on its own generator alone, not on how many texts are written beside it.
-    """
+
+def draw(logits_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """One token for each row, by the inverse of its cumulative distribution at that row's own random number."""
     uniform_B1 = torch.stack([torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators])
     cumulative_BV = logits_BV.cpu().double().softmax(dim=-1).cumsum(dim=-1)
     tokens_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
-    return tokens_B1[:, 0].clamp(max=logits_BV.shape[-1] - 1).to(logits_BV.device)
+    return tokens_B1[:, 0].clamp(max=logits_BV.shape[-1] - 1)
 
 
-@torch.no_grad()
-def generate(
-    model: Transformer, prompt: Sequence[int], config: SamplingConfig, *, end_token: int, seed: int, count: int
-) -> list[list[int]]:
-    """Continue `prompt` (at least one token) `count` times; text i is drawn with seed + i.
+@torch.inference_mode()
+def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> Iterator[None]:
+    """Continue the texts together, each by a token a step, until all have ended; yields after every step.
 
-    Each text ends before `end_token`, after `config.max_tokens`, or where the context is full.
+    A text ends where the context is full or, with `config.beyond_context`, goes on from its last half: those
+    context_tokens // 2 tokens are read again, as if the text began with them.
 
-    Raises ValueError for a prompt that leaves no room in the context.
+    Raises DivergedError where the logits are not finite, with the layer where that began.
     """
-    limit = model.config.context_tokens
-    if not 0 < len(prompt) < limit:
-        raise ValueError(f"the prompt has {len(prompt)} tokens; this model reads 1 to {limit - 1}")
-    weight = model.embedding.weight
-    cache = KeyValueCache(model.config, count, device=weight.device, dtype=weight.dtype)
-    generators = [torch.Generator().manual_seed(seed + text) for text in range(count)]
-    tokens_BT = torch.tensor([list(prompt)] * count, device=weight.device)
-    seen_BV = torch.zeros(count, weight.shape[0], dtype=torch.bool, device=weight.device)
-    seen_BV.scatter_(1, tokens_BT, True)
-    texts: list[list[int]] = [[] for _ in range(count)]
-    ended = [False] * count
-    for _ in range(min(config.max_tokens, limit - len(prompt))):
-        logits_BV = next_token_logits(model(tokens_BT, cache)[:, -1], seen_BV, config)
-        next_B = logits_BV.argmax(dim=-1) if config.temperature == 0 else draw(logits_BV, generators)
-        for text, token in enumerate(next_B.tolist()):
-            ended[text] = ended[text] or token == end_token
-            if not ended[text]:
-                texts[text].append(token)
-        if all(ended):
-            break
-        tokens_BT = next_B[:, None]
-        seen_BV.scatter_(1, tokens_BT, True)
-    return texts
+    limit = decoder.config.context_tokens
+    begins = [0] * len(texts)  # of the part in the decoder's context
+    logits_BV = decoder.read([text.ids for text in texts])
+    while True:
+        _require_finite(logits_BV, decoder, [text.ids[begin:] for text, begin in zip(texts, begins, strict=True)])
+        logits_BV = next_token_logits(logits_BV, [text.ids for text in texts], config)
+        greedy = config.temperature == 0
+        next_B = logits_BV.argmax(dim=-1) if greedy else draw(logits_BV, [text.random for text in texts])
+        impossible_B = logits_BV.amax(dim=-1).isneginf()
+        for text, token, impossible in zip(texts, next_B.tolist(), impossible_B.tolist(), strict=True):
+            if text.ended is None:
+                text.end(End.nothing_left) if impossible else text.add(token)
+        full = [len(text.ids) - begin >= limit for text, begin in zip(texts, begins, strict=True)]
+        for text, is_full in zip(texts, full, strict=True):
+            if is_full and text.ended is None and not config.beyond_context:
+                text.end(End.context)
+        yield
+        if all(text.ended for text in texts):
+            return
+        if any(is_full and text.ended is None for text, is_full in zip(texts, full, strict=True)):
+            begins = [
+                len(text.ids) - limit // 2 if is_full else begin
+                for text, begin, is_full in zip(texts, begins, full, strict=True)
+            ]
+            logits_BV = decoder.read([text.ids[begin:] for text, begin in zip(texts, begins, strict=True)])
+        else:
+            logits_BV = decoder.step(next_B.to(decoder.device))
+
+
+def _require_finite(logits_BV: Tensor, decoder: Decoder, texts: Sequence[Sequence[int]]) -> None:
+    finite_B = torch.isfinite(logits_BV).all(dim=-1)
+    if finite_B.all():
+        return
+    text = texts[int(finite_B.int().argmin())]
+    where = decoder.where_not_finite(text) or "a step that reading the text again does not repeat"
+    raise DivergedError(
+        f"after {len(text)} tokens the logits are not finite; it begins in {where}: this model cannot write "
+        "(try --precision float32, or an earlier checkpoint's run)"
+    )
+
+
+def begin_texts(
+    tokenizer: Tokenizer, prompts: Iterable[str], config: SamplingConfig, *, count: int, context_tokens: int
+) -> list[Text]:
+    """`count` texts for each prompt; the i-th of a prompt is drawn with config.seed + i.
+
+    Raises UsageError for a prompt that leaves no room for a next token.
+    """
+    return [
+        Text(
+            prompt,
+            encode_prompt(tokenizer, prompt, context_tokens=context_tokens),
+            tokenizer,
+            config,
+            seed=config.seed + number,
+        )
+        for prompt in prompts
+        for number in range(count)
+    ]
 
 
 def encode_prompt(tokenizer: Tokenizer, prompt: str, *, context_tokens: int) -> list[int]:
@@ -112,15 +241,24 @@ def encode_prompt(tokenizer: Tokenizer, prompt: str, *, context_tokens: int) -> 
     return ids
 
 
+def in_groups(texts: Sequence[Text], size: int = TOGETHER) -> Iterator[Sequence[Text]]:
+    """The texts in their order, as many at a time as are written together."""
+    for first in range(0, len(texts), size):
+        yield texts[first : first + size]
+
+
 def write_texts(
-    model: Transformer, tokenizer: Tokenizer, prompt: str, config: SamplingConfig, *, count: int
+    model: Transformer,
+    tokenizer: Tokenizer,
+    prompts: Sequence[str],
+    config: SamplingConfig,
+    *,
+    count: int,
+    dtype: torch.dtype = torch.float32,
 ) -> list[Sample]:
-    """`count` continuations of one prompt; the i-th is drawn with config.seed + i."""
-    ids = encode_prompt(tokenizer, prompt, context_tokens=model.config.context_tokens)
-    texts = generate(model, ids, config, end_token=END_OF_TEXT_ID, seed=config.seed, count=count)
-    names = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_tokens")
-    settings = {name: getattr(config, name) for name in names}
-    return [
-        Sample(prompt, prompt + tokenizer.decode(text), {**settings, "seed": config.seed + number})
-        for number, text in enumerate(texts)
-    ]
+    """`count` continuations of each prompt, in the prompts' order."""
+    texts = begin_texts(tokenizer, prompts, config, count=count, context_tokens=model.config.context_tokens)
+    for group in in_groups(texts):
+        for _ in write(Decoder(model, len(group), dtype=dtype), group, config):
+            pass
+    return [text.sample() for text in texts]

@@ -1,35 +1,87 @@
 """The `sample` command: a finished model, read from its run folder, writes."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
 
+from tinystories_lm.config import Device, Precision, SamplingConfig
+from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import to_json
+from tinystories_lm.hardware import open_for_inference
 from tinystories_lm.run_folder import find_run, read_config
-from tinystories_lm.sampling import write_texts
+from tinystories_lm.sampling import Text, begin_texts, in_groups, write
 from tinystories_lm.trained import load_trained
 
 
 def tell(
-    name: str, *, prompts: Sequence[str] | None, settings: Mapping[str, float | int], as_json: bool
-) -> Iterator[str]:
-    """Texts of run `name`, one after the other.
+    name: str,
+    out: TextIO,
+    *,
+    prompts: Sequence[str] | None,
+    settings: Mapping[str, object],
+    device: Device,
+    precision: Precision,
+    as_json: bool,
+) -> None:
+    """Write texts of run `name` to `out`: as they come, or one JSON object a text as soon as it has ended.
 
+    prompts: those of the run's config where None.
     settings: sampling settings that replace the run's own.
 
-    Raises UsageError for an impossible setting or an unknown run.
+    Raises UsageError for an impossible setting, an unknown run, a prompt without room.
     """
     stored = read_config(find_run(name)).sampling
+    config = changed(stored, settings)
+    machine = open_for_inference(device, precision)
+    trained = load_trained(name, device=machine.device.type)
+    texts = begin_texts(
+        trained.tokenizer,
+        stored.prompts if prompts is None else prompts,
+        config,
+        count=config.count,
+        context_tokens=trained.config.model.context_tokens,
+    )
+    with machine.attending():
+        for number, group in enumerate(in_groups(texts)):
+            decoder = Decoder(trained.model, len(group), dtype=machine.dtype)
+            steps = write(decoder, group, config)
+            if as_json:
+                write_json_lines(steps, group, out)
+            else:
+                out.write("\n" if number else "")
+                show(steps, group, out)
+
+
+def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingConfig:
+    """The config with other settings; raises UsageError for an impossible one."""
     try:
-        config = dataclasses.replace(stored, **settings)  # type: ignore[arg-type]
+        return dataclasses.replace(config, **settings)  # type: ignore[arg-type]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    trained = load_trained(name)
-    for prompt in stored.prompts if prompts is None else prompts:
-        for number, sample in enumerate(
-            write_texts(trained.model, trained.tokenizer, prompt, config, count=config.count)
-        ):
-            if as_json:
-                yield to_json(dataclasses.asdict(sample))
-            else:
-                yield sample.text if number == 0 else f"\n{sample.text}"
+
+
+def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
+    """Write the texts one below the other while they grow: the first as it comes, the others in their turn."""
+    current, shown = 0, 0
+    out.write(texts[0].prompt)
+    for _ in steps:
+        while current < len(texts):
+            settled = texts[current].settled
+            out.write(settled[shown:])
+            shown = len(settled)
+            if texts[current].ended is None:
+                break
+            current, shown = current + 1, 0
+            out.write(f"\n\n{texts[current].prompt}" if current < len(texts) else "\n")
+        out.flush()
+
+
+def write_json_lines(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
+    """One JSON object a text, in the texts' order, each as soon as it can be."""
+    current = 0
+    for _ in steps:
+        while current < len(texts) and texts[current].ended is not None:
+            out.write(to_json(dataclasses.asdict(texts[current].sample())) + "\n")
+            out.flush()
+            current += 1
