@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -115,15 +116,15 @@ def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config:
 
     Order and meaning are those of transformers' logits processors: repetition penalty (Keskar et al. 2019), no
     repeated n-gram (Paulus et al. 2017), temperature, top-k, top-p (Holtzman et al. 2020), min-p (Nguyen et al. 2024).
+    Tokens exactly as likely as the last one that is kept are kept too.
     """
     logits_BV = logits_BV.float()
     if config.repetition_penalty != 1:
-        seen_BV = torch.zeros(logits_BV.shape, dtype=torch.bool)
-        for seen_V, ids in zip(seen_BV, texts, strict=True):
-            seen_V[torch.tensor(ids)] = True
-        penalty = config.repetition_penalty
-        penalised_BV = torch.where(logits_BV < 0, logits_BV * penalty, logits_BV / penalty)
-        logits_BV = torch.where(seen_BV.to(logits_BV.device), penalised_BV, logits_BV)
+        rows = torch.tensor([row for row, ids in enumerate(texts) for _ in ids], device=logits_BV.device)
+        seen = torch.tensor([token for ids in texts for token in ids], device=logits_BV.device)
+        found, penalty = logits_BV[rows, seen], config.repetition_penalty
+        penalised = torch.where(found < 0, found * penalty, found / penalty)
+        logits_BV = logits_BV.index_put((rows, seen), penalised)
     if config.no_repeat_ngram:
         logits_BV = logits_BV.clone()
         for row, ids in enumerate(texts):
@@ -135,10 +136,10 @@ def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config:
         smallest_B1 = logits_BV.topk(config.top_k, dim=-1).values[:, -1:]
         logits_BV = logits_BV.masked_fill(logits_BV < smallest_B1, -math.inf)
     if config.top_p < 1:
-        ascending_BV, order_BV = logits_BV.sort(dim=-1)
-        drop_BV = ascending_BV.softmax(dim=-1).cumsum(dim=-1) <= 1 - config.top_p
-        drop_BV[:, -1] = False
-        logits_BV = logits_BV.masked_fill(drop_BV.scatter(-1, order_BV, drop_BV), -math.inf)
+        ascending_BV = torch.from_numpy(np.sort(logits_BV.cpu().numpy()))  # three times as fast as torch's
+        dropped_B1 = (ascending_BV.softmax(dim=-1).cumsum(dim=-1) <= 1 - config.top_p).sum(dim=-1, keepdim=True)
+        smallest_B1 = ascending_BV.gather(-1, dropped_B1.clamp(max=logits_BV.shape[-1] - 1)).to(logits_BV.device)
+        logits_BV = logits_BV.masked_fill(logits_BV < smallest_B1, -math.inf)
     if config.min_p > 0:
         probabilities_BV = logits_BV.softmax(dim=-1)
         floor_B1 = config.min_p * probabilities_BV.amax(dim=-1, keepdim=True)
