@@ -209,27 +209,43 @@ def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
     return tokenizer
 
 
+class Encoded(NamedTuple):
+    """Some documents' tokens: the ids of each document, then END_OF_TEXT."""
+
+    ids: NDArray[np.uint16]
+    documents: int  # that end here
+    bytes: int  # of text as UTF-8
+
+
+def encode(config: DataConfig, split: Split, tokenizer: Tokenizer) -> Iterator[Encoded]:
+    """The split's tokens, in parts of bounded size."""
+    encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
+    for batch in _batches(pieces(config, split)):
+        ids: list[int] = []
+        for piece, encoding in zip(batch, encode_texts([piece.text for piece in batch]), strict=True):
+            ids += encoding.ids
+            if piece.ends_document:
+                ids.append(END_OF_TEXT_ID)
+        yield Encoded(
+            np.array(ids, dtype="<u2"),  # numpy refuses an id that uint16 cannot hold
+            documents=sum(piece.ends_document for piece in batch),
+            bytes=sum(len(piece.text.encode()) for piece in batch),
+        )
+
+
 def _encode(
     config: DataConfig, split: Split, tokenizer: Tokenizer, folder: Path, *, progress: bool
 ) -> dict[str, int | str]:
     """Write the split's tokens; returns what the header says of them."""
     log.info("%s: encoding", split)
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
-    encode = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
-        for batch in _batches(pieces(config, split)):
-            ids: list[int] = []
-            for piece, encoding in zip(batch, encode([piece.text for piece in batch]), strict=True):
-                ids += encoding.ids
-                if piece.ends_document:
-                    ids.append(END_OF_TEXT_ID)
-            data = np.array(ids, dtype="<u2").tobytes()  # numpy refuses an id that uint16 cannot hold
+        for part in encode(config, split, tokenizer):
+            data = part.ids.tobytes()
             file.write(data)
             digest.update(data)
-            size = sum(len(piece.text.encode()) for piece in batch)
-            bar.update(size)
-            tokens, n_bytes = tokens + len(ids), n_bytes + size
-            n_documents += sum(piece.ends_document for piece in batch)
+            bar.update(part.bytes)
+            tokens, n_bytes, n_documents = tokens + part.ids.size, n_bytes + part.bytes, n_documents + part.documents
     if tokens < LEAST_TOKENS:
         raise _too_short(config, split, tokens)
     seconds = time.monotonic() - started

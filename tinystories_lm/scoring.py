@@ -1,0 +1,99 @@
+"""How well a model predicts a text: every token of it, each with context before it.
+
+Shapes: B windows, T tokens, N tokens of the text, V vocabulary.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from tinystories_lm.data.batches import IGNORED, Batch
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
+from tinystories_lm.errors import DivergedError
+from tinystories_lm.hardware import Machine
+from tinystories_lm.training import perplexity
+
+
+@dataclass(frozen=True)
+class Score:
+    nats: float  # over all tokens
+    tokens: int
+    bytes: int  # of the text they stand for
+
+    @property
+    def loss(self) -> float:
+        """Mean nats per token."""
+        return self.nats / self.tokens
+
+    @property
+    def perplexity(self) -> float:
+        return perplexity(self.loss)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Compares across tokenizers on the same text: the documents' ends are predicted too, but are no bytes."""
+        return self.nats / math.log(2) / max(1, self.bytes)
+
+
+def windows(ids_N: NDArray[np.uint16], *, context_tokens: int, stride_tokens: int, batch_size: int) -> Iterator[Batch]:
+    """The text as overlapping windows, in which each token is a target once.
+
+    A window begins `stride_tokens` after the one before it, and its targets are the tokens that one did not have:
+    they see at least context_tokens - stride_tokens tokens, where the text has so many (Baevski and Auli 2019,
+    section 5). The first token follows the end of a document, as in training. Each batch has the same shape [B, T]:
+    what is beyond the end is IGNORED.
+
+    Raises ValueError for a stride outside 1 to context_tokens.
+    """
+    if not 1 <= stride_tokens <= context_tokens:
+        raise ValueError(f"a stride of {stride_tokens} tokens: it must lie in 1 to the context's {context_tokens}")
+    stream = np.concatenate(([END_OF_TEXT_ID], ids_N)).astype(np.int64)
+    begins = list(range(0, max(1, ids_N.size - context_tokens + stride_tokens), stride_tokens))
+    for first in range(0, len(begins), batch_size):
+        inputs_BT = np.full((batch_size, context_tokens), END_OF_TEXT_ID)
+        targets_BT = np.full((batch_size, context_tokens), IGNORED)
+        for row, begin in enumerate(begins[first : first + batch_size]):
+            window = stream[begin : begin + context_tokens + 1]
+            inputs_BT[row, : window.size - 1] = window[:-1]
+            known = context_tokens - stride_tokens if begin else 0  # targets of the windows before
+            targets_BT[row, known : window.size - 1] = window[1 + known :]
+        yield Batch(torch.from_numpy(inputs_BT), torch.from_numpy(targets_BT))
+
+
+@torch.inference_mode()
+def score(
+    model: nn.Module,
+    ids_N: NDArray[np.uint16],
+    *,
+    text_bytes: int,
+    machine: Machine,
+    context_tokens: int,
+    stride_tokens: int,
+    batch_size: int,
+    progress: Callable[[int], object] = lambda tokens: None,
+) -> Score:
+    """Score every token of `ids_N`; `progress` is told of the tokens done.
+
+    Raises DivergedError where the model's loss is not finite.
+    """
+    nats, tokens = 0.0, 0
+    for batch in windows(ids_N, context_tokens=context_tokens, stride_tokens=stride_tokens, batch_size=batch_size):
+        targets_BT = batch.targets_BT.to(machine.device)
+        with machine.computing():
+            logits_BTV = model(batch.inputs_BT.to(machine.device))
+        losses_BT = F.cross_entropy(
+            logits_BTV.flatten(0, 1).float(), targets_BT.flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        nats += float(losses_BT.cpu().double().sum())  # MPS has no float64
+        done = int((batch.targets_BT != IGNORED).sum())
+        tokens += done
+        progress(done)
+        if not math.isfinite(nats):
+            raise DivergedError("the loss on the validation text is no finite number: this model predicts nothing")
+    return Score(nats, tokens, text_bytes)
