@@ -157,7 +157,7 @@ def open_machine(
 def open_for_inference(device: Device, precision: Precision) -> Machine:
     """A machine for reading and writing texts with all cores, eager, without a price.
 
-    precision: auto is float32, the one that every device computes alike.
+    precision: auto is bfloat16 where the processor multiplies it natively, as in training.
 
     Raises UsageError where the device is not there, or cannot be trusted with that precision.
     """
@@ -168,10 +168,11 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
     if found is Device.mps and precision is Precision.bfloat16:
         raise UsageError("on mps texts are read and written in float32 only: leave --precision out")
     torch.set_num_threads(usable_cores())
+    halves = precision is Precision.bfloat16 or (precision is Precision.auto and multiplies_bfloat16(found))
     machine = Machine(
         name=found.value,
         device=torch.device(found.value),
-        dtype=torch.bfloat16 if precision is Precision.bfloat16 else torch.float32,
+        dtype=torch.bfloat16 if halves else torch.float32,
         compile=False,
         attention=Attention.auto,
         threads=torch.get_num_threads(),

@@ -37,8 +37,9 @@ def rotation(positions_T: Tensor, *, head_width: int, theta: float) -> Rotation:
     Computed from the positions at each pass and kept nowhere: no table can be stale, stored, or left
     uninitialised by construction on the meta device.
     """
-    pairs_k = torch.arange(head_width // 2, device=positions_T.device, dtype=torch.float32)
-    angles_Tk = positions_T[:, None].float() * theta ** (-pairs_k / (head_width // 2))
+    pairs_k = torch.arange(0, head_width, 2, device=positions_T.device, dtype=torch.float32)
+    turns_k = 1.0 / theta ** (pairs_k / head_width)  # in the order of operations, and so the bits, of transformers
+    angles_Tk = positions_T[:, None].float() * turns_k
     return Rotation(angles_Tk.cos()[:, None], angles_Tk.sin()[:, None])
 
 

@@ -34,10 +34,12 @@ def best_checkpoint(run: RunFolder) -> Path:
 
     Raises UsageError where there is none.
     """
+    if not list_checkpoints(run.checkpoints):
+        status = f" (it is {read_status(run)})" if run.status.is_file() else ""
+        raise UsageError(f"{run.path} has no checkpoint{status}: it has to be trained first")
     run_id = read_json(run.environment)["run_id"]
     start = find_start(run, run_id=run_id)
-    if start.checkpoint is None:
-        raise UsageError(f"{run.path} has no checkpoint yet")
+    assert start.checkpoint is not None
     best = run.checkpoints / f"step-{start.progress.best_step:08d}"
     if start.progress.best_loss is not None and best != start.checkpoint:
         with contextlib.suppress(DamagedError):

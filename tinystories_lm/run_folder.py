@@ -1,5 +1,6 @@
 """A run's folder: what lies where, and what a run left there says about it."""
 
+import difflib
 import json
 import os
 import shlex
@@ -19,6 +20,7 @@ from tinystories_lm.config import Config, config_hash
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
 
+MOST_NAMED = 12  # in one line
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
 ADDED_LATER = {"sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False}}
@@ -197,8 +199,11 @@ def find_run(name: str, *, outputs: Path = OUTPUTS) -> RunFolder:
             return run
     if not runs:
         raise UsageError(f"{name}: there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
-    known = ", ".join(dict.fromkeys(run.path.parent.name for run in runs))
-    raise UsageError(f"{name}: there is no such run; give a run folder, `latest`, or one of: {known}")
+    presets = dict.fromkeys(run.path.parent.name for run in runs)
+    known = [*presets, *(run.path.name for run in runs), *(str(run.path) for run in runs)]
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join([*presets][:MOST_NAMED])}"
+    raise UsageError(f"{name}: there is no such run; {hint} (a run folder, a preset's name, or `latest`)")
 
 
 def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:

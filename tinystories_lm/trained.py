@@ -31,10 +31,9 @@ def load_trained(name: str, *, device: str = "cpu") -> Trained:
     Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming what is not whole.
     """
     run = find_run(name)
-    config, tokenizer = read_config(run), load_tokenizer(run.tokenizer)
+    config, checkpoint, tokenizer = read_config(run), best_checkpoint(run), load_tokenizer(run.tokenizer)
     with torch.device("meta"):
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
     model.materialise(device)
-    checkpoint = best_checkpoint(run)
     load_weights(checkpoint, model)
     return Trained(run, config, model.eval(), tokenizer, checkpoint)
