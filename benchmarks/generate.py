@@ -28,7 +28,7 @@ from tinystories_lm.files import write_json
 from tinystories_lm.hardware import device_name, usable_cores
 from tinystories_lm.model import Transformer
 from tinystories_lm.sampling import Text, write
-from tinystories_lm.stock import generation_config, stock_config, tensor_names
+from tinystories_lm.exchange.stock import generation_config, stock_config, tensor_names
 
 PROMPT = list(range(300, 312))
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -16,6 +16,7 @@ from tinystories_lm.model import (
     count_parameters,
     flops_per_token,
     rope,
+    rotation,
 )
 
 VOCAB = 97
@@ -56,6 +57,22 @@ def test_rope_is_a_complex_rotation_of_each_pair() -> None:
     z = torch.complex(*x.chunk(2, dim=-1)) * torch.exp(1j * angles)
     want = torch.cat((z.real, z.imag), dim=-1)
     torch.testing.assert_close(rope(x, torch.arange(7), theta=100.0), want, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("head_width", [16, 48, 64])
+@pytest.mark.parametrize("theta", [100.5, 1e4, 5e5])
+def test_ropes_angles_are_the_stock_ones_to_the_bit(head_width: int, theta: float) -> None:
+    llama = pytest.importorskip("transformers.models.llama.modeling_llama", reason="it is in the dev extra")
+    from transformers import LlamaConfig
+
+    config = LlamaConfig(
+        hidden_size=head_width, num_attention_heads=1, rope_parameters={"rope_type": "default", "rope_theta": theta}
+    )
+    positions = torch.arange(512)
+    cos, sin = llama.LlamaRotaryEmbedding(config)(torch.zeros(1), positions[None])
+    got = rotation(positions, head_width=head_width, theta=theta)
+    assert torch.equal(got.cos_T1k[:, 0], cos[0, :, : head_width // 2])
+    assert torch.equal(got.sin_T1k[:, 0], sin[0, :, : head_width // 2])
 
 
 def test_rope_in_bfloat16_tells_token_257_from_256() -> None:

@@ -25,7 +25,16 @@ from tinystories_lm.hardware import Machine, open_machine
 from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.resume import Changes, Start, best_checkpoint, check_corpus, compare, find_start, is_done
+from tinystories_lm.resume import (
+    Changes,
+    Start,
+    best_checkpoint,
+    check_corpus,
+    compare,
+    find_start,
+    is_done,
+    refuse_imported,
+)
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,

@@ -61,8 +61,10 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
     What moves no number may change freely; what only rounds differently (micro-batches, device, precision) and a
     larger number of steps, under whose schedule the first steps would have had other rates, cost the run its exactness.
 
-    Raises UsageError, with both values, for any other change.
+    Raises UsageError, with both values, for any other change, and for a folder that `import` made.
     """
+    if run.summary.is_file() and "imported_from" in read_json(run.summary):
+        raise UsageError(f"{run.path} holds an imported model: begin a new run from it, training.init_from={run.path}")
     stored = settings(read_config(run))
     changed = {
         key: (stored[key][0], value, kind)

@@ -1,0 +1,211 @@
+"""The `export` command: a run's model as a folder that stock transformers loads with no code of ours.
+
+The folder is read back by transformers before it takes its name: the same logits and the same tokens, or no folder.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from tinystories_lm.checkpoint import Progress, check_checkpoint
+from tinystories_lm.config import Precision
+from tinystories_lm.curve import draw
+from tinystories_lm.data.tokenizer import END_OF_TEXT
+from tinystories_lm.errors import CannotWriteError, DamagedError, UsageError
+from tinystories_lm.exchange.gguf_file import require_gguf, require_gpt2_words, write_gguf
+from tinystories_lm.exchange.model_card import licence_of, model_card, rows_so_far
+from tinystories_lm.exchange.stock import generation_config, require_unused, stock_config, tensor_names
+from tinystories_lm.files import new_folder, write_json, write_text
+from tinystories_lm.model import ParameterCount, Transformer, count_parameters
+from tinystories_lm.run_folder import read_json
+from tinystories_lm.sampling import Sample, write_texts
+from tinystories_lm.trained import Trained, load_trained
+
+TOLERANCE = 1e-5  # between logits in float32
+SAMPLES = 3
+TEXTS = (  # that both tokenizers are to read and write alike
+    "Once upon a time, there was a little dog named Cookie. \"It's mine!\" she said , and wouldn 't share .",
+    "  two spaces,\ttab,\r\nlines\n\n\n and a trailing space ",
+    "naïve café, Ærøskøbing, Ελλάδα, 東京, e\u0301, \u200bzero width, 🐶👩‍👩‍👧",
+    "",
+)
+
+
+class Exported(NamedTuple):
+    folder: Path
+    files: list[str]
+    architecture: str
+    parameters: ParameterCount
+    precision: Precision
+    logit_difference: float  # the largest, between transformers' model and ours with the same weights
+
+    def __str__(self) -> str:
+        return (
+            f"{self.folder}: {self.architecture}, {self.parameters}, {self.precision}: {', '.join(self.files)}; "
+            f"read back by transformers, its logits differ by at most {self.logit_difference:.1e}"
+        )
+
+
+def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool) -> Exported:
+    """Write run `name` at its best checkpoint to `folder`, which is new or empty.
+
+    precision: of the stored matrices and vectors; `auto` is float32, as they were trained.
+
+    Raises UsageError for a model that no stock class can hold and for a missing package, DamagedError where what was
+    read back is not what was written: nothing is left behind then.
+    """
+    require_unused(folder)
+    transformers = _require_transformers()
+    if with_gguf:
+        require_gguf()
+    trained = load_trained(name)
+    if with_gguf:
+        require_gpt2_words(trained.tokenizer)
+    dtype = torch.bfloat16 if precision is Precision.bfloat16 else torch.float32
+    precision = Precision(str(dtype).removeprefix("torch."))
+    vocab_size = trained.tokenizer.get_vocab_size()
+    config = stock_config(trained.config.model, vocab_size=vocab_size, dtype=precision)
+    tensors = stock_tensors(trained.model, dtype)
+    run_id = read_json(trained.run.environment)["run_id"]
+    progress = check_checkpoint(trained.checkpoint, run_id=run_id)
+    samples = _write_samples(trained)
+    with new_folder(folder.resolve()) as new:
+        write_json(new / "config.json", config)
+        write_json(new / "generation_config.json", generation_config(trained.config.sampling))
+        _write_tokenizer(new, trained)
+        _write_tensors(new, tensors)
+        difference = _compare(transformers, new, trained.model, trained.tokenizer, config["architectures"][0])
+        if with_gguf:
+            ids = licence_of(trained.config.data).ids
+            licence = " AND ".join(ids) if ids != ("unknown",) else ""
+            path = new / "model.gguf"
+            write_gguf(
+                path, trained.config.model, tensors, trained.tokenizer, name=trained.config.name, licence=licence
+            )
+        _write_card(new, trained, progress, samples, precision=precision, with_gguf=with_gguf)
+        files = sorted(file.name for file in new.iterdir())
+    parameters = count_parameters(trained.config.model, vocab_size=vocab_size)
+    return Exported(folder, files, config["architectures"][0], parameters, precision, difference)
+
+
+def _require_transformers() -> ModuleType:
+    try:
+        import transformers
+    except ImportError as error:
+        raise UsageError("export needs the package transformers: pip install 'tinystories_lm[hf]'") from error
+    return transformers
+
+
+@torch.no_grad()
+def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The model's tensors by their stock names. The model's own are rounded to `dtype` too: it is what is exported.
+
+    Raises UsageError naming a tensor that no stock class has.
+    """
+    names, parameters = tensor_names(model.config), dict(model.named_parameters())
+    if set(names) != set(parameters):
+        other = sorted(set(names) ^ set(parameters))[0]
+        raise UsageError(f"{other}: no stock class of transformers has such a tensor: this run cannot be exported")
+    for tensor in parameters.values():
+        tensor.copy_(tensor.to(dtype))
+    return {names[ours]: tensor.detach().to(dtype).contiguous() for ours, tensor in parameters.items()}
+
+
+def _write_samples(trained: Trained) -> list[Sample]:
+    """Of the exported weights themselves: those in the run's files are its last step's, not its best one's."""
+    config = trained.config.sampling
+    prompts = config.prompts[:SAMPLES] or [""]
+    each = -(-SAMPLES // len(prompts))
+    try:
+        samples = write_texts(trained.model, trained.tokenizer, prompts, config, count=each)
+    except UsageError:  # an imported model's context may be shorter than the prompts
+        samples = write_texts(trained.model, trained.tokenizer, [""], config, count=SAMPLES)
+    return samples[:SAMPLES]
+
+
+def _write_tokenizer(folder: Path, trained: Trained) -> None:
+    """The run's file as it is, and what stock classes want to know besides."""
+    write_text(folder / "tokenizer.json", trained.run.tokenizer.read_text(encoding="utf-8"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": END_OF_TEXT,
+        "eos_token": END_OF_TEXT,
+        "model_max_length": trained.config.model.context_tokens,
+        "clean_up_tokenization_spaces": False,
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
+    write_json(folder / "tokenizer_config.json", settings)
+
+
+def _write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
+    path = folder / "model.safetensors"
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})  # without which transformers refuses the file
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise CannotWriteError(f"cannot write {path.name}: {error}: free some space or name another folder") from error
+    path.chmod((folder / "config.json").stat().st_mode)  # safetensors keeps its files from other users
+
+
+def _write_card(
+    folder: Path, trained: Trained, progress: Progress, samples: list[Sample], *, precision: str, with_gguf: bool
+) -> None:
+    rows = rows_so_far(trained.run, progress)
+    with_curve = sum("val/loss" in row for row in rows) > 1
+    if with_curve:
+        write_text(folder / "curve.svg", draw(rows, title=trained.config.name))
+    card = model_card(trained, progress, samples, precision=precision, with_curve=with_curve, with_gguf=with_gguf)
+    write_text(folder / "README.md", card)
+
+
+def _compare(
+    transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer, architecture: str
+) -> float:
+    """The largest difference between the logits of the model in `folder` and ours, over a context of random tokens.
+
+    Raises DamagedError where it is above TOLERANCE, or where the tokenizers differ.
+    """
+    with _quiet(transformers):
+        try:
+            stock = transformers.AutoModelForCausalLM.from_pretrained(
+                folder, dtype=torch.float32, local_files_only=True
+            )
+            stock_tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # of many kinds, and all mean the same
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DamagedError(f"transformers cannot read what was exported: {reason}: nothing was written") from error
+    assert type(stock).__name__ == architecture
+    vocab_size, context = model.embedding.num_embeddings, model.config.context_tokens
+    tokens = torch.randint(vocab_size, (1, context), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        difference = (model(tokens) - stock.eval()(tokens).logits).abs().max().item()
+    if not difference <= TOLERANCE:  # a NaN too
+        raise DamagedError(
+            f"the logits of the exported model differ from the run's by {difference:.2g}, more than {TOLERANCE:g}: "
+            "nothing was written"
+        )
+    for text in TEXTS:
+        ids = tokenizer.encode(text).ids
+        if stock_tokenizer(text, verbose=False)["input_ids"] != ids or stock_tokenizer.decode(ids) != text:
+            raise DamagedError(f"the exported tokenizer reads {text!r} otherwise than the run's: nothing was written")
+    return difference
+
+
+@contextlib.contextmanager
+def _quiet(transformers: ModuleType) -> Iterator[None]:
+    """No bar for a file that is read in a blink."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

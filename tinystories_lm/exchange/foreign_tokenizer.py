@@ -1,0 +1,143 @@
+"""Another program's byte-level BPE tokenizer in this program's form: the end of a text is entry 0, by its name here."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tokenizers import Tokenizer, pre_tokenizers
+
+from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
+from tinystories_lm.errors import UsageError
+from tinystories_lm.run_folder import read_json
+
+FILE = "tokenizer.json"
+CUTS = ("Split", "Digits")  # pre-tokenizers that only cut a text
+# What must be so in `model`, for no text to be unknown and each to come back exactly; absent is as good.
+MODEL_ONLY = {
+    "byte_fallback": (False,),
+    "dropout": (None, 0.0),
+    "unk_token": (None,),
+    "continuing_subword_prefix": (None, ""),
+    "end_of_word_suffix": (None, ""),
+}
+
+
+class OwnTokenizer(NamedTuple):
+    text: str  # of the tokenizer.json
+    end_token: str  # the end of a text, as it was called
+    end_id: int  # and where it stood: the embedding's rows 0 and `end_id` are to be swapped
+
+
+def own_tokenizer(folder: Path, *, end_id: int, vocab_size: int) -> OwnTokenizer:
+    """Swap entries 0 and `end_id` of the folder's vocabulary, and name the first of them END_OF_TEXT.
+
+    A tokenizer that has it so already stays as it is, byte for byte.
+
+    Raises UsageError naming what is not byte-level BPE, what an encoding would add to a text, or a size that is not
+    `vocab_size`; DamagedError for a broken file.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise UsageError(f"{folder} has no {FILE}: the model's tokenizer is needed in that form")
+    stored = read_json(path)
+    try:
+        vocabulary, added = _byte_level_vocabulary(stored)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{FILE}: {error!r}: that is no byte-level BPE tokenizer") from error
+    _check_size(vocabulary, vocab_size)
+    end_token = next((token for token, index in vocabulary.items() if index == end_id), None)
+    if end_token is None:
+        raise UsageError(f"eos_token_id={end_id}: {FILE} has no such entry")
+    if end_token != END_OF_TEXT and END_OF_TEXT in vocabulary:
+        raise UsageError(f"eos_token_id={end_id} is {end_token}, but {FILE} has {END_OF_TEXT} as another entry")
+    _refuse_additions(folder, stored)
+    if (end_token, end_id) == (END_OF_TEXT, END_OF_TEXT_ID) and _is_own(stored, added):
+        return OwnTokenizer(path.read_text(encoding="utf-8"), end_token, end_id)
+    return OwnTokenizer(_rewritten(stored, vocabulary, added, end_id), end_token, end_id)
+
+
+def _byte_level_vocabulary(stored: dict[str, Any]) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """All entries with those that are added to the model's, and the latter alone."""
+    model, added = stored["model"], list(stored.get("added_tokens") or [])
+    if model.get("type") != "BPE":
+        raise _refused("model.type", model.get("type"), "this program reads byte-level BPE")
+    for key, part in (("decoder", stored.get("decoder") or {}), ("pre_tokenizer", _last_cut(stored))):
+        if part.get("type") != "ByteLevel":
+            raise _refused(f"{key}.type", part.get("type"), "this program reads byte-level BPE")
+    if stored.get("normalizer") is not None:
+        raise _refused("normalizer.type", stored["normalizer"].get("type"), "texts are read here as they are")
+    for key, allowed in MODEL_ONLY.items():
+        if model.get(key, allowed[0]) not in allowed:
+            raise _refused(f"model.{key}", model[key], "this program reads byte-level BPE that knows every text")
+    vocabulary: dict[str, int] = dict(model["vocab"])
+    if missing := set(pre_tokenizers.ByteLevel.alphabet()) - set(vocabulary):
+        raise _refused("model.vocab", f"without {sorted(missing)[0]!r}", "each of the 256 bytes needs an entry")
+    for token in added:
+        if not token.get("special"):
+            raise _refused("added_tokens", repr(token["content"]), "only special tokens may be added to a vocabulary")
+        vocabulary[token["content"]] = token["id"]
+    return vocabulary, added
+
+
+def _last_cut(stored: dict[str, Any]) -> dict[str, Any]:
+    """The pre-tokenizer, or the last of several, before which others may only cut."""
+    part = stored.get("pre_tokenizer") or {}
+    *cuts, last = part["pretokenizers"] if part.get("type") == "Sequence" else [part]
+    for cut in cuts:
+        if cut["type"] not in CUTS:
+            raise _refused("pre_tokenizer.type", cut["type"], "this program reads byte-level BPE")
+    return dict(last)
+
+
+def _check_size(vocabulary: dict[str, int], vocab_size: int) -> None:
+    if len(vocabulary) != vocab_size or sorted(vocabulary.values()) != list(range(vocab_size)):
+        raise UsageError(
+            f"vocab_size={vocab_size}: {FILE} has {len(vocabulary)} entries, numbered to {max(vocabulary.values())}: "
+            "each row of the embedding needs its entry"
+        )
+
+
+def _refuse_additions(folder: Path, stored: dict[str, Any]) -> None:
+    """What is put before or after every text: here nothing is, so the model would read other texts than it knows."""
+    settings = folder / "tokenizer_config.json"
+    for key in ("add_bos_token", "add_eos_token", "add_prefix_space"):
+        if settings.is_file() and read_json(settings).get(key):
+            raise UsageError(f"tokenizer_config.json: {key}=true: this program adds nothing to a text")
+    if _last_cut(stored).get("add_prefix_space"):
+        raise _refused("pre_tokenizer.add_prefix_space", True, "this program adds nothing to a text")
+    try:
+        tokenizer = Tokenizer.from_str(json.dumps(stored))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise UsageError(f"{FILE} is no readable tokenizer: {error}") from error
+    tokenizer.no_padding()
+    if tokenizer.encode("a").ids != tokenizer.encode("a", add_special_tokens=False).ids:
+        kind = stored["post_processor"].get("type")
+        raise _refused("post_processor.type", kind, "it adds tokens to a text, this program adds none")
+
+
+def _is_own(stored: dict[str, Any], added: list[dict[str, Any]]) -> bool:
+    """Nothing in the file would do anything here that this program's own tokenizers do not."""
+    extras = ("truncation", "padding", "post_processor")
+    return all(stored.get(key) is None for key in extras) and any(token["id"] == END_OF_TEXT_ID for token in added)
+
+
+def _rewritten(stored: dict[str, Any], vocabulary: dict[str, int], added: list[dict[str, Any]], end_id: int) -> str:
+    swapped = {END_OF_TEXT_ID: end_id, end_id: END_OF_TEXT_ID}
+
+    def renamed(token: str) -> str:
+        return END_OF_TEXT if vocabulary[token] == end_id else token
+
+    entries = {renamed(token): swapped.get(index, index) for token, index in vocabulary.items()}
+    others = [token | {"id": entries[token["content"]]} for token in added if vocabulary[token["content"]] != end_id]
+    plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
+    end = {"id": END_OF_TEXT_ID, "content": END_OF_TEXT, **plain, "special": True}
+    changed = {
+        "added_tokens": sorted([end, *others], key=lambda token: token["id"]),
+        "model": stored["model"] | {"vocab": dict(sorted(entries.items(), key=lambda entry: entry[1]))},
+        **dict.fromkeys(("truncation", "padding", "post_processor")),
+    }
+    return json.dumps(stored | changed, ensure_ascii=False, indent=2)
+
+
+def _refused(key: str, value: object, why: str) -> UsageError:
+    return UsageError(f"{FILE}: {key}={value}: {why}")

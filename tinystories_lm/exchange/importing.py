@@ -1,0 +1,192 @@
+"""The `import` command: a stock Llama-shaped folder becomes a run folder, to be evaluated and sampled here.
+
+Needs no transformers: config.json, safetensors and tokenizer.json are read as they are, and no code from the folder
+is run.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tinystories_lm.checkpoint import Progress, save_checkpoint
+from tinystories_lm.config import Config, ModelConfig, config_hash
+from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.exchange.foreign_tokenizer import OwnTokenizer, own_tokenizer
+from tinystories_lm.exchange.stock import WHERE, read_stock_config, require_unused, tensor_names
+from tinystories_lm.files import new_folder, sha256_of, write_json, write_text
+from tinystories_lm.model import ParameterCount, Transformer, count_parameters
+from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.run_folder import RunFolder, Status, new_run_id, read_json, write_config, write_status
+
+LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
+READ_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+LEFT_OUT = ".rotary_emb.inv_freq"  # old folders have them; they are computed from rope_theta
+
+
+class Imported(NamedTuple):
+    run: Path
+    model: ModelConfig
+    parameters: ParameterCount
+    end_token: str  # the end of a text, as it was called there
+    end_id: int
+
+    def __str__(self) -> str:
+        moved = (self.end_token, self.end_id) != (END_OF_TEXT, END_OF_TEXT_ID)
+        was = f"; the end of a text was {self.end_token} ({self.end_id}), and is {END_OF_TEXT} ({END_OF_TEXT_ID}) here"
+        return f"{self.run}: {self.parameters}" + (was if moved else "")
+
+
+def import_run(source: Path, run: Path, config: Config) -> Imported:
+    """Make the run folder `run`, new or empty, of the model in `source`.
+
+    config: what the model is to be evaluated on and how it is to write; its model section is replaced.
+
+    Raises UsageError naming the key, the tensor or the part of the tokenizer that this program cannot represent,
+    DamagedError for broken files; nothing is left behind then.
+    """
+    require_unused(run)
+    if not (source / WHERE).is_file():
+        raise UsageError(f"{source} has no {WHERE}: name a folder that holds a model")
+    stock = read_json(source / WHERE)
+    model_config, vocab_size = read_stock_config(stock)
+    if vocab_size > LARGEST_VOCABULARY:
+        raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program has room for {LARGEST_VOCABULARY}")
+    tokenizer = own_tokenizer(source, end_id=_end_id(source, stock), vocab_size=vocab_size)
+    model = _load(source, model_config, vocab_size, end_id=tokenizer.end_id)
+    data = dataclasses.replace(config.data, vocab_size=vocab_size)
+    config = dataclasses.replace(config, model=model_config, data=data)
+    parameters = count_parameters(model_config, vocab_size=vocab_size)
+    with new_folder(run.resolve()) as new:
+        _write_run(RunFolder(new), config, model, tokenizer, parameters, imported_from=source.resolve().name)
+    return Imported(run, model_config, parameters, tokenizer.end_token, tokenizer.end_id)
+
+
+def _end_id(source: Path, stock: dict[str, Any]) -> int:
+    """The entry after which a text is at its end: config.json's, or else generation_config.json's."""
+    found, where = stock.get("eos_token_id"), WHERE
+    if found is None and (source / "generation_config.json").is_file():
+        where = "generation_config.json"
+        found = read_json(source / where).get("eos_token_id")
+    if isinstance(found, list) and len(found) == 1:
+        (found,) = found
+    if found is None:
+        raise UsageError(f"{WHERE} has no eos_token_id: this program needs to know where a text ends")
+    if type(found) is not int:
+        raise UsageError(f"{where}: eos_token_id={found}: this program knows one end of a text: leave one entry there")
+    return found
+
+
+def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) -> Transformer:
+    """The model with the folder's weights in float32; rows 0 and `end_id` of the vocabulary's matrices swapped."""
+    with torch.device("meta"):
+        model = Transformer(config, vocab_size=vocab_size)
+    model.materialise("cpu")
+    found = _read_tensors(source)
+    names, parameters = tensor_names(config), dict(model.named_parameters())
+    _check_tied(found, names, tied=config.tie_embeddings)
+    if missing := sorted(set(names.values()) - set(found)):
+        raise UsageError(f"{source.name} has no tensor {missing[0]}, which {WHERE} asks for")
+    if unexpected := sorted(set(found) - set(names.values())):
+        raise UsageError(f"{source.name} has a tensor {unexpected[0]}, for which this program's model has no place")
+    order = torch.arange(vocab_size)
+    order[[END_OF_TEXT_ID, end_id]] = order[[end_id, END_OF_TEXT_ID]]
+    with torch.no_grad():
+        for ours, parameter in parameters.items():
+            tensor = found.pop(names[ours])
+            if tensor.shape != parameter.shape:
+                shapes = f"{list(tensor.shape)}, {WHERE} asks for {list(parameter.shape)}"
+                raise UsageError(f"{source.name}: {names[ours]} is {shapes}")
+            parameter.copy_(tensor[order] if ours in ("embedding.weight", "head.weight") else tensor)
+    return model
+
+
+def _read_tensors(source: Path) -> dict[str, Tensor]:
+    """All tensors of the folder's safetensors files, checked one by one."""
+    tensors: dict[str, Tensor] = {}
+    for file in _weight_files(source):
+        try:
+            tensors |= load_file(file)
+        except (OSError, SafetensorError) as error:
+            raise DamagedError(f"{file} is damaged: {error}") from error
+    kept = {name: tensor for name, tensor in tensors.items() if not name.endswith(LEFT_OUT)}
+    for name, tensor in kept.items():
+        if tensor.dtype not in READ_DTYPES:
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            raise UsageError(f"{source.name}: {name} is {dtype}: this program reads float32, bfloat16 and float16")
+        if not torch.isfinite(tensor).all():
+            raise DamagedError(f"{source.name}: {name} has values that are not finite")
+    return kept
+
+
+def _weight_files(source: Path) -> list[Path]:
+    """One file, or those of an index."""
+    index = source / "model.safetensors.index.json"
+    if index.is_file():
+        places = read_json(index).get("weight_map")
+        names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
+        if not names or any(Path(name).name != name for name in names):
+            raise DamagedError(f"{index} names no files of this folder")
+        files = [source / name for name in names]
+    else:
+        files = [source / "model.safetensors"]
+    if missing := [file.name for file in files if not file.is_file()]:
+        pickled = sorted(file.name for file in source.glob("pytorch_model*"))
+        why = f"; {pickled[0]} is a pickle, which is never read: save the model as safetensors" if pickled else ""
+        raise UsageError(f"{source} has no {missing[0]}{why}")
+    return files
+
+
+def _check_tied(found: dict[str, Tensor], names: dict[str, str], *, tied: bool) -> None:
+    """A tied head may be stored beside the embedding, as the same numbers; it is taken out."""
+    head = found.pop("lm_head.weight", None) if tied else None
+    if head is not None and not torch.equal(head, found.get(names["embedding.weight"], torch.empty(0))):
+        raise UsageError(f"{WHERE}: tie_word_embeddings=true, but lm_head.weight is not model.embed_tokens.weight")
+
+
+def _write_run(
+    run: RunFolder,
+    config: Config,
+    model: Transformer,
+    tokenizer: OwnTokenizer,
+    parameters: ParameterCount,
+    *,
+    imported_from: str,
+) -> None:
+    """Step 0 of a run that is done, with no figure that nobody has measured.
+
+    imported_from: the folder's name, without its place.
+    """
+    write_config(run, config)
+    write_text(run.tokenizer, tokenizer.text)
+    load_tokenizer(run.tokenizer)
+    run_id = new_run_id()
+    record = {
+        "run_id": run_id,
+        "imported_from": imported_from,
+        "end_of_text": {"token": tokenizer.end_token, "id": tokenizer.end_id},
+        "config_hash": config_hash(config),
+        "corpus": {
+            "tokenizer_sha256": sha256_of(run.tokenizer),
+            "vocab_size": model.embedding.num_embeddings,
+        },
+        "pieces": [],
+    }
+    write_json(run.environment, record)
+    optimizer = build_optimizer(model, config.optimizer, device=torch.device("cpu"))
+    save_checkpoint(run.checkpoints, model, optimizer, Progress(), run_id=run_id, keep=1)
+    summary = {
+        "name": config.name,
+        "imported_from": imported_from,
+        "progress/step": 0,
+        "parameters": parameters.total,
+        "parameters_without_embeddings": parameters.without_embeddings,
+        "stories": [],
+    }
+    write_json(run.summary, summary)
+    write_status(run, Status.DONE, reason="", step=0)

@@ -1,0 +1,248 @@
+"""The README.md of an exported model: what it is, what it learnt from, how good it is, and what it is not.
+
+Every figure is read from the run's own files; what is not known is not there. No place on a machine and no user is
+named.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tinystories_lm.checkpoint import Progress
+from tinystories_lm.config import Config, DataConfig, Source
+from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
+from tinystories_lm.model import count_parameters
+from tinystories_lm.run_folder import RunFolder, read_json, read_records
+from tinystories_lm.sampling import Sample
+from tinystories_lm.terminal import amount, duration
+from tinystories_lm.trained import Trained
+from tinystories_lm.training import perplexity
+
+CURVE_ROWS = 12
+FENCE = "~~~~~~"
+
+
+class Licence(NamedTuple):
+    """Of a corpus; `ids` are those of the model hub."""
+
+    ids: tuple[str, ...]
+    text: str
+
+
+LICENCES = {
+    "roneneldan/TinyStories": Licence(("cdla-sharing-1.0",), "TinyStories (Eldan and Li 2023): CDLA-Sharing-1.0"),
+    "Salesforce/wikitext": Licence(
+        ("cc-by-sa-3.0", "gfdl"), "WikiText (Merity et al. 2016), from Wikipedia: CC BY-SA 3.0 and GFDL"
+    ),
+}
+GRAMMAR = Licence(("mit",), "stories written by the seeded grammar of tinystories_lm: MIT")
+UNKNOWN = Licence(("unknown",), "a corpus of the user's own: its licence is not known to the program")
+
+
+def licence_of(data: DataConfig) -> Licence:
+    if data.source is Source.hub:
+        return LICENCES.get(data.hub_path, UNKNOWN)
+    return GRAMMAR if data.path is None else UNKNOWN
+
+
+def rows_so_far(run: RunFolder, progress: Progress) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl up to the exported checkpoint."""
+    return [row for row in read_records(run.metrics) if row.get("progress/step", 0) <= progress.step]
+
+
+def model_card(
+    trained: Trained,
+    progress: Progress,
+    samples: Sequence[Sample],
+    *,
+    precision: str,
+    with_curve: bool,
+    with_gguf: bool,
+) -> str:
+    """The card in Markdown.
+
+    progress: of the exported checkpoint, whose figures are reported.
+    """
+    config, environment = trained.config, read_json(trained.run.environment)
+    imported = environment.get("imported_from")
+    parts = [
+        _front_matter(config, imported=imported is not None),
+        f"# {config.name}\n\n{_what_it_is(trained, imported)}",
+        _use(with_gguf=with_gguf),
+        "## Model\n\n" + _table(_model_rows(trained, precision=precision)),
+    ]
+    if imported is None:
+        rows = rows_so_far(trained.run, progress)
+        parts += [
+            "## Data\n\n" + _data(config, environment),
+            "## Training\n\n" + _table(_training_rows(config, environment, progress)),
+            "## How good it is\n\n"
+            + _validation(progress, eval_tokens=config.training.eval_tokens)
+            + _curve(rows, with_curve=with_curve),
+        ]
+    parts += ["## What it writes\n\n" + _samples(samples), "## Limits\n\n" + _limits(trained, imported)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(config: Config, *, imported: bool) -> str:
+    licence = UNKNOWN if imported else licence_of(config.data)
+    lines = ["---", "license:", *(f"- {name}" for name in licence.ids)]
+    if config.data.hub_path in LICENCES and not imported:
+        lines += ["datasets:", f"- {config.data.hub_path}"]
+    if licence is not UNKNOWN:
+        lines += ["language:", "- en"]
+    return "\n".join([*lines, "library_name: transformers", "pipeline_tag: text-generation", "---"])
+
+
+def _what_it_is(trained: Trained, imported: str | None) -> str:
+    count = count_parameters(trained.config.model, vocab_size=trained.tokenizer.get_vocab_size())
+    if imported is not None:
+        return f"A language model: {count}. It was trained elsewhere and came to tinystories_lm as `{imported}`."
+    corpus = trained.config.data.name
+    return f"A small language model trained from scratch on the corpus `{corpus}` by tinystories_lm: {count}."
+
+
+def _use(*, with_gguf: bool) -> str:
+    text = """## How to load it
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("FOLDER")
+tokenizer = AutoTokenizer.from_pretrained("FOLDER")
+inputs = tokenizer("Once upon a time", return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
+```
+
+No code but transformers' own is needed. `model.generate()` without a prompt begins a text of the model's own."""
+    return text + ("\n\n`model.gguf` is the same model for llama.cpp and its kin." if with_gguf else "")
+
+
+def _model_rows(trained: Trained, *, precision: str) -> list[tuple[str, object]]:
+    model, vocab_size = trained.config.model, trained.tokenizer.get_vocab_size()
+    count = count_parameters(model, vocab_size=vocab_size)
+    return [
+        ("class", f"`{ARCHITECTURES[model_type(model)]}`"),
+        ("parameters", f"{count.total:,}"),
+        ("without embeddings", f"{count.without_embeddings:,}"),
+        ("layers", model.n_layers),
+        ("width", model.d_model),
+        ("heads", f"{model.n_heads} of width {model.d_model // model.n_heads}"),
+        ("MLP", f"SwiGLU, {model.d_ff} wide"),
+        ("positions", f"RoPE, base {model.rope_theta:g}"),
+        ("norm", f"RMSNorm, eps {model.norm_eps:g}" + (", also on queries and keys" if model.qk_norm else "")),
+        ("embeddings", "one matrix for input and output" if model.tie_embeddings else "input and output apart"),
+        ("context", f"{model.context_tokens} tokens"),
+        ("vocabulary", f"{vocab_size:,} entries, byte-level BPE"),
+        ("weights", precision),
+    ]
+
+
+def _data(config: Config, environment: dict[str, Any]) -> str:
+    data, record = config.data, environment.get("corpus", {})
+    text = f"`{data.name}`: {licence_of(data).text}."
+    if data.path is not None:
+        text += " It was read from local files."
+    elif data.source is Source.hub:
+        text += f" Revision `{data.hub_revision}`."
+    rows = [
+        (name, f"{split['tokens']:,}", f"{split['documents']:,}", f"{split['bytes']:,}")
+        for name, split in record.get("splits", {}).items()
+    ]
+    text += "\n\n" + _table(rows, header=("split", "tokens", "documents", "bytes")) if rows else ""
+    return text + (f"\n\nFingerprint of the text: `{record['fingerprint']}`." if "fingerprint" in record else "")
+
+
+def _training_rows(config: Config, environment: dict[str, Any], progress: Progress) -> list[tuple[str, object]]:
+    """Up to the exported checkpoint."""
+    training, optimizer = config.training, config.optimizer
+    machines = [piece["machine"] for piece in environment.get("pieces", [])]
+    corpus_tokens = environment.get("corpus", {}).get("splits", {}).get("train", {}).get("tokens")
+    rows: list[tuple[str, object]] = [
+        ("steps", f"{progress.step:,}" + (f" of {training.steps:,}" if progress.step != training.steps else "")),
+        ("batch", f"{training.batch_size} × {config.model.context_tokens} tokens"),
+        ("tokens", f"{progress.tokens:,}"),
+    ]
+    if corpus_tokens:
+        rows.append(("epochs", f"{progress.tokens / corpus_tokens:.2f}"))
+    rows += [
+        ("optimizer", f"AdamW, betas {optimizer.beta1:g} and {optimizer.beta2:g}, decay {optimizer.weight_decay:g}"),
+        ("learning rate", f"{optimizer.lr:g}, {training.warmup_steps} warm-up steps, then {_schedule(config)}"),
+        ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
+        ("seed", training.seed),
+    ]
+    for what, key in (("hardware", "device_name"), ("precision", "precision")):
+        if found := list(dict.fromkeys(str(machine[key]) for machine in machines if key in machine)):
+            rows.append((what, ", ".join(found)))
+    rows += [("time", duration(progress.train_seconds)), ("cost", f"${progress.dollars:.2f}")]
+    return rows
+
+
+def _schedule(config: Config) -> str:
+    schedule = config.schedule
+    return f"{schedule.decay_shape} over the last {schedule.decay_fraction:.0%} to {schedule.final_lr_fraction:.0%}"
+
+
+def _validation(progress: Progress, *, eval_tokens: int) -> str:
+    if progress.val_loss is None:
+        return "It was not evaluated.\n\n"
+    rows: list[tuple[str, object]] = [
+        ("validation loss", f"{progress.val_loss:.4f} nats a token"),
+        ("perplexity", f"{perplexity(progress.val_loss):.3f}"),
+    ]
+    if progress.val_bits_per_byte is not None:
+        rows.append(("bits per byte", f"{progress.val_bits_per_byte:.4f}"))
+    text = f"On the first {eval_tokens:,} tokens of the validation split, or all it has: the same at every evaluation."
+    if progress.val_step != progress.step:
+        text += f" The figures are those of step {progress.val_step:,}, the last evaluation before this checkpoint."
+    return f"{text}\n\n{_table(rows)}\n\n"
+
+
+def _curve(rows: list[dict[str, Any]], *, with_curve: bool) -> str:
+    found = [row for row in rows if "val/loss" in row]
+    if not found:
+        return ""
+    kept = {round(place * (len(found) - 1) / (CURVE_ROWS - 1)) for place in range(CURVE_ROWS)}
+    lines = [
+        (
+            f"{row['progress/step']:,}",
+            amount(row["progress/tokens"]),
+            f"{row['val/loss']:.4f}",
+            f"{row['val/perplexity']:.2f}",
+        )
+        for place, row in enumerate(found)
+        if place in kept
+    ]
+    picture = "![training and validation loss against steps](curve.svg)\n\n" if with_curve else ""
+    return picture + _table(lines, header=("step", "tokens", "validation loss", "perplexity"))
+
+
+def _samples(samples: Sequence[Sample]) -> str:
+    settings = {key: value for key, value in samples[0].settings.items() if value and key != "seed"}
+    drawn = ", ".join(f"{key} {value}" for key, value in settings.items())
+    shown = [f"{FENCE}text\n{sample.text.replace(FENCE, '')}\n{FENCE}" for sample in samples]
+    return f"Unedited, by these weights and tinystories_lm's own decoder ({drawn}).\n\n" + "\n\n".join(shown)
+
+
+def _limits(trained: Trained, imported: str | None) -> str:
+    data, context = trained.config.data, trained.config.model.context_tokens
+    kinds = {
+        "roneneldan/TinyStories": "It writes short stories for small children, in the words that a language model used "
+        "for TinyStories, and little else.",
+        "Salesforce/wikitext": "It writes what looks like an encyclopedia's articles; what they say is invented.",
+    }
+    known = kinds.get(data.hub_path, "It writes texts like those of its corpus and little else.")
+    lines = [
+        *([] if imported is not None else [known]),
+        "It knows no facts, follows no instructions and cannot hold a conversation.",
+        "A story may lose its thread: names, pronouns and things change, a sentence may contradict the one before.",
+        f"It reads and writes at most {context} tokens; it was trained on no longer text.",
+        "Nothing was done to make its texts safe or fair; what its corpus has of prejudice it may repeat.",
+        "The tokenizer has no padding token: for prompts of different lengths, pad on the left and mask the padding.",
+        "The marker `<|endoftext|>` within a text is read as the end of a text, here as in transformers' other models.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(rows: Sequence[Sequence[object]], header: Sequence[str] = ("", "")) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

@@ -1,0 +1,214 @@
+"""The same model in other words: transformers' Llama, and its Qwen3 for a model with QK-norm.
+
+Every setting and every tensor of ours stands here beside its stock name, for `export` and for `import`. What has no
+place on the other side is refused by name: a model that is nearly right gives wrong text without a word.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tinystories_lm.config import ModelConfig, SamplingConfig
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
+from tinystories_lm.errors import UsageError
+
+ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+# Settings that are one key each, with the same value.
+KEYS = {
+    "n_layers": "num_hidden_layers",
+    "d_model": "hidden_size",
+    "n_heads": "num_attention_heads",
+    "d_ff": "intermediate_size",
+    "context_tokens": "max_position_embeddings",
+    "norm_eps": "rms_norm_eps",
+    "tie_embeddings": "tie_word_embeddings",
+}
+OTHERWISE = ("rope_theta", "qk_norm")  # within rope_parameters; the choice of the class
+OUTER_TENSORS = {"embedding": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
+BLOCK_TENSORS = {
+    "attention_norm": "input_layernorm",
+    "attention.query": "self_attn.q_proj",
+    "attention.key": "self_attn.k_proj",
+    "attention.value": "self_attn.v_proj",
+    "attention.output": "self_attn.o_proj",
+    "mlp_norm": "post_attention_layernorm",
+    "mlp.gate": "mlp.gate_proj",
+    "mlp.up": "mlp.up_proj",
+    "mlp.down": "mlp.down_proj",
+}
+QK_NORM_TENSORS = {"attention.query_norm": "self_attn.q_norm", "attention.key_norm": "self_attn.k_norm"}
+# Keys of a stock config that this program has one value for. Absent or null is that value.
+ONLY: dict[str, tuple[object, str]] = {
+    "auto_map": ({}, "code from a model's folder is never run"),
+    "quantization_config": ({}, "quantised weights are not read: export them in float32 or bfloat16"),
+    "hidden_act": ("silu", "the MLP here is SwiGLU"),
+    "attention_bias": (False, "projections here have no biases"),
+    "mlp_bias": (False, "projections here have no biases"),
+    "use_sliding_window": (False, "attention here sees the whole context"),
+    "partial_rotary_factor": (1, "rotary positions here turn whole heads"),
+}
+# What the stock classes take where the key is absent, if it differs from what follows from the other keys.
+CLASS_DEFAULTS = {"llama": {}, "qwen3": {"num_key_value_heads": 32, "head_dim": 128}}
+WHERE = "config.json"
+
+
+def model_type(config: ModelConfig) -> str:
+    return "qwen3" if config.qk_norm else "llama"
+
+
+def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[str, Any]:
+    """The config.json of the stock class that computes what this model computes.
+
+    No padding token: row 0 of the embedding, the end of a text, would then get no gradient in fine-tuning.
+
+    Raises UsageError naming a setting that no stock class has.
+    """
+    for field in dataclasses.fields(config):
+        if field.name not in KEYS and field.name not in OTHERWISE:
+            setting = f"model.{field.name}={getattr(config, field.name)}"
+            raise UsageError(
+                f"{setting}: no stock class of transformers has such a setting: this run cannot be exported"
+            )
+    kind = model_type(config)
+    return {
+        "architectures": [ARCHITECTURES[kind]],
+        "model_type": kind,
+        "vocab_size": vocab_size,
+        **{key: getattr(config, name) for name, key in KEYS.items()},
+        "num_key_value_heads": config.n_heads,
+        "head_dim": config.d_model // config.n_heads,
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "mlp_bias": False,
+        "attention_dropout": 0.0,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+        "rope_theta": config.rope_theta,  # where transformers 4 looks for it
+        "bos_token_id": END_OF_TEXT_ID,
+        "eos_token_id": END_OF_TEXT_ID,
+        "pad_token_id": None,
+        "dtype": dtype,
+        "use_cache": True,
+    }
+
+
+def generation_config(config: SamplingConfig) -> dict[str, Any]:
+    """The run's sampling settings as generation_config.json.
+
+    Without its stop strings, for which `generate` would demand a tokenizer at each call, and `beyond_context`, for
+    which it has no name.
+    """
+    settings: dict[str, Any] = {"do_sample": config.temperature > 0, "max_new_tokens": config.max_tokens}
+    if config.temperature > 0:
+        settings |= {"temperature": config.temperature, "top_k": config.top_k, "top_p": config.top_p}
+        settings |= {"min_p": config.min_p} if config.min_p else {}
+    if config.repetition_penalty != 1:
+        settings["repetition_penalty"] = config.repetition_penalty
+    if config.no_repeat_ngram:
+        settings["no_repeat_ngram_size"] = config.no_repeat_ngram
+    ends = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return settings | dict.fromkeys(ends, END_OF_TEXT_ID)
+
+
+def tensor_names(config: ModelConfig) -> dict[str, str]:
+    """Our name of every tensor that is stored, and its stock name."""
+    block = BLOCK_TENSORS | (QK_NORM_TENSORS if config.qk_norm else {})
+    outer = {ours: stock for ours, stock in OUTER_TENSORS.items() if ours != "head" or not config.tie_embeddings}
+    return {f"{ours}.weight": f"{stock}.weight" for ours, stock in outer.items()} | {
+        f"blocks.{layer}.{ours}.weight": f"model.layers.{layer}.{stock}.weight"
+        for layer in range(config.n_layers)
+        for ours, stock in block.items()
+    }
+
+
+class StockModel(NamedTuple):
+    config: ModelConfig
+    vocab_size: int
+
+
+def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
+    """The inverse of `stock_config`.
+
+    Raises UsageError naming the key that this program cannot represent, or that is not there.
+    """
+    kind = stock.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise _refused("model_type", kind, f"this program reads {' and '.join(ARCHITECTURES)}")
+    for key, (only, why) in ONLY.items():
+        if stock.get(key) is not None and stock[key] != only:
+            raise _refused(key, stock[key], why)
+    stock = CLASS_DEFAULTS[kind] | dict(stock)
+    others = {layer for layer in stock.get("layer_types") or [] if layer != "full_attention"}
+    if others:
+        raise _refused("layer_types", sorted(map(str, others)), "attention here sees the whole context")
+    values = {name: _value(stock, key, type_of) for name, key, type_of in _typed_keys() if stock.get(key) is not None}
+    values.setdefault("tie_embeddings", False)
+    for name, key in KEYS.items():
+        if name not in values:
+            raise UsageError(f"{WHERE} has no {key}: this program cannot tell what the model is")
+    _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
+    vocab_size = _value(stock, "vocab_size", int)
+    try:
+        config = ModelConfig(**values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3")
+    except ValueError as error:
+        raise UsageError(f"{WHERE}: {error}") from error
+    return StockModel(config, vocab_size)
+
+
+def _typed_keys() -> list[tuple[str, str, type]]:
+    types = {field.name: field.type for field in dataclasses.fields(ModelConfig)}
+    return [(name, key, types[name]) for name, key in KEYS.items()]  # type: ignore[misc]
+
+
+def _value(stock: Mapping[str, Any], key: str, type_of: type) -> Any:
+    value = stock.get(key)
+    if value is None:
+        raise UsageError(f"{WHERE} has no {key}: this program cannot tell what the model is")
+    if type_of is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type_of:
+        raise _refused(key, value, f"that is no {type_of.__name__}")
+    return value
+
+
+def _check_heads(stock: Mapping[str, Any], *, width: int, heads: int) -> None:
+    if width < 1 or heads < 1 or width % (2 * heads):
+        raise _refused("hidden_size", width, f"that is no even multiple of num_attention_heads={heads}")
+    for key, wanted, why in (
+        (
+            "num_key_value_heads",
+            heads,
+            f"here it is num_attention_heads={heads}: each head has its own keys and values",
+        ),
+        ("head_dim", width // heads, f"here it is hidden_size / num_attention_heads = {width // heads}"),
+    ):
+        if stock.get(key) is not None and stock[key] != wanted:
+            raise _refused(key, stock[key], why)
+
+
+def _rope_theta(stock: Mapping[str, Any]) -> float:
+    """Of transformers 5 (`rope_parameters`) or 4 (`rope_theta` and `rope_scaling`)."""
+    theta = stock.get("rope_theta")
+    for key in ("rope_parameters", "rope_scaling"):
+        part = stock.get(key) or {}
+        if not isinstance(part, dict):
+            raise _refused(key, part, "that is no object")
+        kind = part.get("rope_type", part.get("type", "default"))
+        if kind != "default":
+            raise _refused(f"{key}.rope_type", kind, "rotary positions here are not scaled")
+        if part.get("partial_rotary_factor") not in (None, 1):
+            raise _refused(f"{key}.partial_rotary_factor", part["partial_rotary_factor"], "whole heads are turned here")
+        theta = part.get("rope_theta", theta)
+    return float(_value({"rope_theta": theta}, "rope_theta", float))
+
+
+def _refused(key: str, value: object, why: str) -> UsageError:
+    return UsageError(f"{WHERE}: {key}={value}: {why}")
+
+
+def require_unused(folder: Path) -> None:
+    """Raises UsageError where `folder` is something already, other than an empty folder."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UsageError(f"{folder} is there and is no folder: name another")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty: name a new folder, nothing is overwritten")
