@@ -33,7 +33,6 @@ from tinystories_lm.resume import (
     compare,
     find_start,
     is_done,
-    refuse_imported,
 )
 from tinystories_lm.run_folder import (
     RunFolder,

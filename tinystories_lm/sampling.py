@@ -21,7 +21,7 @@ from tinystories_lm.model import Transformer
 
 TOGETHER = 32  # texts written at a time
 CUT_CHARACTER = "\ufffd"  # what bytes decode to that are no whole character (yet)
-NOT_A_SETTING = ("prompts", "count", "seed")  # of how a token is drawn
+NOT_A_SETTING = ("prompts", "count", "seed")
 
 
 class End(StrEnum):
@@ -104,9 +104,13 @@ class Text:
 
     def sample(self) -> Sample:
         assert self.ended is not None
-        names = (field.name for field in fields(self.config) if field.name not in NOT_A_SETTING)
-        settings: dict[str, object] = {name: getattr(self.config, name) for name in names}
-        return Sample(self.prompt, self.prompt + self.written, self.ended, {**settings, "seed": self.seed})
+        settings = settings_of(self.config) | {"seed": self.seed}
+        return Sample(self.prompt, self.prompt + self.written, self.ended, settings)
+
+
+def settings_of(config: SamplingConfig) -> dict[str, object]:
+    """How a token is drawn, without what is written."""
+    return {field.name: getattr(config, field.name) for field in fields(config) if field.name not in NOT_A_SETTING}
 
 
 def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config: SamplingConfig) -> Tensor:
