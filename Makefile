@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint round1 round2 round3 round4 rounds clean
+.PHONY: help install demo test test-all lint bench round1 round2 round3 round4 rounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ round1 round2 round3 round4: install  ## replay one round of the story (2 to 4 w
 	$(BIN)/tinystories-lm train experiment=$@
 
 rounds: round1 round2 round3 round4  ## replay all four
+
+bench: install  ## decoding speed against transformers (about 10 minutes); figures land in experiments/benchmarks
+	mkdir -p experiments/benchmarks
+	$(BIN)/python benchmarks/generate.py --json experiments/benchmarks/generate.json
 
 clean:  ## remove the environment and caches; outputs/ stays
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -9,16 +9,14 @@ PACKAGE = Path(tinystories_lm.__file__).parent
 # Imports point one way: a module may import those of its own level's left only.
 LEVELS = [
     {"errors", "config", "terminal", "signals"},
-    {"files", "composition", "curve"},
+    {"files", "composition", "curve", "story_quality"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
-    {"checkpoint", "decoding", "stock"},
+    {"checkpoint", "decoding"},
     {"sampling"},
     {"environment", "resume", "training"},
-    {"trained", "gguf_file", "foreign_tokenizer"},
-    {"notebook"},
-    {"job"},
-    {"model_card"},
-    {"storyteller", "entry", "export", "importing"},
+    {"notebook", "scoring", "trained"},
+    {"job", "evaluation", "exchange"},
+    {"storyteller", "grid", "entry"},
     {"command"},
     {"__main__"},
 ]

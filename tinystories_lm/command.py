@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from tinystories_lm import __version__
@@ -22,9 +23,12 @@ PRECISIONS = ("float32", "bfloat16")
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
 
-  {PROGRAM} train   [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
-  {PROGRAM} prepare [overrides]   corpus, tokenizer and token cache, and stop
-  {PROGRAM} sample  RUN           write with a trained model
+  {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
+  {PROGRAM} prepare  [overrides]   corpus, tokenizer and token cache, and stop
+  {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
+  {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
+  {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
+  {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
 
 An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
 `{PROGRAM} COMMAND --help` tells more. RUN is a run folder, a preset's name (its newest run) or `latest`.
@@ -39,7 +43,14 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns its exit code."""
-    commands: dict[str, Callable[[list[str]], None]] = {"train": train, "prepare": prepare, "sample": sample}
+    commands: dict[str, Callable[[list[str]], None]] = {
+        "train": train,
+        "prepare": prepare,
+        "sample": sample,
+        "evaluate": evaluate,
+        "export": export,
+        "import": import_,
+    }
     name, *rest = arguments or ["--help"]
     if name in ("--help", "-h"):
         print(OVERVIEW, end="")
@@ -88,7 +99,7 @@ def prepare(arguments: list[str]) -> None:
 
     register()
     config = compose_config(options.overrides).config
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    log_to_stderr()
     from tinystories_lm.data.cache import prepare as prepare_cache
 
     cache = prepare_cache(config.data)
@@ -124,13 +135,29 @@ def sample(arguments: list[str]) -> None:
     )
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default), cuda, mps, or auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the weights")
-    parser.add_argument("--json", action="store_true", help="one JSON object a text, for programs")
+    parser.add_argument("--grid", action="store_true", help="measure the stories of many settings side by side")
+    parser.add_argument("--json", action="store_true", help="one JSON object a text, or a setting, for programs")
     options = parser.parse_args(arguments)
     from tinystories_lm.config import Device, Precision
+
+    own = ("run", "prompt", "device", "precision", "grid", "json")
+    settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
+    if options.grid:
+        if options.prompt is not None:
+            raise UsageError("sample: --grid writes from a fixed set of prompts: leave --prompt out")
+        from tinystories_lm.grid import compare
+
+        compare(
+            options.run,
+            sys.stdout,
+            settings=settings,
+            device=Device(options.device),
+            precision=Precision(options.precision),
+            as_json=options.json,
+        )
+        return
     from tinystories_lm.storyteller import tell
 
-    own = ("run", "prompt", "device", "precision", "json")
-    settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
     tell(
         options.run,
         sys.stdout,
@@ -140,3 +167,83 @@ def sample(arguments: list[str]) -> None:
         precision=Precision(options.precision),
         as_json=options.json,
     )
+
+
+def evaluate(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} evaluate",
+        description="Score the whole validation split, every token with context before it, and measure the model's "
+        "stories beside held-out ones. Writes evaluation.json into the run folder.",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--stories", type=positive, default=48, help="how many the model writes (48)")
+    parser.add_argument("--max-tokens", type=positive, default=256, help="of a story (256)")
+    parser.add_argument("--stride", type=positive, help="tokens between two windows (half the context)")
+    parser.add_argument("--data-path", metavar="PATH", help="where the run's corpus lies now")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="cpu, cuda, mps, or auto (the default)")
+    parser.add_argument(
+        "--precision", choices=("auto", *PRECISIONS), default="auto", help="auto is bfloat16 where it is native"
+    )
+    parser.add_argument("--json", action="store_true", help="print evaluation.json, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.config import Device, Precision
+    from tinystories_lm.evaluation import Options, describe, evaluate
+    from tinystories_lm.files import to_json
+
+    log_to_stderr()
+    asked = Options(
+        stories=options.stories,
+        max_tokens=options.max_tokens,
+        stride_tokens=options.stride or 0,
+        data_path=options.data_path,
+        device=Device(options.device),
+        precision=Precision(options.precision),
+    )
+    found = evaluate(options.run, asked)
+    print(to_json(found, indent=2) if options.json else describe(found))
+
+
+def export(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} export",
+        description="Write a run's model as a folder that transformers loads with no code of ours, and read it back.",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("folder", metavar="DIR", type=Path, help="new or empty")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the stored weights")
+    parser.add_argument("--gguf", action="store_true", help="a GGUF file too, for llama.cpp")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.config import Precision
+    from tinystories_lm.exchange.export import export_run
+
+    print(export_run(options.run, options.folder, precision=Precision(options.precision), with_gguf=options.gguf))
+
+
+def import_(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} import",
+        description="Make a run of a folder that holds a Llama-shaped model (safetensors) and its tokenizer, "
+        "to sample and evaluate it here.",
+    )
+    parser.add_argument("folder", metavar="DIR", type=Path, help="with config.json, tokenizer.json, *.safetensors")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the run folder to make: new or empty")
+    parser.add_argument("overrides", nargs="*", help="what to evaluate it on, such as data=wikitext2 data.path=FOLDER")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.composition import compose_config, register
+
+    register()
+    config = compose_config(options.overrides).config
+    from tinystories_lm.exchange.importing import import_run
+
+    print(import_run(options.folder, options.run, config))
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} must be at least 1")
+    return number
+
+
+def log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

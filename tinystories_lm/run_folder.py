@@ -194,9 +194,11 @@ def find_run(name: str, *, outputs: Path = OUTPUTS) -> RunFolder:
     if (direct / "config.yaml").is_file():
         return RunFolder(direct)
     runs = list(runs_below(outputs))
-    for run in runs:
-        if name in ("latest", run.path.parent.name, run.path.name):
-            return run
+    if runs and name == "latest":
+        return runs[0]
+    for names in ([run.path.parent.name for run in runs], [run.path.name for run in runs]):
+        if name in names:
+            return runs[names.index(name)]
     if not runs:
         raise UsageError(f"{name}: there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
     presets = dict.fromkeys(run.path.parent.name for run in runs)

@@ -182,10 +182,10 @@ def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> It
         logits_BV = next_token_logits(logits_BV, [text.ids for text in texts], config)
         greedy = config.temperature == 0
         next_B = logits_BV.argmax(dim=-1) if greedy else draw(logits_BV, [text.random for text in texts])
-        impossible_B = logits_BV.amax(dim=-1).isneginf()
-        for text, token, impossible in zip(texts, next_B.tolist(), impossible_B.tolist(), strict=True):
+        for row, (text, token) in enumerate(zip(texts, next_B.tolist(), strict=True)):
             if text.ended is None:
-                text.end(End.nothing_left) if impossible else text.add(token)
+                nothing_left = config.no_repeat_ngram > 0 and bool(logits_BV[row, token].isneginf())
+                text.end(End.nothing_left) if nothing_left else text.add(token)
         full = [len(text.ids) - begin >= limit for text, begin in zip(texts, begins, strict=True)]
         for text, is_full in zip(texts, full, strict=True):
             if is_full and text.ended is None and not config.beyond_context:
@@ -204,7 +204,7 @@ def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> It
 
 
 def _require_finite(logits_BV: Tensor, decoder: Decoder, texts: Sequence[Sequence[int]]) -> None:
-    finite_B = torch.isfinite(logits_BV).all(dim=-1)
+    finite_B = torch.isfinite(logits_BV.sum(dim=-1))
     if finite_B.all():
         return
     text = texts[int(finite_B.int().argmin())]

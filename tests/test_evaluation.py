@@ -1,0 +1,105 @@
+"""What `evaluate` finds, against the text itself, and where it lands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Command
+from tests.exchange.test_export import make_run
+from tests.test_hardware import HERE
+from tests.test_tracking import inspect, of_type
+from tinystories_lm.config import Device, Precision
+from tinystories_lm.data.corpus import Split, documents
+from tinystories_lm.errors import UsageError
+from tinystories_lm.evaluation import Options, describe, evaluate
+from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, write_status
+from tinystories_lm.scoring import score
+from tinystories_lm.story_quality import MEASURES
+from tinystories_lm.trained import load_trained
+
+
+def options(**changes: object) -> Options:
+    asked = {
+        "stories": 6, "max_tokens": 12, "stride_tokens": 0, "data_path": None,
+        "device": Device.cpu, "precision": Precision.float32,
+    }  # fmt: skip
+    return Options(**{**asked, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> RunFolder:
+    run = make_run(tmp_path_factory.mktemp("run") / "it", f"data.path={corpus}", "tracking.mode=offline")
+    write_status(run, Status.DONE, reason="", step=12)
+    return run
+
+
+@pytest.fixture(scope="module")
+def found(run: RunFolder) -> dict[str, object]:
+    return evaluate(str(run.path), options())
+
+
+def test_the_whole_split_is_scored_token_by_token_and_byte_by_byte(run: RunFolder, found: dict[str, object]) -> None:
+    trained = load_trained(str(run.path))
+    texts = list(documents(read_config(run).data, Split.VALIDATION))
+    ids = [token for text in texts for token in [*trained.tokenizer.encode(text).ids, 0]]
+    assert found["val/tokens"] == len(ids)
+    assert found["val/bytes"] == sum(len(text.encode()) for text in texts)
+    want = score(
+        trained.model, np.array(ids), text_bytes=1, machine=HERE, context_tokens=32, stride_tokens=16, batch_size=7
+    )
+    assert found["val/loss"] == pytest.approx(want.loss, rel=1e-5)
+
+
+def test_what_was_found_lands_in_the_run_folder_and_in_its_summary_in_wandb(
+    run: RunFolder, found: dict[str, object]
+) -> None:
+    assert read_json(run.path / "evaluation.json") == found
+    (mirrored,) = (run.path / "wandb").glob("offline-run-*-abc")
+    summary = json.dumps(of_type(inspect(mirrored), "summary"))
+    for name in ("val/perplexity", "val/bytes", "stories/distinct_2", "held_out/non_words"):
+        assert f"evaluation/{name}" in summary
+
+
+def test_every_measure_stands_in_the_table_for_the_model_and_for_real_text(found: dict[str, object]) -> None:
+    shown = describe(found)
+    for each in MEASURES:
+        assert f"stories/{each.name}" in found and f"held_out/{each.name}" in found
+        assert each.label in shown
+    assert found["held_out/non_words"] == pytest.approx(0, abs=0.02), "its words are the training text's"
+    assert found["stories/stories"] == 6
+
+
+def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder, found: dict[str, object]) -> None:
+    dense = evaluate(str(run.path), options(stride_tokens=1))
+    assert (dense["val/tokens"], dense["val/bytes"]) == (found["val/tokens"], found["val/bytes"])
+    assert dense["val/loss"] != found["val/loss"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"stride_tokens": 33}, "1 to the context's 32"), ({"data_path": "nowhere"}, "nowhere")],
+)
+def test_what_cannot_be_is_refused_and_the_last_findings_stay(
+    run: RunFolder, found: dict[str, object], changes: dict[str, object], message: str
+) -> None:
+    before = (run.path / "evaluation.json").read_bytes()
+    with pytest.raises(UsageError, match=message):
+        evaluate(str(run.path), options(**changes))
+    assert (run.path / "evaluation.json").read_bytes() == before
+
+
+def test_the_command_prints_a_table_or_json(tmp_path: Path, corpus: Path, command: Command) -> None:
+    run = make_run(tmp_path / "outputs" / "small" / "one", f"data.path={corpus}")
+    write_status(run, Status.DONE, reason="", step=12)
+    asked = ("evaluate", "small", "--stories", "3", "--max-tokens", "8", "--device", "cpu")
+    shown = command(*asked)
+    assert (shown.returncode, shown.stderr) == (0, ""), shown.stderr
+    assert "bits per byte" in shown.stdout and "copied 8-grams" in shown.stdout
+    as_json = command(*asked, "--json")
+    assert json.loads(as_json.stdout) == read_json(run.path / "evaluation.json")
+    refused = command("evaluate", "smal", "--stories", "0")
+    assert refused.returncode == 2 and "--stories" in refused.stderr and refused.stderr.count("\n") == 1
+    unknown = command("evaluate", "smal")
+    assert unknown.returncode == 2 and "did you mean small" in unknown.stderr and unknown.stderr.count("\n") == 1

@@ -1,0 +1,203 @@
+"""The `evaluate` command: how well a finished model predicts held-out text, and how good its stories are."""
+
+import dataclasses
+import logging
+import re
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from tinystories_lm.checkpoint import step_of
+from tinystories_lm.config import DataConfig, Device, Precision, SamplingConfig
+from tinystories_lm.data.cache import encode
+from tinystories_lm.data.corpus import Split, documents
+from tinystories_lm.decoding import Decoder
+from tinystories_lm.errors import UsageError
+from tinystories_lm.files import write_json
+from tinystories_lm.hardware import Machine, open_for_inference
+from tinystories_lm.run_folder import Status, read_json, read_status
+from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
+from tinystories_lm.scoring import Score, score
+from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
+from tinystories_lm.terminal import progress_bar, table
+from tinystories_lm.tracking import start_mirror
+from tinystories_lm.trained import Trained, load_trained
+
+log = logging.getLogger(__name__)
+TOKENS_AT_A_TIME = 8192  # of a forward pass
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What a person may choose of an evaluation."""
+
+    stories: int  # how many the model writes
+    max_tokens: int  # of each
+    stride_tokens: int  # 0 is half the context
+    data_path: str | None  # where the run's corpus lies now
+    device: Device
+    precision: Precision
+
+
+def evaluate(name: str, options: Options) -> dict[str, Any]:
+    """Evaluate run `name` at its best checkpoint; writes evaluation.json and returns what it holds.
+
+    Raises UsageError for an unknown run, one without a checkpoint, a corpus that is not there.
+    """
+    machine = open_for_inference(options.device, options.precision)
+    trained = load_trained(name, device=machine.device.type)
+    data = trained.config.data
+    if options.data_path is not None:
+        data = dataclasses.replace(data, path=options.data_path)
+    stride_tokens = options.stride_tokens or max(1, trained.config.model.context_tokens // 2)
+    found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
+    config = for_stories(trained.config.sampling, options.max_tokens)
+    stories = write_stories(trained, config, options.stories, machine)
+    real = real_stories(trained, data, options.stories, options.max_tokens)
+    training = training_text(data, [*stories, *real])
+    result = _record(trained, found, config, machine, stride_tokens=stride_tokens) | {
+        **_figures("stories", measure(stories, training)),
+        **_figures("held_out", measure(real, training)),
+        "samples": [dataclasses.asdict(story) for story in stories[: len(PROMPTS)]],
+    }
+    write_json(trained.run.path / "evaluation.json", result)
+    _mirror(trained, result)
+    return result
+
+
+def score_split(trained: Trained, data: DataConfig, split: Split, machine: Machine, *, stride_tokens: int) -> Score:
+    """Score the whole split, encoded by the run's own tokenizer.
+
+    Raises UsageError for a stride that the context does not allow.
+    """
+    context_tokens = trained.config.model.context_tokens
+    parts = list(encode(data, split, trained.tokenizer))
+    ids_N = np.concatenate([part.ids for part in parts])
+    with progress_bar(f"{split} text", ids_N.size, "token") as bar:
+        try:
+            return score(
+                trained.model,
+                ids_N,
+                text_bytes=sum(part.bytes for part in parts),
+                machine=machine,
+                context_tokens=context_tokens,
+                stride_tokens=stride_tokens,
+                batch_size=max(1, TOKENS_AT_A_TIME // context_tokens),
+                progress=bar.update,
+            )
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
+
+def for_stories(config: SamplingConfig, max_tokens: int) -> SamplingConfig:
+    """The run's way of drawing, for whole stories of one length limit."""
+    return dataclasses.replace(config, max_tokens=max_tokens, stop=[], beyond_context=False)
+
+
+def write_stories(trained: Trained, config: SamplingConfig, count: int, machine: Machine) -> list[Story]:
+    """`count` stories from the fixed prompts in turn, as many of those as the model's context has room for."""
+    context_tokens = trained.config.model.context_tokens
+    room = context_tokens // 2
+    prompts = [prompt for prompt in PROMPTS if len(trained.tokenizer.encode(prompt).ids) <= room] or [""]
+    texts: list[Text] = []
+    for number in range(count):
+        seeded = dataclasses.replace(config, seed=config.seed + number // len(prompts))
+        prompt = prompts[number % len(prompts)]
+        texts += begin_texts(trained.tokenizer, [prompt], seeded, count=1, context_tokens=context_tokens)
+    with progress_bar("stories", count, "story") as bar, machine.attending():
+        for group in in_groups(texts):
+            for _ in write(Decoder(trained.model, len(group), dtype=machine.dtype), group, config):
+                pass
+            bar.update(len(group))
+    return [_story(text.prompt, text.written, finished=text.ended is End.end_of_text) for text in texts]
+
+
+def _story(prompt: str, continuation: str, *, finished: bool) -> Story:
+    """Without the word that the length limit may have cut, which is not the writer's own."""
+    return Story(prompt, continuation if finished else re.sub(r"[\w'-]+$", "", continuation), finished)
+
+
+def real_stories(trained: Trained, data: DataConfig, count: int, max_tokens: int) -> list[Story]:
+    """The first held-out documents, cut to the length that the model's stories may have."""
+    stories = []
+    for text in islice(documents(data, Split.VALIDATION), count):
+        ids = trained.tokenizer.encode(text).ids
+        kept = text if len(ids) <= max_tokens else trained.tokenizer.decode(ids[:max_tokens])
+        stories.append(_story("", kept, finished=len(ids) <= max_tokens))
+    return stories
+
+
+def training_text(data: DataConfig, stories: Sequence[Story]) -> TrainingText:
+    """What the measures of these stories ask of the training text."""
+    with progress_bar("training text", 0, "B") as bar:
+        return read_training_text(documents(data, Split.TRAIN), stories, progress=bar.update)
+
+
+def _record(
+    trained: Trained, found: Score, config: SamplingConfig, machine: Machine, *, stride_tokens: int
+) -> dict[str, Any]:
+    return {
+        "name": trained.config.name,
+        "step": step_of(trained.checkpoint),
+        "val/loss": found.loss,
+        "val/perplexity": found.perplexity,
+        "val/bits_per_byte": found.bits_per_byte,
+        "val/tokens": found.tokens,
+        "val/bytes": found.bytes,
+        "val/context_tokens": trained.config.model.context_tokens,
+        "val/stride_tokens": stride_tokens,
+        "precision": str(machine.dtype).removeprefix("torch."),
+        "device": str(machine.device),
+        "sampling": {
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(config)
+            if field.name not in ("prompts", "count")
+        },
+    }
+
+
+def _figures(of: str, quality: Quality) -> dict[str, Any]:
+    return {f"{of}/{key}": value for key, value in dataclasses.asdict(quality).items()}
+
+
+def _mirror(trained: Trained, result: dict[str, Any]) -> None:
+    """Add the figures to the run's summary in W&B; a run that is still going writes there itself."""
+    if read_status(trained.run) is Status.RUNNING:
+        return
+    run_id = read_json(trained.run.environment)["run_id"]
+    mirror = start_mirror(
+        trained.config.tracking,
+        trained.run.path,
+        run_id=run_id,
+        name=f"{trained.config.name}-{run_id[:6]}",
+        settings=dataclasses.asdict(trained.config),
+        resumed=True,
+    )
+    figures = {key: value for key, value in result.items() if isinstance(value, int | float)}
+    mirror.summarize({f"evaluation/{key}": value for key, value in figures.items()})
+    mirror.finish(exit_code=0)
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The figures as a person reads them."""
+    rows = [
+        [each.label, shown(result[f"stories/{each.name}"]), shown(result[f"held_out/{each.name}"]), each.meaning]
+        for each in MEASURES
+    ]
+    return (
+        f"{result['name']} at step {result['step']:,}, in {result['precision']} on {result['device']}\n\n"
+        f"the whole validation split: loss {result['val/loss']:.4f}, perplexity {result['val/perplexity']:.3f}, "
+        f"{result['val/bits_per_byte']:.4f} bits per byte\n"
+        f"({result['val/tokens']:,} tokens, {result['val/bytes']:,} bytes; windows of "
+        f"{result['val/context_tokens']:,} tokens, {result['val/stride_tokens']:,} apart)\n\n"
+        + table(["stories", "model's", "held out", ""], rows, right=(1, 2))
+    )
+
+
+def shown(figure: float | None) -> str:
+    """A count whole, a share in three digits, a dash for what there was nothing to measure of."""
+    if figure is None:
+        return "–"
+    return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3f}"

@@ -1,0 +1,76 @@
+"""`sample --grid`: the stories of one model under many ways of drawing, measured side by side."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import TextIO
+
+from tinystories_lm.config import Device, Precision, SamplingConfig
+from tinystories_lm.evaluation import for_stories, shown, training_text, write_stories
+from tinystories_lm.files import to_json
+from tinystories_lm.hardware import open_for_inference
+from tinystories_lm.sampling import settings_of
+from tinystories_lm.story_quality import MEASURES, PROMPTS, measure
+from tinystories_lm.storyteller import changed
+from tinystories_lm.terminal import table
+from tinystories_lm.trained import load_trained
+
+# What the story of the four rounds turned, one against the other: greedy and drawn, with and without each cure.
+GRID: dict[str, tuple[float, ...]] = {
+    "temperature": (0.0, 0.8, 1.0),
+    "top_p": (1.0, 0.95),
+    "repetition_penalty": (1.0, 1.3),
+}
+STORIES_A_PROMPT = 2
+SHOWN = (
+    "stories", "distinct_2", "repeated_4grams", "looping", "non_words", "pronoun_consistency", "ended",
+    "copied_8grams", "compression_ratio",
+)  # fmt: skip
+
+
+def compare(
+    name: str,
+    out: TextIO,
+    *,
+    settings: Mapping[str, object],
+    device: Device,
+    precision: Precision,
+    as_json: bool,
+) -> None:
+    """Write the stories of run `name` under every setting of the grid, and what they measure.
+
+    settings: hold for all; one of the grid's own axes is fixed by it.
+    """
+    machine = open_for_inference(device, precision)
+    trained = load_trained(name, device=machine.device.type)
+    base = changed(trained.config.sampling, settings)
+    count = len(PROMPTS) * int(str(settings.get("count", STORIES_A_PROMPT)))
+    written = []
+    for config in combinations(base, fixed=settings):
+        stories = write_stories(
+            trained, for_stories(config, config.max_tokens), len(PROMPTS) if config.temperature == 0 else count, machine
+        )
+        written.append((config, stories))
+    training = training_text(trained.config.data, [story for _, stories in written for story in stories])
+    found = [(config, measure(stories, training)) for config, stories in written]
+    if as_json:
+        for config, quality in found:
+            out.write(to_json(settings_of(config) | dataclasses.asdict(quality)) + "\n")
+        return
+    columns = [each for each in MEASURES if each.name in SHOWN]
+    rows = [
+        [f"{getattr(config, axis):g}" for axis in GRID] + [shown(getattr(quality, each.name)) for each in columns]
+        for config, quality in found
+    ]
+    header = [*(axis.replace("_", " ") for axis in GRID), *(each.label for each in columns)]
+    out.write(table(header, rows, right=range(len(header))) + "\n")
+    out.write("\n" + "\n".join(f"{each.label}: {each.meaning}" for each in columns) + "\n")
+
+
+def combinations(base: SamplingConfig, *, fixed: Mapping[str, object]) -> Iterator[SamplingConfig]:
+    """Every setting of the grid, but for those that would do the same: greedy drawing has no top_p."""
+    axes = [(getattr(base, axis),) if axis in fixed else values for axis, values in GRID.items()]
+    for temperature, top_p, penalty in product(*axes):
+        if temperature == 0 and top_p != axes[1][0]:
+            continue
+        yield dataclasses.replace(base, temperature=temperature, top_p=top_p, repetition_penalty=penalty)
