@@ -14,6 +14,7 @@ from tinystories_lm.config import Device, Precision
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation import Options, describe, evaluate
+from tinystories_lm.exchange.export import export_run
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, write_status
 from tinystories_lm.scoring import score
 from tinystories_lm.story_quality import MEASURES
@@ -69,6 +70,15 @@ def test_every_measure_stands_in_the_table_for_the_model_and_for_real_text(found
         assert each.label in shown
     assert found["held_out/non_words"] == pytest.approx(0, abs=0.02), "its words are the training text's"
     assert found["stories/stories"] == 6
+
+
+def test_the_card_of_an_exported_model_has_the_findings(
+    run: RunFolder, found: dict[str, object], tmp_path: Path
+) -> None:
+    pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
+    export_run(str(run.path), tmp_path / "model", precision=Precision.float32, with_gguf=False)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert f"{found['val/bytes']:,} bytes" in card and f"{found['val/perplexity']:.3f}" in card
 
 
 def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder, found: dict[str, object]) -> None:

@@ -7,7 +7,7 @@ named.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tinystories_lm.checkpoint import Progress
+from tinystories_lm.checkpoint import Progress, step_of
 from tinystories_lm.config import Config, DataConfig, Source
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
 from tinystories_lm.model import count_parameters
@@ -77,6 +77,7 @@ def model_card(
             "## Training\n\n" + _table(_training_rows(config, environment, progress)),
             "## How good it is\n\n"
             + _validation(progress, eval_tokens=config.training.eval_tokens)
+            + _evaluation(trained)
             + _curve(rows, with_curve=with_curve),
         ]
     parts += ["## What it writes\n\n" + _samples(samples), "## Limits\n\n" + _limits(trained, imported)]
@@ -194,6 +195,26 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
     text = f"On the first {eval_tokens:,} tokens of the validation split, or all it has: the same at every evaluation."
     if progress.val_step != progress.step:
         text += f" The figures are those of step {progress.val_step:,}, the last evaluation before this checkpoint."
+    return f"{text}\n\n{_table(rows)}\n\n"
+
+
+def _evaluation(trained: Trained) -> str:
+    """What `evaluate` found of this very checkpoint, if it was asked."""
+    path = trained.run.path / "evaluation.json"
+    found = read_json(path) if path.is_file() else {}
+    if found.get("step") != step_of(trained.checkpoint):
+        return ""
+    rows: list[tuple[str, object]] = [
+        ("validation loss", f"{found['val/loss']:.4f} nats a token"),
+        ("perplexity", f"{found['val/perplexity']:.3f}"),
+        ("bits per byte", f"{found['val/bits_per_byte']:.4f}"),
+    ]
+    shares = {"stories/looping": "stories that loop", "stories/non_words": "words that the training text lacks"}
+    rows += [(label, f"{found[key]:.1%}") for key, label in shares.items() if found.get(key) is not None]
+    text = (
+        f"On the whole validation split, {found['val/tokens']:,} tokens of {found['val/bytes']:,} bytes, with strided "
+        "context:"
+    )
     return f"{text}\n\n{_table(rows)}\n\n"
 
 
