@@ -37,7 +37,7 @@ round1 round2 round3 round4: install  ## replay one round of the story (2 to 4 w
 
 rounds: round1 round2 round3 round4  ## replay all four
 
-bench: install  ## decoding speed against transformers (about 10 minutes); figures land in experiments/benchmarks
+bench: install  ## decoding speed against transformers (about 5 minutes); figures land in experiments/benchmarks
 	mkdir -p experiments/benchmarks
 	$(BIN)/python benchmarks/generate.py --json experiments/benchmarks/generate.json
 

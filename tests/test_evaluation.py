@@ -15,7 +15,7 @@ from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation import Options, describe, evaluate
 from tinystories_lm.exchange.export import export_run
-from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, write_status
+from tinystories_lm.run_folder import RunFolder, read_config, read_json
 from tinystories_lm.scoring import score
 from tinystories_lm.story_quality import MEASURES
 from tinystories_lm.trained import load_trained
@@ -32,7 +32,6 @@ def options(**changes: object) -> Options:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> RunFolder:
     run = make_run(tmp_path_factory.mktemp("run") / "it", f"data.path={corpus}", "tracking.mode=offline")
-    write_status(run, Status.DONE, reason="", step=12)
     return run
 
 
@@ -102,7 +101,6 @@ def test_what_cannot_be_is_refused_and_the_last_findings_stay(
 
 def test_the_command_prints_a_table_or_json(tmp_path: Path, corpus: Path, command: Command) -> None:
     run = make_run(tmp_path / "outputs" / "small" / "one", f"data.path={corpus}")
-    write_status(run, Status.DONE, reason="", step=12)
     asked = ("evaluate", "small", "--stories", "3", "--max-tokens", "8", "--device", "cpu")
     shown = command(*asked)
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stderr

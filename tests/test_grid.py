@@ -8,7 +8,6 @@ from tests.conftest import Command
 from tests.exchange.test_export import make_run
 from tests.test_sampling import PLAIN
 from tinystories_lm.grid import combinations
-from tinystories_lm.run_folder import Status, write_status
 
 
 def axes(**fixed: object) -> list[tuple[float, float, float]]:
@@ -31,8 +30,7 @@ def test_what_is_given_holds_for_all() -> None:
 
 
 def test_the_command_shows_a_row_for_each_setting(tmp_path: Path, corpus: Path, command: Command) -> None:
-    run = make_run(tmp_path / "outputs" / "small" / "one", f"data.path={corpus}")
-    write_status(run, Status.DONE, reason="", step=12)
+    make_run(tmp_path / "outputs" / "small" / "one", f"data.path={corpus}")
     asked = ("sample", "small", "--grid", "--count", "1", "--max-tokens", "6")
     shown = command(*asked)
     assert (shown.returncode, shown.stderr) == (0, ""), shown.stderr

@@ -45,7 +45,7 @@ def test_the_score_is_that_of_a_pass_for_every_token(length: int) -> None:
         late = max(0, place - CONTEXT)
         begin = math.ceil(late / stride) * stride  # of the window that has it as a target
         logits = model(torch.tensor([stream[begin:place]]))[0, -1]
-        nats -= float(logits.log_softmax(-1)[stream[place]])
+        nats -= logits.log_softmax(-1)[stream[place]].item()
     got = score(model, ids, text_bytes=77, machine=HERE, context_tokens=CONTEXT, stride_tokens=stride, batch_size=3)
     assert (got.tokens, got.bytes) == (length, 77)
     assert got.nats == pytest.approx(nats, rel=1e-5)

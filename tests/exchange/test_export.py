@@ -28,7 +28,7 @@ from tinystories_lm.exchange.stock import stock_config, tensor_names
 from tinystories_lm.files import write_json
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.run_folder import RunFolder, read_records, write_config
+from tinystories_lm.run_folder import RunFolder, Status, read_records, write_config, write_status
 from tinystories_lm.trained import load_trained
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
@@ -64,6 +64,7 @@ def make_run(folder: Path, *overrides: str, wide: float = 3.0) -> RunFolder:
             weight.mul_(wide if weight.dim() > 1 else 1.1)
     optimizer = build_optimizer(model, config.optimizer, device=torch.device("cpu"))
     save_checkpoint(run.checkpoints, model, optimizer, Progress(step=12), run_id="abc", keep=1)
+    write_status(run, Status.DONE, reason="", step=12)
     return run
 
 

@@ -1,0 +1,122 @@
+"""Telling: text as it comes, in order, and the same words whichever way it is asked for."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+from tests.conftest import Command
+from tests.exchange.test_export import make_run
+from tests.test_sampling import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
+from tinystories_lm.decoding import Decoder
+from tinystories_lm.model import Transformer
+from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.sampling import Text, begin_texts, write
+from tinystories_lm.storyteller import show, write_json_lines
+
+
+class Terminal(io.StringIO):
+    """Remembers what stood there at each flush."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def flush(self) -> None:
+        self.seen.append(self.getvalue())
+
+
+def texts_of(tokenizer: Tokenizer, *prompts: str, **controls: object) -> list[Text]:  # noqa: F811
+    config = with_(max_tokens=9, **controls)
+    return begin_texts(tokenizer, prompts, config, count=2, context_tokens=16)
+
+
+def test_a_text_is_shown_as_it_comes_and_the_others_in_their_turn(model: Transformer, tokenizer: Tokenizer) -> None:  # noqa: F811
+    texts, terminal = texts_of(tokenizer, "Once", "The"), Terminal()
+    show(write(Decoder(model, 4), texts, PLAIN), texts, terminal)
+    assert terminal.getvalue() == "\n\n".join(text.prompt + text.written for text in texts) + "\n"
+    assert all(later.startswith(earlier) for earlier, later in zip(terminal.seen, terminal.seen[1:], strict=False))
+    assert len(set(terminal.seen)) > 2, "as it comes, not at the end"
+
+
+def test_json_has_a_line_for_each_text_in_order(model: Transformer, tokenizer: Tokenizer) -> None:  # noqa: F811
+    texts, terminal = texts_of(tokenizer, "Once", "The", stop=["e"]), Terminal()
+    write_json_lines(write(Decoder(model, 4), texts, PLAIN), texts, terminal)
+    rows = [json.loads(line) for line in terminal.getvalue().splitlines()]
+    assert [row["text"] for row in rows] == [text.prompt + text.written for text in texts]
+    assert all(row["ended"] == text.ended for row, text in zip(rows, texts, strict=True))
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one run under outputs/."""
+    folder = tmp_path_factory.mktemp("outputs")
+    make_run(folder / "outputs" / "small" / "one")
+    return folder
+
+
+def test_a_seed_tells_the_same_story_every_time_and_alone_or_beside_others(outputs: Path, command: Command) -> None:
+    asked = ("sample", str(outputs / "outputs/small/one"), "--prompt", "One day", "--max-tokens", "12", "--seed", "3")
+    first, again, many = command(*asked), command(*asked), command(*asked, "--count", "3", "--json")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == again.stdout
+    assert json.loads(many.stdout.splitlines()[0])["text"] + "\n" == first.stdout
+
+
+def test_an_empty_prompt_gives_a_story_of_the_models_own(outputs: Path, command: Command) -> None:
+    told = command("sample", str(outputs / "outputs/small/one"), "--prompt", "", "--max-tokens", "8")
+    assert (told.returncode, told.stderr) == (0, "") and told.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--prompt", "ball " * 99], "shorten it"),
+        (["--top-p", "0"], "top_p=0.0 must lie in (0, 1]"),
+        (["--top-p", "nan"], "top_p=nan must lie in (0, 1]"),
+        (["--temperature", "nan"], "temperature=nan must lie in [0, 100]"),
+        (["--repetition-penalty", "inf"], "repetition_penalty=inf must be positive"),
+        (["--min-p", "2"], "min_p=2.0 must lie in [0, 1]"),
+        (["--no-repeat-ngram", "-1"], "no_repeat_ngram=-1 must not be negative"),
+        (["--count", "0"], "count=0 must be at least 1"),
+        (["--stop", ""], "empty string"),
+        (["--seed", "-1"], "seed=-1"),
+        (["--precision", "float16"], "invalid choice"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(outputs: Path, command: Command, arguments: list[str], said: str) -> None:
+    refused = command("sample", str(outputs / "outputs/small/one"), *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_a_run_that_is_not_there_is_answered_with_the_nearest(outputs: Path, command: Command) -> None:
+    refused = command("sample", str(outputs / "outputs/smal"))
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+
+
+def test_a_run_without_a_checkpoint_is_one_line(tmp_path: Path, command: Command) -> None:
+    run = make_run(tmp_path / "outputs" / "small" / "one")
+    next(run.checkpoints.iterdir()).rename(tmp_path / "elsewhere")
+    refused = command("sample", "small")
+    assert refused.returncode == 2
+    assert "has no checkpoint" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+def test_weights_that_are_not_finite_are_refused_by_the_tensors_name(tmp_path: Path, command: Command) -> None:
+    from tinystories_lm.checkpoint import Progress, save_checkpoint
+    from tinystories_lm.optimizer import build_optimizer
+    from tinystories_lm.trained import load_trained
+
+    run: RunFolder = make_run(tmp_path / "outputs" / "small" / "one")
+    trained = load_trained(str(run.path))
+    with torch.no_grad():
+        trained.model.get_parameter("blocks.1.mlp.up.weight")[3, 4] = torch.nan
+    optimizer = build_optimizer(trained.model, trained.config.optimizer, device=torch.device("cpu"))
+    save_checkpoint(run.checkpoints, trained.model, optimizer, Progress(step=13), run_id="abc", keep=1)
+    refused = command("sample", "small")
+    assert refused.returncode == 3
+    assert "blocks.1.mlp.up.weight has values that are not finite" in refused.stderr
