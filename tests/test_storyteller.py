@@ -93,11 +93,6 @@ def test_bad_input_is_one_line_and_exit_2(outputs: Path, command: Command, argum
     assert said in refused.stderr and refused.stderr.count("\n") == 1
 
 
-def test_a_run_that_is_not_there_is_answered_with_the_nearest(outputs: Path, command: Command) -> None:
-    refused = command("sample", str(outputs / "outputs/smal"))
-    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
-
-
 def test_a_run_without_a_checkpoint_is_one_line(tmp_path: Path, command: Command) -> None:
     run = make_run(tmp_path / "outputs" / "small" / "one")
     next(run.checkpoints.iterdir()).rename(tmp_path / "elsewhere")

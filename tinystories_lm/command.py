@@ -68,7 +68,8 @@ def run(arguments: Sequence[str]) -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: stopped: run the same command again to go on", file=sys.stderr)
+        goes_on = ": run the same command again to go on" if name in ("train", "prepare") else ""
+        print(f"{PROGRAM}: stopped{goes_on}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -186,13 +186,13 @@ def runs_below(folder: Path) -> Iterator[RunFolder]:
 
 
 def find_run(name: str, *, outputs: Path = OUTPUTS) -> RunFolder:
-    """A run by its folder, by its preset (the newest run of it), or `latest`.
+    """A run by its folder (as it stands, or below outputs/), by its preset (the newest run of it), or `latest`.
 
     Raises UsageError naming what there is.
     """
-    direct = Path(name)
-    if (direct / "config.yaml").is_file():
-        return RunFolder(direct)
+    for direct in (Path(name), outputs / name):
+        if (direct / "config.yaml").is_file():
+            return RunFolder(direct)
     runs = list(runs_below(outputs))
     if runs and name == "latest":
         return runs[0]
