@@ -25,6 +25,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
 
   {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
   {PROGRAM} prepare  [overrides]   corpus, tokenizer and token cache, and stop
+  {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
   {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
@@ -46,6 +47,7 @@ def run(arguments: Sequence[str]) -> int:
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": train,
         "prepare": prepare,
+        "sweep": sweep,
         "sample": sample,
         "evaluate": evaluate,
         "export": export,
@@ -68,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        goes_on = ": run the same command again to go on" if name in ("train", "prepare") else ""
+        goes_on = ": run the same command again to go on" if name in ("train", "prepare", "sweep") else ""
         print(f"{PROGRAM}: stopped{goes_on}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
@@ -107,6 +109,43 @@ def prepare(arguments: list[str]) -> None:
     for split, found in cache.splits.items():
         print(f"{split}: {found.tokens.size:,} tokens, {found.documents:,} documents, {found.bytes:,} bytes")
     print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
+
+
+def sweep(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} sweep",
+        description="Run a named sweep of conf/sweep, each run in a process of its own. The same line again goes on "
+        "with what is not done; a wider one runs only what is new.",
+        epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
+    )
+    parser.add_argument("name", metavar="NAME", help="a sweep of conf/sweep, such as size_by_steps or learning_rate")
+    parser.add_argument("overrides", nargs="*", help="settings for all its runs; they win over those of the sweep")
+    parser.add_argument("--dry-run", action="store_true", help="show the table of runs, and stop")
+    parser.add_argument("--parallel", type=positive, default=0, help="runs at a time (one for each GPU, one on a CPU)")
+    parser.add_argument(
+        "--deadline-minutes", type=float, default=0.0, help="of a single run (its training.max_hours): it saves and ends"
+    )
+    parser.add_argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")
+    parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
+    options = parser.parse_intermixed_args(arguments)
+    from tinystories_lm.files import to_json
+    from tinystories_lm.sweep import Options, describe_results, raise_for_failures, results
+    from tinystories_lm.sweep import sweep as run_sweep
+
+    log_to_stderr()
+    asked = Options(
+        dry_run=options.dry_run,
+        parallel=options.parallel,
+        deadline_minutes=options.deadline_minutes,
+        config_dir=options.config_dir,
+    )
+    members = run_sweep(options.name, options.overrides, asked)
+    if options.json:
+        print("\n".join(to_json(results(member)) for member in members))
+    elif not options.dry_run:
+        print(describe_results(members))
+    if not options.dry_run:
+        raise_for_failures(members)
 
 
 def sample(arguments: list[str]) -> None:

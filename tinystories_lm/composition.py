@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -28,6 +29,7 @@ VERSION_BASE = "1.3"
 class Composed(NamedTuple):
     config: Config
     output_folder: Path  # where Hydra would run the job
+    sweep_folder: Path  # where it would run it as one of a sweep's
     overrides: tuple[str, ...]
 
 
@@ -43,6 +45,16 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("share", lambda part, whole: int(float(part) * int(whole)), replace=True)
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: config_hash(parse(_root_)), replace=True)
+    OmegaConf.register_new_resolver("sweep_or_preset", _sweep_or_preset, replace=True)
+
+
+def _sweep_or_preset(*, _root_: DictConfig) -> str:
+    """The name under which runs belong together: that of the named sweep, or else the preset's."""
+    if "hydra" in _root_:
+        choices = _root_.hydra.runtime.choices
+    else:  # Hydra hands its jobs a config without its own part
+        choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else {}
+    return str(choices.get("sweep") or _root_.name)
 
 
 def parse(composed: DictConfig) -> Config:
@@ -84,30 +96,58 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
     Raises UsageError in one line for whatever is wrong with the overrides.
     """
     check_overrides(overrides)
-    search = [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-            composed = compose("config", [*overrides, *search], return_hydra_config=True)
+            composed = compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
             config = parse(composed)
-            return Composed(config, Path(composed.hydra.run.dir), tuple(overrides))
+            hydra = composed.hydra
+            sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
+            return Composed(config, Path(hydra.run.dir), sweep_folder, tuple(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
 
 
-def expand_sweep(overrides: Sequence[str]) -> list[list[str]]:
-    """The product of all swept choices: one list of overrides for each job, in Hydra's order."""
+def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> list[list[str]]:
+    """The product of all swept choices: one list of overrides for each job, in Hydra's order.
+
+    A named sweep (+sweep=NAME) brings its own, over which the command line's win.
+    """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
+    search = _search_path(config_dir)
+    named = [override for override in overrides if sweep_name(override)]
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
+            swept = {}
+            if named:
+                swept = compose("config", [*named, *search], return_hydra_config=True).hydra.sweeper.params or {}
             loader = GlobalHydra.instance().config_loader()  # experiment=glob(round*) looks for files
-            parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+            typed = [*(f"{key}={value}" for key, value in swept.items()), *overrides]
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
             (jobs,) = BasicSweeper.split_arguments(parsed, None)
         return list(jobs)
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
+
+
+def sweep_name(override: str) -> str:
+    """NAME of +sweep=NAME, nothing of any other override."""
+    key, _, value = override.partition("=")
+    return value if key.lstrip("+") == "sweep" else ""
+
+
+def swept_settings(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """For each job those of its overrides that another job has otherwise."""
+    chosen = [dict(override.split("=", 1) for override in job if "=" in override) for job in jobs]
+    keys = dict.fromkeys(key for job in chosen for key in job)
+    varied = [key for key in keys if len({job.get(key) for job in chosen}) > 1]
+    return [{key: job[key] for key in varied if key in job} for job in chosen]
+
+
+def _search_path(config_dir: str | None) -> list[str]:
+    return [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

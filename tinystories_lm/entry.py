@@ -2,11 +2,14 @@
 
 import argparse
 import contextlib
+import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import hydra
@@ -24,12 +27,15 @@ from tinystories_lm.composition import (
     expand_sweep,
     parse,
     register,
+    sweep_name,
+    swept_settings,
 )
 from tinystories_lm.config import Config, Device
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
 from tinystories_lm.files import lock, writing
-from tinystories_lm.run_folder import RunFolder, interrupted_run
+from tinystories_lm.run_folder import RunFolder, Status, interrupted_run, read_status
 
+log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 
 
@@ -41,21 +47,25 @@ def train(arguments: list[str]) -> None:
     options = _parse_arguments(arguments)
     if options.experimental_rerun or options.config_path or options.config_name:
         raise UsageError("--experimental-rerun, --config-path and --config-name are not offered: use --config-dir")
-    setup_globals()
-    register()
-    jobs = _compose_jobs(options.overrides, options.multirun, options.config_dir)
+    start_hydra()
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
+        _compose_jobs(options.overrides, options.multirun, options.config_dir)
         _run_hydra(arguments, {})
         return
-    if any(job.config.hardware.device is Device.auto for job in jobs):
-        options.overrides = _settle_hardware(options.overrides)
-        jobs = _compose_jobs(options.overrides, options.multirun, options.config_dir)
-    peaks = _check_machine([job.config for job in jobs])
-    flags = [] if options.config_dir is None else [f"--config-dir={options.config_dir}"]
+    if not options.multirun and any(sweep_name(override) for override in options.overrides):
+        raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
+    jobs, overrides = settle(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
+    peaks = check_machine([job.config for job in jobs])
     if options.multirun:
-        _run_hydra(["--multirun", *flags, *options.overrides], peaks, multirun=True)
+        run_jobs(jobs, overrides, peaks, config_dir=options.config_dir)
     else:
-        _run_single([*flags, *options.overrides], jobs[0], peaks)
+        _run_single(overrides, jobs[0], peaks, config_dir=options.config_dir)
+
+
+def start_hydra() -> None:
+    """What each process needs before it composes or runs a job."""
+    setup_globals()
+    register()
 
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -68,8 +78,19 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(arguments)
 
 
+def settle(
+    overrides: Sequence[str], *, multirun: bool, config_dir: str | None
+) -> tuple[list[Composed], list[str]]:
+    """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto."""
+    jobs = _compose_jobs(overrides, multirun, config_dir)
+    if any(job.config.hardware.device is Device.auto for job in jobs):
+        overrides = _settle_hardware(overrides)
+        jobs = _compose_jobs(overrides, multirun, config_dir)
+    return jobs, list(overrides)
+
+
 def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
-    jobs = expand_sweep(overrides) if multirun else [list(overrides)]
+    jobs = expand_sweep(overrides, config_dir=config_dir) if multirun else [list(overrides)]
     return [compose_config(job, config_dir=config_dir) for job in jobs]
 
 
@@ -83,13 +104,22 @@ def _settle_hardware(overrides: Sequence[str]) -> list[str]:
     return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
 
 
-def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
+def check_machine(configs: Sequence[Config]) -> dict[str, float]:
     """The peak FLOP/s of each hardware that the jobs name.
 
     Raises UsageError for text or hardware that is not here, and for a job that would take too long or cost too much.
     """
-    from tinystories_lm.data.corpus import splits
     from tinystories_lm.estimate import check_affordable, estimate
+
+    peaks = find_peaks(configs)
+    for config in configs:
+        check_affordable(config, estimate(config, peak_flops_per_second=peaks[config.hardware.name]))
+    return peaks
+
+
+def find_peaks(configs: Sequence[Config]) -> dict[str, float]:
+    """The peak FLOP/s of each hardware; raises UsageError for text or hardware that is not here."""
+    from tinystories_lm.data.corpus import splits
     from tinystories_lm.hardware import check_hardware, find_peak
 
     peaks: dict[str, float] = {}
@@ -99,24 +129,74 @@ def _check_machine(configs: Sequence[Config]) -> dict[str, float]:
         check_hardware(config.hardware)
         if config.hardware.name not in peaks:
             peaks[config.hardware.name] = find_peak(config.hardware)
-        check_affordable(config, estimate(config, peak_flops_per_second=peaks[config.hardware.name]))
     return peaks
 
 
-def _run_single(arguments: Sequence[str], job: Composed, peaks: dict[str, float]) -> None:
+def _run_single(
+    overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None
+) -> None:
     folder = _choose_folder(job)
     new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
-        with _locked(folder):
-            if not new:
-                _check_resumable(RunFolder(folder), job.config)
-            kept = [argument for argument in arguments if not argument.startswith("hydra.run.dir=")]
-            quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-            _run_hydra([*kept, f"hydra.run.dir='{quoted}'"], peaks)
+        train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
     except UsageError:
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def train_in(
+    folder: Path,
+    overrides: Sequence[str],
+    config: Config,
+    peaks: dict[str, float],
+    *,
+    config_dir: str | None = None,
+    swept: Mapping[str, str] = MappingProxyType({}),
+    wait_seconds: float = 0.0,
+) -> None:
+    """Run one job in its folder.
+
+    swept: what sets it apart from the other jobs of its sweep.
+    wait_seconds: for another process to leave the folder.
+    """
+    with _locked(folder, wait_seconds=wait_seconds):
+        _check_resumable(RunFolder(folder), config)
+        kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
+        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+        failures = _run_hydra([*_flags(config_dir), *kept, f"hydra.run.dir='{quoted}'"], peaks, [swept])
+    if failures:
+        raise failures[0]
+
+
+def run_jobs(
+    jobs: Sequence[Composed], overrides: Sequence[str], peaks: dict[str, float], *, config_dir: str | None = None
+) -> None:
+    """Hand a sweep to Hydra's launcher.
+
+    Raises CommandError with the count of the jobs that did not get done, whichever process they ran in.
+    """
+    launch(jobs, overrides, peaks, config_dir=config_dir)
+    missing = [job for job in jobs if not is_done_in(job.sweep_folder)]
+    if missing:
+        raise CommandError(f"{len(missing)} of the sweep's {len(jobs)} jobs failed; the others are done")
+
+
+def launch(
+    jobs: Sequence[Composed], overrides: Sequence[str], peaks: dict[str, float], *, config_dir: str | None = None
+) -> None:
+    """Run the jobs by Hydra's launcher; what became of each stands in its folder."""
+    swept = swept_settings([job.overrides for job in jobs])
+    _run_hydra(["--multirun", *_flags(config_dir), *overrides], peaks, swept)
+
+
+def is_done_in(folder: Path) -> bool:
+    run = RunFolder(folder)
+    return run.status.is_file() and read_status(run) is Status.DONE
+
+
+def _flags(config_dir: str | None) -> list[str]:
+    return [] if config_dir is None else [f"--config-dir={config_dir}"]
 
 
 def _check_resumable(run: RunFolder, config: Config) -> None:
@@ -159,27 +239,28 @@ def _new_folder(wanted: Path) -> Path:
             folder = wanted.with_name(f"{wanted.name}-{number}")
 
 
-def _run_hydra(arguments: Sequence[str], peaks: dict[str, float], *, multirun: bool = False) -> None:
-    """Hand over to Hydra, as if it had been started with `arguments`.
+def _run_hydra(
+    arguments: Sequence[str], peaks: dict[str, float], swept: Sequence[Mapping[str, str]] = ()
+) -> list[CommandError]:
+    """Hand over to Hydra, as if it had been started with `arguments`; returns what the jobs of this process raised.
 
-    Raises what its only job raised; of a sweep, whose other jobs go on, the count of those that failed.
+    swept: for each job, by its number, what sets it apart from the others.
     """
     failures: list[CommandError] = []
 
     def job(composed: DictConfig) -> None:
+        from tinystories_lm.hardware import find_peak
         from tinystories_lm.job import run_job
 
-        config, folder = parse(composed), Path(HydraConfig.get().runtime.output_dir)
-        swept = HydraConfig.get().mode is RunMode.MULTIRUN
-        try:
-            with _locked(folder) if swept else contextlib.nullcontext():
-                run_job(config, folder, peak_flops_per_second=peaks[config.hardware.name])
-        except CommandError as error:  # kept from Hydra, which would print its own lines about it
-            failures.append(error)
-            if swept:
-                print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
-            if swept and isinstance(error, Interrupted):
-                raise SystemExit(ExitCode.INTERRUPTED) from error  # the jobs after this one are not started
+        context = HydraConfig.get()
+        config, folder = parse(composed), Path(context.runtime.output_dir)
+        peak = peaks.get(config.hardware.name) or find_peak(config.hardware)
+        if context.mode is not RunMode.MULTIRUN:
+            with _collected(failures):
+                run_job(config, folder, peak_flops_per_second=peak, swept=swept[0])
+            return
+        with _collected(failures), _one_of_many(folder), _locked(folder):
+            run_job(config, folder, peak_flops_per_second=peak, swept=swept[context.job.num])
 
     with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
         before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
@@ -187,18 +268,45 @@ def _run_hydra(arguments: Sequence[str], peaks: dict[str, float], *, multirun: b
             hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
         finally:
             sys.argv = before
-    if len(failures) == 1 and not multirun:
-        raise failures[0]
-    if failures:
-        raise CommandError(f"{len(failures)} of the sweep's jobs failed; the others are done")
+    return failures
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with lock(RunFolder(folder).lock, wait=False) as holder:
-        if holder is not None:
-            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+def _collected(failures: list[CommandError]) -> Iterator[None]:
+    """Keep our errors from Hydra, which would print its own lines about them."""
+    try:
         yield
+    except CommandError as error:
+        failures.append(error)
+
+
+@contextlib.contextmanager
+def _one_of_many(folder: Path) -> Iterator[None]:
+    """A failed job costs one line and its log; a request to stop ends the whole sweep."""
+    try:
+        yield
+    except Interrupted as error:
+        print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
+        raise SystemExit(ExitCode.INTERRUPTED) from error  # the jobs after this one are not started
+    except CommandError as error:
+        print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
+        raise
+    except (Exception, SystemExit) as error:
+        log.exception("%s failed", folder.name)
+        raise CommandError(f"{folder}: {type(error).__name__}: {error}") from error
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    until = time.monotonic() + wait_seconds
+    while True:
+        with lock(RunFolder(folder).lock, wait=False) as holder:
+            if holder is None:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager

@@ -5,8 +5,9 @@ import dataclasses
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -55,8 +56,12 @@ FINAL_STORIES = 3
 COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
 
 
-def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> None:
+def run_job(
+    config: Config, folder: Path, *, peak_flops_per_second: float, swept: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Train in `folder`, whose lock the caller holds: a new run, or the one that is there goes on.
+
+    swept: the settings that set this run apart from the others of its sweep, for W&B's tags and config.
 
     Raises a CommandError for whatever ends it before its last step; status.json then says so too.
     """
@@ -98,11 +103,17 @@ def run_job(config: Config, folder: Path, *, peak_flops_per_second: float) -> No
         start.progress.pieces = len(record["pieces"])
         left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
         _introduce(config, cache, left, machine, start)
-        _train(config, run, cache, machine, start, record)
+        _train(config, run, cache, machine, start, record, swept)
 
 
 def _train(
-    config: Config, run: RunFolder, cache: TokenCache, machine: Machine, start: Start, record: dict[str, Any]
+    config: Config,
+    run: RunFolder,
+    cache: TokenCache,
+    machine: Machine,
+    start: Start,
+    record: dict[str, Any],
+    swept: Mapping[str, str],
 ) -> None:
     tokenizer = load_tokenizer(run.tokenizer)
     model = Transformer(config.model, vocab_size=cache.vocab_size)
@@ -138,7 +149,9 @@ def _train(
             run.path,
             run_id=record["run_id"],
             name=f"{config.name}-{record['run_id'][:6]}",
-            settings=dataclasses.asdict(config) | {"environment": record, "parameters": parameters._asdict()},
+            tags=[f"{key}={value}" for key, value in swept.items()],
+            settings=dataclasses.asdict(config)
+            | {"environment": record, "parameters": parameters._asdict(), "swept": dict(swept)},
             resumed=start.checkpoint is not None,
         )
         stack.push(lambda _, error, __: mirror.finish(exit_code=_exit_code(error)))
@@ -240,16 +253,28 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         else:
             write_status(run, Status.FAILED, reason=str(error), step=progress.step)
         raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        write_status(run, Status.FAILED, reason=f"oom: {error}", step=progress.step)
-        raise CommandError(
-            "out of memory: lower training.micro_batch_size (the batch and its numbers stay), or take a smaller model"
-        ) from error
     except BaseException as error:
-        kind = "diverged" if isinstance(error, DivergedError) else type(error).__name__
-        write_status(run, Status.FAILED, reason=f"{kind}: {error}", step=progress.step)
+        if is_out_of_memory(error):
+            write_status(run, Status.FAILED, reason=f"oom: {_first_line(error)}", step=progress.step)
+            raise CommandError(
+                f"out of memory ({_first_line(error)}): lower training.micro_batch_size (the batch and its numbers "
+                "stay), or take a smaller model"
+            ) from error
+        reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
+        write_status(run, Status.FAILED, reason=reason, step=progress.step)
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device or the host had no memory left; torch's CPU allocator says so in a RuntimeError."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _exit_code(error: BaseException | None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from torch import nn, optim
 
+from tinystories_lm import faults
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config import TrainingConfig
 from tinystories_lm.hardware import Machine
@@ -53,6 +54,7 @@ class Notebook:
         self._tokens_per_second = 0.0
 
     def trained(self, rate: float, result: StepResult) -> None:
+        faults.reach("step", self.folder.path)
         self._pending.append(result)
         self._speed_tokens += self.tokens_per_step
         self.bar.step()

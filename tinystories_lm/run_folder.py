@@ -1,5 +1,6 @@
 """A run's folder: what lies where, and what a run left there says about it."""
 
+import contextlib
 import difflib
 import json
 import os
@@ -20,6 +21,7 @@ from tinystories_lm.config import Config, config_hash
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
 
+LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
 MOST_NAMED = 12  # in one line
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
@@ -115,7 +117,8 @@ def command_of(run: RunFolder, *, steps: int) -> str:
         typed = OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "overrides.yaml"))
     except (OSError, OmegaConfBaseException, YAMLError):
         typed = []
-    kept = [str(override) for override in typed or [] if not str(override).startswith("training.steps=")]
+    leave_out = ("training.steps=", "+sweep=")  # the second would begin the whole sweep
+    kept = [str(override) for override in typed or [] if not str(override).startswith(leave_out)]
     folder = f"hydra.run.dir={os.path.relpath(run.path)}"
     return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
 
@@ -176,6 +179,22 @@ def read_records(path: Path) -> list[dict[str, Any]]:
         if isinstance(row, dict):
             rows.append(row)
     return rows
+
+
+def last_record(path: Path) -> dict[str, Any]:
+    """The last whole row, without reading the others; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LONGEST_ROW_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return {}
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            if isinstance(row, dict):
+                return row
+    return {}
 
 
 def runs_below(folder: Path) -> Iterator[RunFolder]:

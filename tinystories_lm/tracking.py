@@ -27,6 +27,7 @@ ERRORS_BEFORE_SILENCE = 5
 MOST_WAITING = 10_000  # rows kept for an SDK that has stopped answering
 LOGIN_TIMEOUT_SECONDS = 2
 GRACE_SECONDS = 2  # what a deadline of the SDK's own may be late
+LONGEST_TAG = 64  # characters; the server refuses a run with a longer one
 SAMPLE_COLUMNS = ("step", "prompt", "text", "settings")
 # What the SDK's own log says of an upload given up for good; its finish() returns as if nothing were amiss.
 UPLOAD_FAILURES = ("filestream: fatal error", "failed to log artifact")
@@ -196,11 +197,13 @@ def start_mirror(
     *,
     run_id: str,
     name: str,
+    tags: Sequence[str] = (),
     settings: Mapping[str, object],
     resumed: bool,
 ) -> Mirror:
     """Begin the mirror of the run in `folder`, online where that is wanted and possible, else offline.
 
+    tags: beside those of the config.
     settings: the run's resolved settings and record, for W&B's config; never the process's environment.
     resumed: whether the run goes on from a checkpoint. What it wrote after that was mirrored already and will be
     written again: the mirror leaves it out, and so must begin before the run's records are cut back.
@@ -208,7 +211,14 @@ def start_mirror(
     if config.mode is TrackingMode.off:
         return Mirror(None, finish_timeout_seconds=config.finish_timeout_seconds)
     begin = partial(
-        _begin_run, config, folder.resolve(), run_id=run_id, name=name, settings=dict(settings), resumed=resumed
+        _begin_run,
+        config,
+        folder.resolve(),
+        run_id=run_id,
+        name=name,
+        tags=[tag for tag in dict.fromkeys([*config.tags, *tags]) if len(tag) <= LONGEST_TAG],
+        settings=dict(settings),
+        resumed=resumed,
     )
     mirrored = resumed and any(folder.glob(f"wandb/*run-*-{run_id}*"))
     rows = read_records(RunFolder(folder).metrics) if mirrored else []
@@ -223,7 +233,14 @@ def start_mirror(
 
 
 def _begin_run(
-    config: TrackingConfig, folder: Path, *, run_id: str, name: str, settings: dict[str, object], resumed: bool
+    config: TrackingConfig,
+    folder: Path,
+    *,
+    run_id: str,
+    name: str,
+    tags: list[str],
+    settings: dict[str, object],
+    resumed: bool,
 ) -> "wandb.Run | None":
     """The SDK's run, offline where it cannot be online; None, with a line that says so, where there can be none."""
     # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
@@ -243,7 +260,7 @@ def _begin_run(
             entity=config.entity,
             group=config.group,
             job_type=config.job_type,
-            tags=config.tags,
+            tags=tags,
             name=name,
             id=run_id,
             resume="allow" if resumed and mode is TrackingMode.online else None,
