@@ -8,8 +8,8 @@ import tinystories_lm
 PACKAGE = Path(tinystories_lm.__file__).parent
 # Imports point one way: a module may import those of its own level's left only.
 LEVELS = [
-    {"errors", "config", "terminal", "signals"},
-    {"files", "composition", "curve", "story_quality"},
+    {"errors", "config", "terminal", "signals", "faults"},
+    {"files", "composition", "processes", "curve", "story_quality"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "decoding"},
     {"sampling"},
@@ -17,6 +17,7 @@ LEVELS = [
     {"notebook", "scoring", "trained"},
     {"job", "evaluation", "exchange"},
     {"storyteller", "grid", "entry"},
+    {"sweep"},
     {"command"},
     {"__main__"},
 ]

@@ -123,14 +123,18 @@ def sweep(arguments: list[str]) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the table of runs, and stop")
     parser.add_argument("--parallel", type=positive, default=0, help="runs at a time (one for each GPU, one on a CPU)")
     parser.add_argument(
-        "--deadline-minutes", type=float, default=0.0, help="of a single run (its training.max_hours): it saves and ends"
+        "--deadline-minutes",
+        type=float,
+        default=0.0,
+        help="of a single run (its training.max_hours): it saves and ends",
     )
     parser.add_argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")
     parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
     options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.files import to_json
-    from tinystories_lm.sweep import Options, describe_results, raise_for_failures, results
-    from tinystories_lm.sweep import sweep as run_sweep
+    from tinystories_lm.sweep.run import Options, raise_for_failures
+    from tinystories_lm.sweep.run import sweep as run_sweep
+    from tinystories_lm.sweep.tables import describe_results, results
 
     log_to_stderr()
     asked = Options(

@@ -24,13 +24,26 @@ from tinystories_lm.config import Config, config_hash, setting_types
 from tinystories_lm.errors import UsageError
 
 VERSION_BASE = "1.3"
+# What conf/hydra/launcher builds on, and the extra that brings it.
+LAUNCHER_EXTRAS = {
+    "hydra/launcher/joblib": "parallel",
+    "hydra/launcher/submitit_slurm": "slurm",
+    "hydra/launcher/submitit_local": "slurm",
+    "hydra/launcher/ray": "ray",
+}
 
 
 class Composed(NamedTuple):
     config: Config
     output_folder: Path  # where Hydra would run the job
     sweep_folder: Path  # where it would run it as one of a sweep's
+    launcher: str  # the class by which Hydra would start it as one of a sweep's
     overrides: tuple[str, ...]
+
+    @property
+    def remote(self) -> bool:
+        """Whether it would run on another machine than this."""
+        return self.launcher.endswith((".SlurmLauncher", ".RayLauncher", ".RayAWSLauncher"))
 
 
 def conf_folder() -> Path:
@@ -103,7 +116,7 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
             config = parse(composed)
             hydra = composed.hydra
             sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
-            return Composed(config, Path(hydra.run.dir), sweep_folder, tuple(overrides))
+            return Composed(config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides))
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
 
@@ -120,7 +133,7 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-            swept = {}
+            swept: dict[str, object] = {}
             if named:
                 swept = compose("config", [*named, *search], return_hydra_config=True).hydra.sweeper.params or {}
             loader = GlobalHydra.instance().config_loader()  # experiment=glob(round*) looks for files
@@ -179,6 +192,8 @@ def one_line(error: BaseException) -> str:
         wanted = error.missing_cfg_file or ""
         group, _, choice = wanted.rpartition("/")
         options = [option for option in error.options or [] if option != "__init__"]
+        if wanted in LAUNCHER_EXTRAS:
+            return f"{wanted} is not installed: pip install 'tinystories_lm[{LAUNCHER_EXTRAS[wanted]}]'"
         if not group or not options:
             return _first_sentence(error)
         return f"{group}={choice}: there is no such {group}{_suggestion(choice, options, group)}"

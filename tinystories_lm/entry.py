@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import logging
+import multiprocessing
 import os
 import shutil
 import sys
@@ -17,7 +18,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from tinystories_lm.composition import (
     VERSION_BASE,
@@ -55,7 +56,7 @@ def train(arguments: list[str]) -> None:
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
     jobs, overrides = settle(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
-    peaks = check_machine([job.config for job in jobs])
+    peaks = check_machine(jobs)
     if options.multirun:
         run_jobs(jobs, overrides, peaks, config_dir=options.config_dir)
     else:
@@ -66,6 +67,13 @@ def start_hydra() -> None:
     """What each process needs before it composes or runs a job."""
     setup_globals()
     register()
+    OmegaConf.register_new_resolver("gpus_or_one", _gpus_or_one, replace=True)
+
+
+def _gpus_or_one() -> int:
+    from tinystories_lm.hardware import visible_gpus
+
+    return max(1, len(visible_gpus()))
 
 
 def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -78,12 +86,12 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(arguments)
 
 
-def settle(
-    overrides: Sequence[str], *, multirun: bool, config_dir: str | None
-) -> tuple[list[Composed], list[str]]:
+def settle(overrides: Sequence[str], *, multirun: bool, config_dir: str | None) -> tuple[list[Composed], list[str]]:
     """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto."""
     jobs = _compose_jobs(overrides, multirun, config_dir)
     if any(job.config.hardware.device is Device.auto for job in jobs):
+        if any(job.remote for job in jobs):
+            raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
         overrides = _settle_hardware(overrides)
         jobs = _compose_jobs(overrides, multirun, config_dir)
     return jobs, list(overrides)
@@ -104,37 +112,43 @@ def _settle_hardware(overrides: Sequence[str]) -> list[str]:
     return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
 
 
-def check_machine(configs: Sequence[Config]) -> dict[str, float]:
+def check_machine(jobs: Sequence[Composed]) -> dict[str, float]:
     """The peak FLOP/s of each hardware that the jobs name.
 
     Raises UsageError for text or hardware that is not here, and for a job that would take too long or cost too much.
     """
     from tinystories_lm.estimate import check_affordable, estimate
 
-    peaks = find_peaks(configs)
-    for config in configs:
-        check_affordable(config, estimate(config, peak_flops_per_second=peaks[config.hardware.name]))
+    peaks = find_peaks(jobs)
+    for job in jobs:
+        peak = peaks[job.config.hardware.name]
+        check_affordable(job.config, estimate(job.config, peak_flops_per_second=peak))
     return peaks
 
 
-def find_peaks(configs: Sequence[Config]) -> dict[str, float]:
-    """The peak FLOP/s of each hardware; raises UsageError for text or hardware that is not here."""
+def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:
+    """The peak FLOP/s of each hardware; raises UsageError for text or, unless jobs go elsewhere, hardware not here."""
     from tinystories_lm.data.corpus import splits
     from tinystories_lm.hardware import check_hardware, find_peak
 
     peaks: dict[str, float] = {}
-    for config in configs:
+    for config, remote in ((job.config, job.remote) for job in jobs):
+        hardware = config.hardware
         if config.data.path is not None:
             splits(config.data)  # refuses a path that is not there, or lacks a split
-        check_hardware(config.hardware)
-        if config.hardware.name not in peaks:
-            peaks[config.hardware.name] = find_peak(config.hardware)
+        if not remote:
+            check_hardware(hardware)
+        elif not hardware.peak_flops_per_second and hardware.device is not Device.cpu:
+            raise UsageError(
+                f"hardware={hardware.name}: this launcher's machines are elsewhere: name a hardware with a known peak, "
+                "such as h100, or give hardware.peak_flops_per_second"
+            )
+        if hardware.name not in peaks:
+            peaks[hardware.name] = find_peak(hardware)
     return peaks
 
 
-def _run_single(
-    overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None
-) -> None:
+def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None) -> None:
     folder = _choose_folder(job)
     new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
@@ -259,6 +273,8 @@ def _run_hydra(
             with _collected(failures):
                 run_job(config, folder, peak_flops_per_second=peak, swept=swept[0])
             return
+        if context.launcher._target_.endswith(".JoblibLauncher"):
+            see_one_gpu(multiprocessing.current_process().name)
         with _collected(failures), _one_of_many(folder), _locked(folder):
             run_job(config, folder, peak_flops_per_second=peak, swept=swept[context.job.num])
 
@@ -269,6 +285,18 @@ def _run_hydra(
         finally:
             sys.argv = before
     return failures
+
+
+def see_one_gpu(worker: str) -> None:
+    """Leave this process, a worker of joblib's called `LokyProcess-2` or so, one GPU: the number's own.
+
+    To be called before CUDA is; a worker that has its GPU keeps it.
+    """
+    from tinystories_lm.hardware import visible_gpus
+
+    number, gpus = worker.rpartition("-")[2], visible_gpus()
+    if number.isdigit() and len(gpus) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number) - 1) % len(gpus)]
 
 
 @contextlib.contextmanager

@@ -35,6 +35,14 @@ def find_hardware() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def visible_gpus() -> list[str]:
+    """The names by which CUDA knows the GPUs that this process may use; opens none of them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
 def check_hardware(config: HardwareConfig) -> None:
     """Raise UsageError when the machine is not the one asked for."""
     have = find_hardware()

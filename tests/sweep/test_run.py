@@ -1,0 +1,197 @@
+"""Sweeps by the command line: planned, run apart, gone on with after anything, compared."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import SMALL_RUN
+from tests.test_entry import numbers
+from tests.test_tracking import history, inspect, of_type
+from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+LISTED = ("hydra/launcher=joblib", "hydra/launcher=submitit_local")
+
+
+def small(corpus: Path, *more: str) -> list[str]:
+    changed = {override.split("=")[0] for override in more}
+    kept = [override for override in SMALL_RUN if override.split("=")[0] not in changed]
+    return [*kept, f"data.path={corpus}", *more]
+
+
+def rows(answer: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
+    assert answer.stdout, answer.stderr
+    return [json.loads(line) for line in answer.stdout.splitlines()]
+
+
+def what_came_of(sweep: Path) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    """Each member's status and its numbers, by its folder's name."""
+    return {
+        folder.name: (str(read_status(RunFolder(folder))), numbers(folder))
+        for folder in sweep.iterdir()
+        if (folder / "config.yaml").exists()
+    }
+
+
+def test_one_failure_costs_one_run_and_the_same_line_tries_it_again(
+    command: Command, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    line = ["sweep", "seeds", *small(corpus, "training.seed=0,1,2", "tracking=offline")]
+    planned = command(*line, "--dry-run", "--json")
+    assert planned.returncode == 0, planned.stderr
+    assert [row["status"] for row in rows(planned)] == ["new"] * 3
+    assert not (tmp_path / "outputs" / "sweeps").exists(), "a dry run writes nothing"
+    assert "3 runs, 0 done; 3 to go" in planned.stderr
+
+    victim = Path(rows(planned)[1]["run"])
+    environment["TSLM_FAULT"] = f"step:7:kill:{victim.name}"
+    first = command(*line)
+    assert first.returncode == 1
+    assert "1 of 3 runs failed" in first.stderr and "Traceback" not in first.stderr
+    assert "signal SIGKILL" in first.stdout and " ± " in first.stdout
+    statuses = [read_status(RunFolder(tmp_path / row["run"])) for row in rows(planned)]
+    assert statuses == [Status.DONE, Status.FAILED, Status.DONE]
+    assert "step 4/12" in (tmp_path / victim / "output.log").read_text()
+
+    del environment["TSLM_FAULT"]
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "outputs/sweeps").rglob("summary.json")}
+    wider = command(*small_wider(line), "--json")
+    assert wider.returncode == 0, wider.stderr
+    assert "4 runs, 2 done; 2 to go" in wider.stderr
+    assert [row["status"] for row in rows(wider)] == ["done"] * 4
+    assert all(path.stat().st_mtime_ns == before for path, before in kept.items()), "what is done is left alone"
+
+    together = command("train", "-m", "+sweep=seeds", *small(corpus, "training.seed=0,1,2,3", "hydra.sweep.dir=plain"))
+    assert together.returncode == 0, together.stderr
+    apart = what_came_of(tmp_path / "outputs/sweeps/seeds")
+    assert apart == what_came_of(tmp_path / "plain"), "the same runs as in Hydra's own process, uninterrupted"
+    check_mirror(tmp_path / rows(wider)[3]["run"])
+
+
+def small_wider(line: list[str]) -> list[str]:
+    return ["training.seed=0,1,2,3" if word.startswith("training.seed=") else word for word in line]
+
+
+def check_mirror(folder: Path) -> None:
+    """One W&B run, grouped by the sweep's name, told apart by tags and config; all rows arrive."""
+    (piece,) = folder.glob("wandb/offline-run-*")
+    records = inspect(piece)
+    (run, *_) = of_type(records, "run")
+    seed = read_config(RunFolder(folder)).training.seed
+    assert run["run_group"] == "seeds"
+    assert set(run["tags"]) == {"run", f"training.seed={seed}"}
+    assert {row["progress/step"] for row in history(records)} >= {0, 4, 8, 12}
+
+
+def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    steps = ["training.steps=400", "training.eval_every_steps=100", "training.checkpoint_every_steps=20"]
+    line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", *steps)]
+    for number, (strike, code) in enumerate(((signal.SIGINT, 75), (signal.SIGKILL, -9))):
+        started = subprocess.Popen(
+            [sys.executable, "-m", "tinystories_lm", *line],
+            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_for(lambda: reached(tmp_path, 100 * (number + 1)))
+        os.kill(started.pid, strike)
+        said, errors = started.communicate(timeout=60)
+        assert started.returncode == code, errors
+        if strike is signal.SIGINT:
+            assert "stopped with 0 of 2 runs done: run the same command again" in errors
+            states = [read_status(RunFolder(path)) for path in (tmp_path / "outputs/sweeps/seeds").glob("*/")
+                      if (path / "status.json").exists()]  # fmt: skip
+            assert states == [Status.INTERRUPTED], "the second was not begun"
+    last = command(*line, "--json")
+    assert last.returncode == 0, last.stderr
+    alone = command("train", *small(corpus, "training.seed=0", *steps), "hydra.run.dir=alone")
+    assert alone.returncode == 0
+    first = rows(last)[0]
+    assert numbers(tmp_path / first["run"]) == numbers(tmp_path / "alone")
+    assert first["val/loss"] == read_json(tmp_path / "alone/summary.json")["val/loss"]
+
+
+def reached(folder: Path, step: int) -> bool:
+    return any(f"step {step}/400" in log.read_text() for log in folder.glob("outputs/sweeps/seeds/*/output.log"))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    rates = ["optimizer.lr=1e-3,9.99", "optimizer.weight_decay=9.9", "training.warmup_steps=0", "training.steps=24"]
+    swept = command("sweep", "learning_rate", *small(corpus, *rates, "training.checkpoint_every_steps=2"))
+    assert swept.returncode == 1
+    diverged = next(line for line in swept.stdout.splitlines() if line.startswith("9.99"))
+    assert "failed" in diverged and "diverged at step " in diverged
+    (kept,) = [
+        run for run in (tmp_path / "outputs/sweeps/learning_rate").glob("*/") if not (run / "summary.json").exists()
+    ]
+    assert list(kept.glob("checkpoints/step-*")), "the last good checkpoint stays"
+    refused = command("sweep", "seeds", *small(corpus, "training.seed=0,1", "model.context_tokens=8",
+                                               "sampling.prompts=['One day there was a cat and a dog']"))  # fmt: skip
+    assert refused.returncode == 1 and "2 of 2 runs failed" in refused.stderr
+    assert refused.stdout.count("shorten it") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sweep", "seed"], "did you mean seeds"),
+        (["sweep"], "NAME"),
+        (["sweep", "seeds", "training.stepz=1"], "did you mean training.steps"),
+        (["sweep", "seeds", "tracking=off,offline"], "the same run"),
+        (["sweep", "rounds", "hardware=cpu"], "it was published on an h100"),
+        (["sweep", "seeds", "--parallel", "0"], "must be at least 1"),
+        (["sweep", "seeds", "hardware=h100", "--dry-run"], "type hardware="),
+        (["train", "+sweep=seeds"], "add -m"),
+        (["sweep", "seeds", "hydra/launcher=slurm"], "name it, hardware=h100"),
+        (["sweep", "seeds", "hydra/launcher=slurm", "hardware=cuda"], "known peak"),
+    ],
+)
+def test_a_mistake_is_one_line_and_starts_nothing(
+    command: Command, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    refused = command(*arguments)
+    assert refused.returncode == 2
+    assert said in refused.stderr.splitlines()[-1] and "Traceback" not in refused.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("launcher", ["devices", pytest.param("slurm_local", marks=pytest.mark.slow)])
+def test_hydras_launchers_give_the_same_runs_and_the_same_table(
+    command: Command, corpus: Path, tmp_path: Path, launcher: str
+) -> None:
+    pytest.importorskip("joblib" if launcher == "devices" else "submitit")
+    pytest.importorskip(f"hydra_plugins.hydra_{'joblib' if launcher == 'devices' else 'submitit'}_launcher")
+    workers = ["hydra.launcher.n_jobs=2"] if launcher == "devices" else []
+    line = ["seeds", *small(corpus, "training.seed=0,1"), "--json"]
+    apart = rows(command("sweep", *line, "hydra.sweep.dir=apart"))
+    launched = command("sweep", *line, f"hydra/launcher={launcher}", *workers, "hydra.sweep.dir=launched")
+    assert launched.returncode == 0, launched.stderr
+    assert [row["val/loss"] for row in rows(launched)] == [row["val/loss"] for row in apart]
+    assert [row["status"] for row in rows(launched)] == ["done", "done"]
+
+
+@pytest.mark.slow
+def test_twenty_short_runs_leave_twenty_mirrors_that_read_back(command: Command, corpus: Path, tmp_path: Path) -> None:
+    seeds = ",".join(map(str, range(20)))
+    swept = command("sweep", "seeds", *small(corpus, f"training.seed={seeds}", "tracking=offline"), timeout=300)
+    assert swept.returncode == 0, swept.stderr
+    assert len(list(tmp_path.glob("outputs/sweeps/seeds/*/wandb/offline-run-*/*.wandb"))) == 20
+    for folder in tmp_path.glob("outputs/sweeps/seeds/*/"):
+        check_mirror(folder)

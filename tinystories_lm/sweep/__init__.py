@@ -1,0 +1,1 @@
+"""Sweeps: many runs from one line, planned, run each on its own, and compared."""

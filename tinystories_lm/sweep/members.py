@@ -1,0 +1,87 @@
+"""The runs of a sweep: what each is, where it lies and how far it has come."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinystories_lm.composition import Composed, swept_settings
+from tinystories_lm.config import Config
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.estimate import Estimate, estimate
+from tinystories_lm.model import count_parameters
+from tinystories_lm.run_folder import RunFolder, Status, read_json, read_status
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep."""
+
+    overrides: tuple[str, ...]
+    swept: Mapping[str, str]  # what sets it apart from the others
+    config: Config
+    run: RunFolder
+    parameters: int
+    expected: Estimate  # of what is left to do
+
+    @property
+    def label(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.swept.items()) or self.config.name
+
+    @property
+    def status(self) -> Status | None:
+        """None for a run that was never begun."""
+        try:
+            return read_status(self.run) if self.run.status.is_file() else None
+        except DamagedError:
+            return Status.FAILED
+
+    @property
+    def step(self) -> int:
+        """The step that its status names; 0 for a run that was never begun."""
+        return _step(self.run)
+
+    @property
+    def reason(self) -> str:
+        """Why it has the status it has."""
+        try:
+            return str(read_json(self.run.status).get("reason", ""))
+        except DamagedError:
+            return "its status.json cannot be read"
+
+
+def plan(jobs: Sequence[Composed], peaks: Mapping[str, float]) -> list[Member]:
+    """What each job is and what is left of it to do."""
+    return [
+        Member(
+            overrides=job.overrides,
+            swept=swept,
+            config=job.config,
+            run=RunFolder(job.sweep_folder),
+            parameters=count_parameters(job.config.model, vocab_size=job.config.data.vocab_size).total,
+            expected=estimate(
+                job.config,
+                peak_flops_per_second=peaks[job.config.hardware.name],
+                start_step=_step(RunFolder(job.sweep_folder)),
+            ),
+        )
+        for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
+    ]
+
+
+def _step(run: RunFolder) -> int:
+    try:
+        step = read_json(run.status).get("step", 0)
+    except DamagedError:
+        return 0
+    return step if isinstance(step, int) else 0
+
+
+def refuse_twins(members: Sequence[Member]) -> None:
+    """Raise UsageError where two jobs would be one run."""
+    seen: dict[Path, Member] = {}
+    for member in members:
+        twin = seen.setdefault(member.run.path, member)
+        if twin is not member:
+            raise UsageError(
+                f"{twin.label} and {member.label} are the same run: they differ in nothing that moves a number"
+            )
