@@ -6,12 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from tinystories_lm.config import DecayShape, OptimizerConfig, ScheduleConfig
-from tinystories_lm.optimizer import build_optimizer, learning_rate, load_named_state, named_state
+from tinystories_lm.config import DecayShape, OptimizerConfig, OptimizerKind, ScheduleConfig
+from tinystories_lm.optimizer import build_optimizer, learning_rate, load_named_state, named_state, set_learning_rate
 
 COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)
 STABLE = ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=0.2, final_lr_fraction=0.0)
-ADAMW = OptimizerConfig(lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0)
+ADAMW = OptimizerConfig(
+    kind=OptimizerKind.adamw, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0
+)
+MUON = OptimizerConfig(
+    kind=OptimizerKind.muon, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0
+)
 
 
 def rates(schedule: ScheduleConfig, *, warmup_steps: int = 10, steps: int = 110) -> list[float]:
@@ -53,10 +58,12 @@ class Toy(nn.Module):
         self.head = nn.Linear(2, 3, bias=False)
 
 
-def stepped(steps: int) -> tuple[Toy, torch.optim.AdamW, list[dict[str, torch.Tensor]]]:
+def stepped(
+    steps: int, config: OptimizerConfig = ADAMW
+) -> tuple[Toy, torch.optim.Optimizer, list[dict[str, torch.Tensor]]]:
     torch.manual_seed(0)
     toy = Toy()
-    optimizer = build_optimizer(toy, ADAMW, device=torch.device("cpu"))
+    optimizer = build_optimizer(toy, config, device=torch.device("cpu"))
     history = [{name: weight.detach().clone() for name, weight in toy.named_parameters()}]
     for step in range(steps):
         for weight in toy.parameters():
@@ -80,11 +87,33 @@ def test_two_steps_are_those_of_the_paper_and_only_inner_matrices_decay() -> Non
         torch.testing.assert_close(history[2][name], weight)
 
 
-def test_the_named_state_restores_the_optimizer_bit_for_bit() -> None:
-    toy, optimizer, _ = stepped(2)
+def test_muon_turns_an_inner_matrix_by_its_gradients_directions_alone() -> None:
+    torch.manual_seed(0)
+    model = nn.ModuleDict({"inner": nn.Linear(16, 48, bias=False), "head": nn.Linear(16, 4, bias=False)})
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimizer = build_optimizer(model, MUON, device=torch.device("cpu"))
+    set_learning_rate(optimizer, 2e-2)  # as the schedule does, for both of its parts
+    for weight in model.parameters():
+        weight.grad = torch.randn_like(weight) * 7
+    optimizer.step()
+    inner = model.get_parameter("inner.weight")
+    assert inner.grad is not None
+    moved = before["inner.weight"] * (1 - 2e-2 * 0.1) - inner.detach()
+    left, _, right = torch.linalg.svd(inner.grad, full_matrices=False)
+    along = left.T @ moved @ right.T / (2e-2 * 0.2 * 48**0.5)  # the same directions, all about equally far
+    assert torch.allclose(along, along.diagonal().diag(), atol=0.05)
+    assert along.diagonal().min() > 0.6 and along.diagonal().max() < 1.3
+    assert moved.square().mean().sqrt() == pytest.approx(2e-2 * 0.2, rel=0.3), "the size of AdamW's steps"
+    head = before["head.weight"] - model.get_parameter("head.weight").detach()
+    assert head.abs().max() == pytest.approx(2e-2, rel=1e-4), "AdamW's first step, without decay"
+
+
+@pytest.mark.parametrize("config", [ADAMW, MUON])
+def test_the_named_state_restores_the_optimizer_bit_for_bit(config: OptimizerConfig) -> None:
+    toy, optimizer, _ = stepped(2, config)
     other = Toy()
     other.load_state_dict(toy.state_dict())
-    restored = build_optimizer(other, ADAMW, device=torch.device("cpu"))
+    restored = build_optimizer(other, config, device=torch.device("cpu"))
     load_named_state(other, restored, {name: value.clone() for name, value in named_state(toy, optimizer).items()})
     for model, its_optimizer in ((toy, optimizer), (other, restored)):
         for weight in model.parameters():

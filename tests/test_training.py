@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from tests.test_model import SMALL, VOCAB, build, tokens
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.config import Attention, DecayShape, OptimizerConfig, ScheduleConfig, TrainingConfig
+from tinystories_lm.config import Attention, DecayShape, OptimizerConfig, OptimizerKind, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.errors import DivergedError
 from tinystories_lm.hardware import Machine
@@ -37,7 +37,9 @@ MACHINE = Machine(
     peak_flops_per_second=1e12,
     dollars_per_hour=0.0,
 )
-ADAMW = OptimizerConfig(lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=0.5)
+ADAMW = OptimizerConfig(
+    kind=OptimizerKind.adamw, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=0.5
+)
 
 
 def training(**changes: object) -> TrainingConfig:

@@ -20,8 +20,9 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tinystories_lm.config import Config, config_hash, setting_types
+from tinystories_lm.config import Config, setting_types
 from tinystories_lm.errors import UsageError
+from tinystories_lm.identity import config_hash
 
 VERSION_BASE = "1.3"
 # What conf/hydra/launcher builds on, and the extra that brings it.

@@ -5,12 +5,9 @@ name; the rules below fail with both numbers. Past the entry point the program s
 """
 
 import dataclasses
-import hashlib
-import json
 import math
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from pathlib import Path
 from typing import Any
 
 
@@ -90,6 +87,11 @@ class Attention(StrEnum):
     math = "math"
 
 
+class OptimizerKind(StrEnum):
+    adamw = "adamw"
+    muon = "muon"  # for the inner matrices; AdamW for the rest
+
+
 class DecayShape(StrEnum):
     cosine = "cosine"
     linear = "linear"
@@ -159,9 +161,10 @@ class DataConfig(SetOnce):
 
 @dataclass(kw_only=True)
 class OptimizerConfig(SetOnce):
-    """AdamW (Loshchilov and Hutter 2019): norms and embeddings do not decay."""
+    """AdamW (Loshchilov and Hutter 2019), alone or beside Muon: norms and embeddings do not decay."""
 
-    lr: float  # peak learning rate
+    kind: OptimizerKind
+    lr: float  # peak learning rate; Muon's steps are scaled to the size of AdamW's, so one rate serves both
     beta1: float
     beta2: float
     eps: float
@@ -365,26 +368,3 @@ def setting_types() -> dict[str, Any]:
         for key in dataclasses.fields(section.type):
             found[f"{section.name}.{key.name}"] = key.type
     return found
-
-
-def corpus_signature(path: str) -> object:
-    """Names and sizes of a local corpus: the same after it is moved, another for another corpus.
-
-    A cheap stand-in for its contents in the config's hash; the contents themselves are hashed when they are read.
-    """
-    found = Path(path)
-    try:
-        if found.is_dir():
-            return sorted((file.name, file.stat().st_size) for file in found.iterdir() if file.is_file())
-        return (found.name, found.stat().st_size)
-    except OSError:
-        return path
-
-
-def config_hash(config: Config) -> str:
-    """Eight hex digits that name the run: equal for two configs that give the same numbers."""
-    identity = {key: value for key, (value, kind) in settings(config).items() if kind is not Kind.free}
-    if config.data.path is not None:
-        identity["data.path"] = corpus_signature(config.data.path)
-    text = json.dumps(identity, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

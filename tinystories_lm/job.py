@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
-from tinystories_lm.config import Config, config_hash
+from tinystories_lm.config import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
@@ -23,6 +23,7 @@ from tinystories_lm.errors import CommandError, DamagedError, DivergedError, Int
 from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import sweep_leftovers, write_json, write_text
 from tinystories_lm.hardware import Machine, open_machine
+from tinystories_lm.identity import config_hash
 from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
@@ -202,7 +203,9 @@ def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_se
     return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
 
 
-def _begin(model: Transformer, config: Config, machine: Machine, start: Start, cache: TokenCache) -> torch.optim.AdamW:
+def _begin(
+    model: Transformer, config: Config, machine: Machine, start: Start, cache: TokenCache
+) -> torch.optim.Optimizer:
     """Put the weights and the optimizer where the run begins, on the machine's device."""
     if start.checkpoint is not None:
         load_weights(start.checkpoint, model)

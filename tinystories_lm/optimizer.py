@@ -1,30 +1,56 @@
-"""AdamW over two groups of parameters, and the learning rate of each step."""
+"""What turns gradients into steps, and the learning rate of each step."""
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from tinystories_lm.config import DecayShape, OptimizerConfig, ScheduleConfig
+from tinystories_lm.config import DecayShape, OptimizerConfig, OptimizerKind, ScheduleConfig
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.device) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019), fused where the device offers it.
+class Several(torch.optim.Optimizer):
+    """Optimizers of different parameters as one: their groups side by side, their states in one place."""
 
-    Matrices decay; norms and the two vocabulary matrices (embedding and head) do not.
+    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+        self.parts = parts
+        self.param_groups = [group for part in parts for group in part.param_groups]
+        self.state = parts[0].state
+        for part in parts[1:]:
+            part.state = self.state  # no parameter is in two of them
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for part in self.parts:
+            part.step()
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        for part in self.parts:
+            part.zero_grad(set_to_none=set_to_none)
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019), fused where the device offers it, or Muon with AdamW beside it.
+
+    Inner matrices decay; norms and the two vocabulary matrices (embedding and head) do not. Muon (Jordan et al. 2024)
+    takes the inner matrices; its steps have AdamW's root mean square (Liu et al. 2025, arXiv 2502.16982, eq. 4).
     """
-    decays: list[nn.Parameter] = []
-    does_not: list[nn.Parameter] = []
+    inner: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        inner_matrix = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
-        (decays if inner_matrix else does_not).append(parameter)
-    groups = [
-        {"params": decays, "weight_decay": config.weight_decay},
-        {"params": does_not, "weight_decay": 0.0},
-    ]
-    betas = (config.beta1, config.beta2)
-    return torch.optim.AdamW(groups, lr=config.lr, betas=betas, eps=config.eps, fused=device.type in ("cpu", "cuda"))
+        is_inner = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
+        (inner if is_inner else rest).append(parameter)
+    adamw = partial(
+        torch.optim.AdamW,
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        eps=config.eps,
+        fused=device.type in ("cpu", "cuda"),
+    )
+    if config.kind is OptimizerKind.muon:
+        muon = torch.optim.Muon(inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
+        return Several(muon, adamw([{"params": rest, "weight_decay": 0.0}]))
+    return adamw([{"params": inner, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}])
 
 
 def learning_rate(step: int, *, peak: float, warmup_steps: int, steps: int, schedule: ScheduleConfig) -> float:

@@ -17,15 +17,14 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from tinystories_lm.config import Config, config_hash
+from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
+from tinystories_lm.identity import ADDED_LATER, config_hash
 
 LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
 MOST_NAMED = 12  # in one line
 OUTPUTS = Path("outputs")  # below the folder a command is started in
-# Settings that came after the first runs were stored, with the value that was meant while they were not there.
-ADDED_LATER = {"sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False}}
 
 
 class Status(StrEnum):

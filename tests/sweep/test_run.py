@@ -101,9 +101,9 @@ def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
             [sys.executable, "-m", "tinystories_lm", *line],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        wait_for(lambda: reached(tmp_path, 100 * (number + 1)))
+        wait_until_reached(tmp_path, 100 * (number + 1))
         os.kill(started.pid, strike)
-        said, errors = started.communicate(timeout=60)
+        _, errors = started.communicate(timeout=60)
         assert started.returncode == code, errors
         if strike is signal.SIGINT:
             assert "stopped with 0 of 2 runs done: run the same command again" in errors
@@ -119,13 +119,10 @@ def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
     assert first["val/loss"] == read_json(tmp_path / "alone/summary.json")["val/loss"]
 
 
-def reached(folder: Path, step: int) -> bool:
-    return any(f"step {step}/400" in log.read_text() for log in folder.glob("outputs/sweeps/seeds/*/output.log"))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
+def wait_until_reached(folder: Path, step: int) -> None:
+    until = time.monotonic() + 60
+    logs = "outputs/sweeps/seeds/*/output.log"
+    while not any(f"step {step}/400" in log.read_text() for log in folder.glob(logs)):
         assert time.monotonic() < until
         time.sleep(0.05)
 

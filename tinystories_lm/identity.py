@@ -1,0 +1,44 @@
+"""What makes two runs the same run: the settings that move its numbers, and the text."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm.config import Config, Kind, settings
+
+# Settings that came after the first runs were stored, with the value that was meant while they were not there.
+ADDED_LATER: dict[str, dict[str, Any]] = {
+    "optimizer": {"kind": "adamw"},
+    "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
+}
+
+
+def corpus_signature(path: str) -> object:
+    """Names and sizes of a local corpus: the same after it is moved, another for another corpus.
+
+    A cheap stand-in for its contents in the config's hash; the contents themselves are hashed when they are read.
+    """
+    found = Path(path)
+    try:
+        if found.is_dir():
+            return sorted((file.name, file.stat().st_size) for file in found.iterdir() if file.is_file())
+        return (found.name, found.stat().st_size)
+    except OSError:
+        return path
+
+
+def config_hash(config: Config) -> str:
+    """Eight hex digits that name the run: equal for two configs that give the same numbers.
+
+    A setting that was added later, at the value that was meant before, leaves the name as it was.
+    """
+    identity = {key: value for key, (value, kind) in settings(config).items() if kind is not Kind.free}
+    for section, meant in ADDED_LATER.items():
+        for key, value in meant.items():
+            if identity.get(f"{section}.{key}") == value:
+                del identity[f"{section}.{key}"]
+    if config.data.path is not None:
+        identity["data.path"] = corpus_signature(config.data.path)
+    text = json.dumps(identity, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
