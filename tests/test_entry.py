@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
+from tinystories_lm.composition import compose_config, register
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_records, read_status
 
 VOLATILE = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
@@ -181,6 +182,24 @@ def test_two_jobs_of_a_sweep_are_two_separate_runs_in_one_process(
     assert weights(second) == weights(tmp_path / "alone")
     again = command(*base, "-m", "model.n_layers=2,1")
     assert again.returncode == 0 and len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
+
+
+@pytest.mark.parametrize("kind", ["raise", "exit", "memory"])
+def test_a_failing_job_of_train_m_leaves_the_others_running(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str], kind: str
+) -> None:
+    base = [a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")]
+    register()
+    victim = compose_config([*base[1:], "training.seed=0"]).sweep_folder.name
+    environment["TSLM_FAULT"] = f"step:3:{kind}:{victim}"
+    swept = command(*base, "-m", "training.seed=0,1")
+    assert swept.returncode == 1
+    assert swept.stderr.splitlines()[-1] == "tinystories-lm: 1 of the sweep's 2 jobs failed; the others are done"
+    statuses = {
+        run.parent.name: json.loads(run.read_text()) for run in tmp_path.glob("outputs/sweeps/run/*/status.json")
+    }
+    assert statuses.pop(victim)["status"] == "failed"
+    assert [status["status"] for status in statuses.values()] == ["done"]
 
 
 def test_a_run_begins_from_anothers_weights(command: Command, corpus: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ PACKAGE = Path(tinystories_lm.__file__).parent
 # Imports point one way: a module may import those of its own level's left only.
 LEVELS = [
     {"errors", "config", "identity", "terminal", "signals", "faults"},
-    {"files", "composition", "processes", "curve", "story_quality"},
+    {"arithmetic", "files", "composition", "processes", "curve", "story_quality"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "decoding"},
     {"sampling"},

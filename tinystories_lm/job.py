@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from tinystories_lm.arithmetic import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.config import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
@@ -24,7 +25,7 @@ from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import sweep_leftovers, write_json, write_text
 from tinystories_lm.hardware import Machine, open_machine
 from tinystories_lm.identity import config_hash
-from tinystories_lm.model import ParameterCount, Transformer, count_parameters, flops_per_token
+from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.resume import (

@@ -158,33 +158,3 @@ class Transformer(nn.Module):
                 continue
             std = narrow if name.endswith(("attention.output.weight", "mlp.down.weight")) else 0.02
             weight.copy_(torch.empty(weight.shape).normal_(0.0, std, generator=generator))
-
-
-class ParameterCount(NamedTuple):
-    total: int
-    without_embeddings: int  # neither input embeddings nor an untied output head
-
-    def __str__(self) -> str:
-        return f"{self.total / 1e6:.1f}M parameters ({self.without_embeddings / 1e6:.1f}M without embeddings)"
-
-
-def count_parameters(config: ModelConfig, *, vocab_size: int) -> ParameterCount:
-    """Exact counts, by arithmetic."""
-    width, head_width = config.d_model, config.d_model // config.n_heads
-    attention = 4 * width * width + (2 * head_width if config.qk_norm else 0)
-    block = attention + 3 * width * config.d_ff + 2 * width
-    inner = config.n_layers * block + width
-    embeddings = vocab_size * width * (1 if config.tie_embeddings else 2)
-    return ParameterCount(inner + embeddings, inner)
-
-
-def flops_per_token(config: ModelConfig, *, vocab_size: int) -> float:
-    """Floating-point operations of one training step, per token: forward and backward.
-
-    6 for each weight of a matrix that tokens are multiplied by (Kaplan et al. 2020, table 1; the output head
-    counts, the embedding look-up does not), and 6 T D a layer for causal attention: its two products of
-    T x K by K x T a head, of which the mask leaves half.
-    """
-    matrices = config.n_layers * (4 * config.d_model**2 + 3 * config.d_model * config.d_ff)
-    attention = config.n_layers * config.context_tokens * config.d_model
-    return 6.0 * (matrices + vocab_size * config.d_model) + 6.0 * attention

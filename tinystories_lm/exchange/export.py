@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, check_checkpoint
 from tinystories_lm.config import Precision
 from tinystories_lm.curve import draw
@@ -24,7 +25,7 @@ from tinystories_lm.exchange.gguf_file import require_gguf, require_gpt2_words, 
 from tinystories_lm.exchange.model_card import licence_of, model_card, rows_so_far
 from tinystories_lm.exchange.stock import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.files import new_folder, write_json, write_text
-from tinystories_lm.model import ParameterCount, Transformer, count_parameters
+from tinystories_lm.model import Transformer
 from tinystories_lm.run_folder import read_json
 from tinystories_lm.sampling import Sample, write_texts
 from tinystories_lm.trained import Trained, load_trained

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
@@ -21,7 +22,7 @@ from tinystories_lm.exchange.foreign_tokenizer import OwnTokenizer, own_tokenize
 from tinystories_lm.exchange.stock import WHERE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.files import new_folder, sha256_of, write_json, write_text
 from tinystories_lm.identity import config_hash
-from tinystories_lm.model import ParameterCount, Transformer, count_parameters
+from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.run_folder import RunFolder, Status, new_run_id, read_json, write_config, write_status
 
