@@ -25,9 +25,11 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
 
   {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
   {PROGRAM} prepare  [overrides]   corpus, tokenizer and token cache, and stop
+  {PROGRAM} plan     [overrides]   parameters, tokens, memory, time and dollars, before they are paid for
   {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
   {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
+  {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
 
@@ -47,9 +49,11 @@ def run(arguments: Sequence[str]) -> int:
     commands: dict[str, Callable[[list[str]], None]] = {
         "train": train,
         "prepare": prepare,
+        "plan": plan,
         "sweep": sweep,
         "sample": sample,
         "evaluate": evaluate,
+        "scaling": scaling,
         "export": export,
         "import": import_,
     }
@@ -109,6 +113,32 @@ def prepare(arguments: list[str]) -> None:
     for split, found in cache.splits.items():
         print(f"{split}: {found.tokens.size:,} tokens, {found.documents:,} documents, {found.bytes:,} bytes")
     print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
+
+
+def plan(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} plan",
+        description="What a run would be: parameters, tokens, operations, memory, time and dollars on each hardware, "
+        "and what is likely to limit it. Trains nothing.",
+    )
+    parser.add_argument("overrides", nargs="*", help="settings, as for train: experiment=round2")
+    parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer, and remember it")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    options = parser.parse_intermixed_args(arguments)
+    from tinystories_lm.composition import compose_config, register
+    from tinystories_lm.files import to_json
+    from tinystories_lm.plan import as_record, describe, make_plan
+
+    register()
+    overrides = options.overrides
+    if options.calibrate:
+        from tinystories_lm.calibration import calibrate
+        from tinystories_lm.entry import settle
+
+        (job,), overrides = settle(overrides, multirun=False, config_dir=None)
+        calibrate(job.config)
+    found = make_plan(compose_config(overrides).config)
+    print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 
 def sweep(arguments: list[str]) -> None:
@@ -245,6 +275,32 @@ def evaluate(arguments: list[str]) -> None:
     )
     found = evaluate(options.run, asked)
     print(to_json(found, indent=2) if options.json else describe(found))
+
+
+def scaling(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} scaling",
+        description="Fit L(N, D) = E + A/N^alpha + B/D^beta to a sweep's finished runs, say how far it can be trusted, "
+        "and foretell runs. Writes scaling.svg and scaling.json into the sweep's folder.",
+    )
+    parser.add_argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders")
+    parser.add_argument(
+        "--predict",
+        metavar="OVERRIDE",
+        action="append",
+        nargs="+",
+        default=[],
+        help="loss, time and dollars of such a run: experiment=round4; may be given again",
+    )
+    parser.add_argument("--dollars", type=float, metavar="X", help="the best size and tokens for so much")
+    parser.add_argument("--json", action="store_true", help="print scaling.json, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.files import to_json
+    from tinystories_lm.scaling.analysis import analyse, to_record
+    from tinystories_lm.scaling.wording import describe
+
+    found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
+    print(to_json(to_record(found), indent=2) if options.json else describe(found))
 
 
 def export(arguments: list[str]) -> None:

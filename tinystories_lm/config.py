@@ -139,6 +139,7 @@ class DataConfig(SetOnce):
     hub_path: str
     hub_name: str
     hub_revision: str
+    published_tokens: float = free()  # of the hub's training split, for plans; 0 is unknown
     text_column: str  # of JSONL, Parquet and hub rows
     boundary: Boundary
     decode_errors: DecodeErrors  # invalid UTF-8: stop with the byte's offset, or replace and count
@@ -156,6 +157,7 @@ class DataConfig(SetOnce):
             f"data.vocab_size={self.vocab_size} must lie in 257 (bytes and <|endoftext|>) to 65536 (uint16)",
         )
         require(self.grammar_bytes >= 1, f"data.grammar_bytes={self.grammar_bytes} must be positive")
+        require(0 <= self.published_tokens < math.inf, f"data.published_tokens={self.published_tokens} is no count")
         require(self.path != "", "data.path is empty: name a file or a folder, or leave it out")
 
 

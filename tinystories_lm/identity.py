@@ -9,6 +9,7 @@ from tinystories_lm.config import Config, Kind, settings
 
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
 ADDED_LATER: dict[str, dict[str, Any]] = {
+    "data": {"published_tokens": 0},
     "optimizer": {"kind": "adamw"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
 }
@@ -40,5 +41,10 @@ def config_hash(config: Config) -> str:
                 del identity[f"{section}.{key}"]
     if config.data.path is not None:
         identity["data.path"] = corpus_signature(config.data.path)
-    text = json.dumps(identity, sort_keys=True, default=str)
+    return identity_hash(identity)
+
+
+def identity_hash(value: object) -> str:
+    """Eight hex digits for plain values."""
+    text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

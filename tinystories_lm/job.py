@@ -28,6 +28,7 @@ from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.plan import Plan, as_record, make_plan
 from tinystories_lm.resume import (
     Changes,
     Start,
@@ -99,12 +100,16 @@ def run_job(
         shutil.copyfile(cache.folder / "tokenizer.json", run.tokenizer)
         piece = piece_record(machine, first_step=start.progress.step)
         _compare_machines(record["pieces"], piece, start.progress)
+        corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
+        plan = make_plan(config, corpus_tokens=corpus_tokens, vocab_size=cache.vocab_size)
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
+        left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
+        expected = {"expected_seconds": left.seconds, "expected_dollars": left.dollars}
+        record.setdefault("plan", as_record(plan) | expected)  # of the whole run, to be compared with what came
         write_json(run.environment, record)
         write_config(run, config)
         start.progress.pieces = len(record["pieces"])
-        left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
-        _introduce(config, cache, left, machine, start)
+        _introduce(plan, left, machine, start)
         _train(config, run, cache, machine, start, record, swept)
 
 
@@ -300,18 +305,16 @@ def _compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progres
         log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
 
 
-def _introduce(config: Config, cache: TokenCache, left: Estimate, machine: Machine, start: Start) -> None:
-    """The plan in three lines, before it is carried out."""
-    parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
-    corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
-    log.info("%s: %s", config.name, parameters)
+def _introduce(plan: Plan, left: Estimate, machine: Machine, start: Start) -> None:
+    """The plan in three lines, before it is carried out, and what speaks against it."""
+    log.info("%s: %s", plan.name, plan.parameters)
     log.info(
-        "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.1f tokens a parameter",
-        config.data.path or config.data.name,
-        amount(corpus_tokens),
-        amount(config.tokens),
-        config.tokens / corpus_tokens,
-        config.tokens / parameters.total,
+        "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.3g tokens a parameter",
+        plan.corpus,
+        amount(plan.corpus_tokens),
+        amount(plan.tokens),
+        plan.epochs or 0.0,
+        plan.tokens_per_parameter,
     )
     precision = str(machine.dtype).removeprefix("torch.")
     log.info(
@@ -322,6 +325,8 @@ def _introduce(config: Config, cache: TokenCache, left: Estimate, machine: Machi
         duration(left.seconds),
         left.dollars,
     )
+    for warning in plan.warnings:
+        log.info("mind: %s", warning)
     if start.checkpoint is not None:
         log.info("going on from step %s", f"{start.progress.step:,}")
 

@@ -23,7 +23,8 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from tinystories_lm.config import DataConfig
-from tinystories_lm.data.corpus import PIECE_CHARS, Piece, Split, fingerprint, pieces, replaced, splits
+from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
+from tinystories_lm.data.corpus import Split, fingerprint, pieces, replaced, splits
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.errors import DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import lock, new_folder, remove_folder, sha256_of, to_json, write_json, write_text, writing

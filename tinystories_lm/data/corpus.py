@@ -17,17 +17,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.config import Boundary, DataConfig, DecodeErrors, Source
+from tinystories_lm.data import boundaries
+from tinystories_lm.data.boundaries import (
+    Piece,
+    at_separators,
+    at_titles,
+    documents_of_rows,
+    held_out,
+    tidied,
+)
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.files import sha256_of
 
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
-SEPARATOR = "<|endoftext|>"
-BLOCK_BYTES = 1 << 20  # read at a time
-PIECE_CHARS = 2048  # the longest word that a tokenizer meets: training on it takes time quadratic in its length
 ROWS = 256  # read at a time
 VALIDATION_SHARE = 0.02  # of grammar_bytes
 VALIDATION_BYTES = 200_000  # at least
-TITLE = re.compile(r"\s*= [^=].* =\s*")  # of a WikiText article; it stands between blank lines, others like it do not
 
 
 class Split(StrEnum):
@@ -40,13 +45,6 @@ FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), "text")
 FORMATS |= {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 HOW_TO_BRING = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
-
-
-class Piece(NamedTuple):
-    """A document or a part of one: the texts of a document's pieces, joined, are the document."""
-
-    text: str
-    ends_document: bool
 
 
 class File(NamedTuple):
@@ -75,13 +73,14 @@ def pieces(config: DataConfig, split: Split) -> Iterator[Piece]:
     if config.path is not None:
         files = _local_files(Path(config.path))
         if isinstance(files, File):
-            yield from _held_out(_tidied(_local([files], config)), config.held_out_fraction, split)
+            whole = tidied(_local([files], config))
+            yield from held_out(whole, config.held_out_fraction, for_validation=split is Split.VALIDATION)
         elif split in files:
-            yield from _tidied(_local(files[split], config))
+            yield from tidied(_local(files[split], config))
     elif config.source is Source.grammar:
-        yield from _tidied(_grammar(config, split))
+        yield from tidied(_grammar(config, split))
     else:
-        yield from _tidied(_documents_of_rows(_hub_rows(config, split), config))
+        yield from tidied(documents_of_rows(_hub_rows(config, split), config))
 
 
 def splits(config: DataConfig) -> list[Split]:
@@ -98,6 +97,14 @@ def splits(config: DataConfig) -> list[Split]:
     if missing := {Split.TRAIN, Split.VALIDATION}.difference(names):
         raise UsageError(f"{config.hub_path} has no split {' and no '.join(sorted(missing))}: it has {names}")
     return [split for split in Split if split in names]
+
+
+def file_sizes(config: DataConfig) -> dict[Split, int]:
+    """Bytes of each split of a local corpus; one file counts as training text."""
+    assert config.path is not None
+    found = _local_files(Path(config.path))
+    files = found if isinstance(found, dict) else {Split.TRAIN: [found]}
+    return {split: sum(file.path.stat().st_size for file in parts) for split, parts in files.items()}
 
 
 def replaced(config: DataConfig, split: Split) -> int:
@@ -195,10 +202,10 @@ def _local(files: list[File], config: DataConfig) -> Iterator[Piece]:
         if format_ == "text":
             for path in paths:
                 blocks = (text for text, _ in _blocks(path, config.decode_errors))
-                yield from _at_titles(blocks) if config.boundary is Boundary.wikitext else _at_separators(blocks)
+                yield from at_titles(blocks) if config.boundary is Boundary.wikitext else at_separators(blocks)
         else:  # an article of WikiText may go on in the next file
             rows = itertools.chain.from_iterable(_file_rows(path, format_, config) for path in paths)
-            yield from _documents_of_rows(rows, config)
+            yield from documents_of_rows(rows, config)
 
 
 def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[tuple[str, int]]:
@@ -211,7 +218,7 @@ def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[tuple[str, int]
         head = file.read(len(codecs.BOM_UTF8))
         data, offset, line = (b"", len(head), 1) if head == codecs.BOM_UTF8 else (head, 0, 1)
         while True:
-            read = file.read(BLOCK_BYTES)
+            read = file.read(boundaries.BLOCK_BYTES)
             data += read
             bad = data.find(b"\0") if strict else -1
             try:
@@ -304,96 +311,3 @@ def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:
     wanted[Split.VALIDATION] = (~seed, max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES))  # no training text's
     for text in stories(*wanted[split]) if split in wanted else ():
         yield Piece(text, True)
-
-
-# From text to documents
-
-
-def _documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Piece]:
-    """A row is a document, or in WikiText a line."""
-    if config.boundary is Boundary.wikitext:
-        lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
-        yield from _at_titles(text.replace("\r\n", "\n") for text in lines)
-    else:
-        for row in itertools.chain.from_iterable(rows):
-            yield Piece(row.replace("\r\n", "\n"), True)
-
-
-def _at_separators(blocks: Iterable[str]) -> Iterator[Piece]:
-    rest = ""
-    for block in blocks:
-        *ended, rest = (rest + block).split(SEPARATOR)
-        for text in ended:
-            yield Piece(text, True)
-        safe = max(0, len(rest) - len(SEPARATOR))  # what follows may be half of a separator
-        yield Piece(rest[:safe], False)
-        rest = rest[safe:]
-    yield Piece(rest, True)
-
-
-def _at_titles(blocks: Iterable[str]) -> Iterator[Piece]:
-    """Begin a document at each title; a line of white space is empty, as in the hub's rows."""
-    after_blank, held = True, ""  # held: a title if the line after it is blank
-    for line in _lines(blocks):
-        blank = not line.strip()
-        if held:
-            yield Piece("", blank)
-            yield Piece(held, False)
-            held = ""
-        if after_blank and TITLE.fullmatch(line):
-            held = line
-        else:
-            yield Piece("\n" if blank else line, False)
-        after_blank = blank
-    yield Piece(held, True)
-
-
-def _lines(blocks: Iterable[str]) -> Iterator[str]:
-    rest = ""
-    for block in blocks:
-        *lines, rest = (rest + block).split("\n")
-        for line in lines:
-            yield line + "\n"
-        if len(rest) > BLOCK_BYTES:  # no title is that long
-            yield rest
-            rest = ""
-    yield rest
-
-
-def _tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
-    """Join the parts, leave out white space around documents and documents of nothing else, and cut long ones."""
-    text, begun = "", False
-    for part in parts:
-        text += part.text
-        if not begun:
-            text = text.lstrip()
-        start, end = 0, len(text.rstrip())
-        while end - start > PIECE_CHARS:
-            cut = _cut(text, start)
-            yield Piece(text[start:cut], False)
-            start, begun = cut, True
-        if not part.ends_document:
-            text = text[start:]
-            continue
-        if end > start:
-            yield Piece(text[start:end], True)
-        text, begun = "", False
-
-
-def _cut(text: str, start: int) -> int:
-    """The last place within PIECE_CHARS where white space follows a word; where there is none, all of them."""
-    limit = start + PIECE_CHARS
-    cut = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
-    while cut > start and text[cut - 1].isspace():
-        cut -= 1
-    return cut if cut > start else limit
-
-
-def _held_out(stream: Iterable[Piece], fraction: float, split: Split) -> Iterator[Piece]:
-    """Every so many documents of a single file, beginning with the second, are the validation split."""
-    index = 0
-    for piece in stream:
-        held_out = int((index - 1) * fraction // 1) > int((index - 2) * fraction // 1)
-        if (split is Split.VALIDATION and held_out) or (split is Split.TRAIN and not held_out):
-            yield piece
-        index += piece.ends_document

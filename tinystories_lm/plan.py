@@ -1,0 +1,249 @@
+"""A run before it is paid for: how large, how long, how dear, and what is likely to limit it. Needs no torch."""
+
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from tinystories_lm.arithmetic import (
+    CHINCHILLA_TOKENS_PER_PARAMETER,
+    Flops,
+    Memory,
+    ParameterCount,
+    count_parameters,
+    memory,
+    training_flops,
+)
+from tinystories_lm.composition import conf_folder
+from tinystories_lm.config import Config, HardwareConfig, Source
+from tinystories_lm.data.corpus import Split, file_sizes
+from tinystories_lm.errors import DamagedError
+from tinystories_lm.files import write_json
+from tinystories_lm.identity import identity_hash
+from tinystories_lm.run_folder import read_json
+from tinystories_lm.terminal import amount, duration, table
+
+BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
+EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
+STARVED_TOKENS_PER_PARAMETER = 2.0
+SATED_TOKENS_PER_PARAMETER = 200.0
+RATE_THAT_OFTEN_DIVERGES = 5e-3
+EVALUATION_SHARE = 0.1  # of the time, above which it is worth a word
+
+
+@dataclass(frozen=True)
+class OnHardware:
+    """What the run would take on one kind of machine; seconds None where nothing is known of its speed."""
+
+    hardware: str
+    seconds: float | None
+    dollars: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Predictions of one config, before the first step."""
+
+    name: str
+    parameters: ParameterCount
+    tokens: int
+    corpus: str
+    corpus_tokens: int  # of the training split; 0 is unknown
+    corpus_counted: bool  # rather than guessed
+    flops_per_token: Flops
+    memory: Memory
+    machines: list[OnHardware]
+    warnings: list[str]
+
+    @property
+    def epochs(self) -> float | None:
+        return self.tokens / self.corpus_tokens if self.corpus_tokens else None
+
+    @property
+    def tokens_per_parameter(self) -> float:
+        return self.tokens / self.parameters.total
+
+    @property
+    def flops(self) -> float:
+        return self.tokens * self.flops_per_token.total
+
+
+def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: int | None = None) -> Plan:
+    """Predict; with the counted tokens of the corpus where they are known, else from its size.
+
+    vocab_size: as the tokenizer turned out; the config's where it is not trained yet.
+    """
+    vocabulary = vocab_size or config.data.vocab_size
+    known = corpus_tokens if corpus_tokens is not None else guess_corpus_tokens(config)
+    flops = training_flops(config.model, vocab_size=vocabulary)
+    plan = Plan(
+        name=config.name,
+        parameters=count_parameters(config.model, vocab_size=vocabulary),
+        tokens=config.tokens,
+        corpus=config.data.name if config.data.path is None else f"{config.data.name} ({config.data.path})",
+        corpus_tokens=known,
+        corpus_counted=corpus_tokens is not None,
+        flops_per_token=flops,
+        memory=memory(config, vocab_size=vocabulary),
+        machines=[on_hardware(hardware, config, config.tokens * flops.total) for hardware in _choices(config)],
+        warnings=[],
+    )
+    return Plan(**{**vars(plan), "warnings": warnings(plan, config)})
+
+
+def guess_corpus_tokens(config: Config) -> int:
+    """The training split's tokens, by its size where nobody has counted them; 0 where that is not known either."""
+    data = config.data
+    if data.path is not None:
+        return round(file_sizes(data)[Split.TRAIN] / BYTES_PER_TOKEN)
+    if data.source is Source.grammar:
+        return round(data.grammar_bytes / BYTES_PER_TOKEN)
+    return round(data.published_tokens)
+
+
+def _choices(config: Config) -> list[HardwareConfig]:
+    """Every hardware of conf/ that has a peak, and the config's own."""
+    found = []
+    for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
+        hardware = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
+        assert isinstance(hardware, HardwareConfig)
+        if hardware.peak_flops_per_second and hardware.name != config.hardware.name:
+            found.append(hardware)
+    return [config.hardware, *found]
+
+
+def on_hardware(hardware: HardwareConfig, config: Config, flops: float) -> OnHardware:
+    """Seconds are FLOPs over the peak times the utilisation, or tokens over what `--calibrate` measured here."""
+    if measured := read_calibration(config, hardware):
+        seconds = config.tokens / measured["tokens_per_second"]
+        basis = f"measured here: {amount(measured['tokens_per_second'])} tokens/s, {measured['when']}"
+    elif hardware.peak_flops_per_second:
+        seconds = flops / (hardware.peak_flops_per_second * hardware.utilisation)
+        basis = f"{hardware.utilisation:.0%} of {hardware.peak_flops_per_second / 1e12:,.0f} TFLOP/s"
+    else:
+        return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate")
+    return OnHardware(hardware.name, seconds, seconds / 3600 * hardware.dollars_per_hour, basis)
+
+
+def calibration_file(config: Config) -> Path:
+    return Path(config.data.cache_dir) / "calibration.json"
+
+
+def calibration_key(config: Config, hardware: HardwareConfig) -> str:
+    """The machine, and what a step on it consists of."""
+    parts = (asdict(config.model), config.data.vocab_size, config.training.batch_size, config.training.micro_batch_size)
+    step = identity_hash([*parts, config.optimizer.kind, hardware.precision, hardware.compile, hardware.threads])
+    return f"{platform.node()}/{hardware.name}/{step}"
+
+
+def read_calibration(config: Config, hardware: HardwareConfig) -> dict[str, Any] | None:
+    try:
+        found = read_json(calibration_file(config)).get(calibration_key(config, hardware))
+        return found if isinstance(found, dict) and float(found["tokens_per_second"]) > 0 and found["when"] else None
+    except (DamagedError, KeyError, TypeError, ValueError):
+        return None
+
+
+def keep_calibration(config: Config, *, tokens_per_second: float, when: str) -> None:
+    """Remember what a few steps took here."""
+    file = calibration_file(config)
+    try:
+        kept = read_json(file)
+    except DamagedError:
+        kept = {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    key = calibration_key(config, config.hardware)
+    write_json(file, {**kept, key: {"tokens_per_second": tokens_per_second, "when": when}})
+
+
+def warnings(plan: Plan, config: Config) -> list[str]:
+    """What is likely to go wrong, or to be a waste, in words."""
+    found = []
+    count, wanted = plan.parameters.total, CHINCHILLA_TOKENS_PER_PARAMETER * plan.parameters.total
+    if plan.corpus_tokens and EPOCHS_AS_GOOD_AS_NEW * plan.corpus_tokens < wanted:
+        about = "" if plan.corpus_counted else "about "
+        found.append(
+            f"{config.data.name} has {about}{amount(plan.corpus_tokens)} tokens for {amount(count)} parameters; "
+            f"{CHINCHILLA_TOKENS_PER_PARAMETER:.0f} per parameter would be {amount(wanted)}: expect a data-bound run"
+        )
+    if plan.epochs is not None and plan.epochs > EPOCHS_AS_GOOD_AS_NEW:
+        found.append(f"{plan.epochs:.1f} epochs: beyond about 4, repeated tokens teach little")
+    if plan.tokens_per_parameter < STARVED_TOKENS_PER_PARAMETER:
+        found.append(
+            f"{plan.tokens_per_parameter:.2g} tokens a parameter: expect an undertrained run; "
+            f"{amount(wanted)} tokens would be {CHINCHILLA_TOKENS_PER_PARAMETER:.0f}"
+        )
+    if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
+        found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
+    if config.optimizer.lr >= RATE_THAT_OFTEN_DIVERGES:
+        found.append(f"optimizer.lr={config.optimizer.lr:g} is where models of this kind often diverge")
+    evaluations = config.training.steps / config.training.eval_every_steps
+    share = evaluations * config.training.eval_tokens / 3 / config.tokens  # forward only: a third of a step
+    if share > EVALUATION_SHARE:
+        found.append(f"evaluation takes about {share:.0%} as long as training: raise training.eval_every_steps")
+    here = plan.machines[0]
+    if here.seconds is not None and here.seconds / 3600 > config.training.max_hours:
+        found.append(f"{duration(here.seconds)} on {here.hardware} is over training.max_hours")
+    return found
+
+
+def describe(plan: Plan) -> str:
+    """The whole plan, for a person."""
+    flops = plan.flops_per_token
+    epochs = "" if plan.epochs is None else f", {plan.epochs:.2f} epochs of {_corpus(plan)}"
+    memory_ = plan.memory
+    lines = [
+        f"{plan.name}: {plan.parameters}",
+        f"tokens       {amount(plan.tokens)}{epochs}; {plan.tokens_per_parameter:.3g} a parameter "
+        f"(Chinchilla: {CHINCHILLA_TOKENS_PER_PARAMETER:.0f})",
+        f"operations   {plan.flops:.2e} FLOP: {amount(flops.matrices)} a token in matrices (6 a weight), "
+        f"{amount(flops.attention)} in attention (6 T D a layer)",
+        f"memory       {_bytes(memory_.total)}: weights {_bytes(memory_.weights)}, gradients "
+        f"{_bytes(memory_.gradients)}, optimizer {_bytes(memory_.optimizer)}, activations "
+        f"{_bytes(memory_.activations)} (eager; one micro-batch)",
+        "",
+        table(
+            ["hardware", "time", "dollars", "by"],
+            [
+                [
+                    "this computer" if machine.hardware == "auto" else machine.hardware,
+                    "?" if machine.seconds is None else duration(machine.seconds),
+                    "?" if machine.dollars is None else f"${machine.dollars:.2f}",
+                    machine.basis,
+                ]
+                for machine in plan.machines
+            ],
+            right=(1, 2),
+        ),
+    ]
+    return "\n".join([*lines, *(f"\nwarning: {warning}" for warning in plan.warnings)])
+
+
+def as_record(plan: Plan) -> dict[str, Any]:
+    """The plan as plain values, for programs and for the run's record."""
+    return {
+        "name": plan.name,
+        "parameters": plan.parameters.total,
+        "parameters_without_embeddings": plan.parameters.without_embeddings,
+        "tokens": plan.tokens,
+        "corpus_tokens": plan.corpus_tokens,
+        "corpus_counted": plan.corpus_counted,
+        "epochs": plan.epochs,
+        "tokens_per_parameter": plan.tokens_per_parameter,
+        "flops": plan.flops,
+        "flops_per_token": plan.flops_per_token._asdict(),
+        "memory_bytes": plan.memory._asdict(),
+        "machines": [asdict(machine) for machine in plan.machines],
+        "warnings": plan.warnings,
+    }
+
+
+def _corpus(plan: Plan) -> str:
+    return f"{'' if plan.corpus_counted else 'about '}{amount(plan.corpus_tokens)} in {plan.corpus}"
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

@@ -1,0 +1,256 @@
+"""A law from points: Hoffmann et al. 2022 (arXiv 2203.15556), approach 3, with intervals by the bootstrap.
+
+Minimised is the sum of Huber losses of log L(N, D) - log loss. Inside, a law is the vector theta = (log A, log B,
+log E, alpha, beta), with log N and log D counted from the points' means: the two halves of a term are then nearly
+independent of each other, which every method of descent is grateful for.
+
+Shapes: S starts or resamples, P points, K the five parameters.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from tinystories_lm.errors import UsageError
+from tinystories_lm.scaling.law import NAMES, PUBLISHED, Law
+
+HUBER_DELTA = 1e-3  # of the log loss: further off, a point pulls by its side and no longer by its distance
+RESAMPLES = 200
+INTERVAL = (0.1, 0.9)  # quantiles: 80 %
+STARTS = 24  # of the grid's, the best
+SPARE_POINTS = 2  # more than free parameters, or an exponent is held
+LOG_ZERO = -1e3  # of a term left out: its exponential is 0
+LARGEST_EXPONENT = 3.0
+# Beyond these, theta says no more than at them. In the order of theta.
+LOWEST = (-20.0, -20.0, -12.0, 0.0, 0.0)
+HIGHEST = (5.0, 5.0, 3.0, LARGEST_EXPONENT, LARGEST_EXPONENT)
+
+
+class Sample(NamedTuple):
+    """What is fitted: one number a run."""
+
+    parameters: Sequence[float]
+    tokens: Sequence[float]
+    losses: Sequence[float]
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    law: Law
+    held: Mapping[str, str]  # parameter: why it is not free
+    resampled: Sequence[Law]
+    log_residuals: Sequence[float]  # log loss - log L(N, D), one a point
+    noise: Sequence[float]  # for each resample a log residual that a further run could have
+
+    def interval(self, name: str) -> Interval:
+        return interval([getattr(law, name) for law in self.resampled], getattr(self.law, name))
+
+    def loss_interval(self, parameters: float, tokens: float) -> Interval:
+        """Where a run's loss is expected: the law's doubt and the points' scatter about it."""
+        drawn = [
+            law.loss(parameters, tokens) * math.exp(noise)
+            for law, noise in zip(self.resampled, self.noise, strict=True)
+        ]
+        return interval(drawn, self.law.loss(parameters, tokens))
+
+
+def interval(drawn: Sequence[float], estimate: float) -> Interval:
+    """The middle 80 % of what was drawn, and the estimate itself."""
+    low, high = torch.tensor(drawn, dtype=torch.float64).quantile(torch.tensor(INTERVAL, dtype=torch.float64)).tolist()
+    return Interval(min(low, estimate), max(high, estimate))
+
+
+def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
+    """The law of these points, with as many free parameters as they can carry.
+
+    Raises UsageError, with what is missing, where they carry none.
+    """
+    held = choose_held(sample)
+    log_N_P, log_D_P, log_L_P = (torch.tensor(values, dtype=torch.float64).log() for values in sample)
+    centre = (float(log_N_P.mean()), float(log_D_P.mean()))
+    problem = _Problem(log_N_P - centre[0], log_D_P - centre[1], _free(held))
+    starts_SK = _starts(held, centre)
+    best_SK = starts_SK[problem.objective(starts_SK, log_L_P).topk(min(STARTS, len(starts_SK)), largest=False).indices]
+    ends_SK = torch.stack([problem.lbfgs(start_K, log_L_P) for start_K in best_SK])
+    ends_SK = problem.descend(problem.clamp(ends_SK), log_L_P)
+    theta_K = ends_SK[problem.objective(ends_SK, log_L_P).argmin()]
+
+    fitted_P = problem.log_loss(theta_K)
+    residuals_P = log_L_P - fitted_P
+    random = torch.Generator().manual_seed(seed)
+    drawn_SP, noise_S = _draw(residuals_P, len(problem.free), resamples, random)
+    resampled_SK = problem.descend(theta_K.repeat(resamples, 1), fitted_P + drawn_SP)
+    return Fit(
+        law=_law(theta_K, centre),
+        held=held,
+        resampled=[_law(row_K, centre) for row_K in resampled_SK],
+        log_residuals=residuals_P.tolist(),
+        noise=noise_S.tolist(),
+    )
+
+
+def _draw(residuals_P: Tensor, free: int, resamples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Scatter for the points of each resample [S, P], and for one further run beside them [S].
+
+    Sums of absolute values are least on a law that runs through as many points as it has free parameters: those
+    residuals are zero whatever the scatter, so only the others are drawn from, with either sign.
+    """
+    telling = residuals_P.abs().sort().values[free:]
+    shape = (resamples, len(residuals_P) + 1)
+    drawn = telling[torch.randint(len(telling), shape, generator=random)]
+    drawn = drawn * (torch.randint(2, shape, generator=random) * 2 - 1)
+    return drawn[:, :-1], drawn[:, -1]
+
+
+def choose_held(sample: Sample) -> dict[str, str]:
+    """The parameters that these points cannot give, each with the reason.
+
+    Raises UsageError where too little is left.
+    """
+    sizes, lengths = distinct(sample.parameters), distinct(sample.tokens)
+    pairs = len({(round(math.log(n), 2), round(math.log(d), 2)) for n, d in zip(*sample[:2], strict=True)})
+    held: dict[str, str] = {}
+    for count, term, exponent, what in (
+        (sizes, "A", "alpha", "model size"),
+        (lengths, "B", "beta", "number of tokens"),
+    ):
+        if count == 1:
+            held |= dict.fromkeys((term, exponent), f"one {what} only: its term is a part of E")
+        elif count == 2:
+            held[exponent] = f"as published: two {what.replace('number', 'numbers')}s only".replace("tokenss", "tokens")
+    by_axis = sorted((count, name) for count, name in ((sizes, "alpha"), (lengths, "beta")) if name not in held)
+    for _, exponent in by_axis:
+        if pairs < len(NAMES) - len(held) + SPARE_POINTS:
+            held[exponent] = f"as published: {pairs} different points are few"
+    need = max(3, len(NAMES) - len(held) + 1)
+    if (sizes == 1 and lengths == 1) or pairs < need:
+        raise UsageError(
+            f"a law needs at least {need} finished runs of different size or tokens, and there are {pairs} "
+            f"({sizes} model {'size' if sizes == 1 else 'sizes'}, {lengths} token {'count' if lengths == 1 else 'counts'}"
+            "): `tinystories-lm sweep size_by_steps` makes nine"
+        )
+    return held
+
+
+def distinct(values: Sequence[float]) -> int:
+    """How many values there are, those within 1 % of the next counted once."""
+    ordered = sorted(values)
+    return 1 + sum(after > 1.01 * before for before, after in itertools.pairwise(ordered))
+
+
+def _free(held: Mapping[str, str]) -> list[int]:
+    return [place for place, name in enumerate(("A", "B", "E", "alpha", "beta")) if name not in held]
+
+
+def _starts(held: Mapping[str, str], centre: tuple[float, float]) -> Tensor:
+    """The paper's grid of 4,500 starts, centred as theta is; what is held is at its value."""
+    logs, exponents = torch.arange(0, 26, 5), torch.arange(0, 2.1, 0.5)
+    starts_SK = torch.cartesian_prod(*(x.double() for x in (logs, logs, torch.arange(-1, 1.1, 0.5), *[exponents] * 2)))
+    for place, term, exponent in ((0, "A", "alpha"), (1, "B", "beta")):
+        if exponent in held:
+            starts_SK[:, 3 + place] = getattr(PUBLISHED, exponent)
+        starts_SK[:, place] -= starts_SK[:, 3 + place] * centre[place]
+        if term in held:
+            starts_SK[:, place] = LOG_ZERO
+    return starts_SK.unique(dim=0)
+
+
+def _law(theta_K: Tensor, centre: tuple[float, float]) -> Law:
+    log_A, log_B, log_E, alpha, beta = theta_K.tolist()
+    return Law(
+        E=math.exp(log_E),
+        A=math.exp(log_A + alpha * centre[0]),
+        B=math.exp(log_B + beta * centre[1]),
+        alpha=alpha,
+        beta=beta,
+    )
+
+
+class _Problem:
+    """The sum to be minimised over theta, at fixed N and D, for many theta at once."""
+
+    def __init__(self, x_P: Tensor, y_P: Tensor, free: list[int]) -> None:
+        self.x_P, self.y_P, self.free = x_P, y_P, free
+        self._is_free_K = torch.zeros(len(NAMES), dtype=torch.bool)
+        self._is_free_K[free] = True
+        self._low_K, self._high_K = torch.tensor(LOWEST).double(), torch.tensor(HIGHEST).double()
+
+    def terms(self, theta_SK: Tensor) -> Tensor:
+        """The logarithms of A/N^alpha, B/D^beta and E: [3, S, P]."""
+        log_A, log_B, log_E, alpha, beta = theta_SK[..., None].unbind(-2)
+        return torch.stack((log_A - alpha * self.x_P, log_B - beta * self.y_P, log_E.expand_as(log_A - self.x_P)))
+
+    def log_loss(self, theta_SK: Tensor) -> Tensor:
+        return self.terms(theta_SK).logsumexp(dim=0)
+
+    def objective(self, theta_SK: Tensor, log_L_SP: Tensor) -> Tensor:
+        """The Huber losses' sum, in units of delta, for each row of theta: [S]."""
+        predicted_SP = self.log_loss(theta_SK)
+        wanted_SP = log_L_SP.expand_as(predicted_SP)
+        return F.huber_loss(predicted_SP, wanted_SP, delta=HUBER_DELTA, reduction="none").sum(-1) / HUBER_DELTA
+
+    def clamp(self, theta_SK: Tensor) -> Tensor:
+        return torch.where(self._is_free_K, theta_SK.clamp(self._low_K, self._high_K), theta_SK)
+
+    def lbfgs(self, start_K: Tensor, log_L_P: Tensor) -> Tensor:
+        """The paper's method, from one start."""
+        theta_K, moved = start_K.clone(), start_K[self.free].requires_grad_()
+        optimizer = torch.optim.LBFGS(
+            [moved],
+            max_iter=60,
+            history_size=20,
+            tolerance_grad=1e-9,
+            tolerance_change=1e-12,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            value = self.objective(theta_K.index_put((torch.tensor(self.free),), moved), log_L_P)
+            value.backward()
+            return value
+
+        optimizer.step(closure)
+        end_K = theta_K.index_put((torch.tensor(self.free),), moved.detach())
+        return end_K if bool(end_K.isfinite().all()) else start_K
+
+    def descend(self, theta_SK: Tensor, log_L_SP: Tensor, *, iterations: int = 150) -> Tensor:
+        """Damped Gauss-Newton steps with Huber's weights, each row of theta to its own points, within the box.
+
+        It goes on where L-BFGS, which sees almost no curvature in sums of absolute values, has stopped; and two
+        hundred resamples are one batch.
+        """
+        value_S = self.objective(theta_SK, log_L_SP)
+        damping_S = torch.full_like(value_S, 1e-2)
+        for _ in range(iterations):
+            terms_SP = self.terms(theta_SK)
+            log_loss_SP = terms_SP.logsumexp(dim=0)
+            share_A, share_B, share_E = (terms_SP - log_loss_SP).exp()
+            jacobian_SPK = torch.stack((share_A, share_B, share_E, -share_A * self.x_P, -share_B * self.y_P), dim=-1)
+            residual_SP = log_loss_SP - log_L_SP
+            weight_SP = (HUBER_DELTA / residual_SP.abs()).clamp(max=1.0)
+            slope_SK = torch.einsum("spk,sp->sk", jacobian_SPK, weight_SP * residual_SP)
+            at_wall_SK = ((theta_SK <= self._low_K) & (slope_SK > 0)) | ((theta_SK >= self._high_K) & (slope_SK < 0))
+            moves_SK = (self._is_free_K & ~at_wall_SK).double()
+            curvature_SKK = torch.einsum("spk,sp,spj->skj", jacobian_SPK, weight_SP, jacobian_SPK)
+            curvature_SKK = curvature_SKK * moves_SK[:, :, None] * moves_SK[:, None, :]
+            ridge_SK = damping_S[:, None] * (curvature_SKK.diagonal(dim1=1, dim2=2) + 1e-9) + (1 - moves_SK)
+            step_SK = torch.linalg.solve(curvature_SKK + ridge_SK.diag_embed(), -slope_SK * moves_SK)
+            trial_SK = self.clamp(theta_SK + step_SK.clamp(-1.0, 1.0))
+            trial_S = self.objective(trial_SK, log_L_SP)
+            better_S = trial_S < value_S
+            theta_SK = torch.where(better_S[:, None], trial_SK, theta_SK)
+            value_S = torch.where(better_S, trial_S, value_S)
+            damping_S = torch.where(better_S, damping_S / 4, damping_S * 4).clamp(1e-10, 1e8)
+        return theta_SK

@@ -1,0 +1,183 @@
+"""What a run, or a sum of money, would come to by a law: loss, hours and dollars, and how far that reaches."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from omegaconf import OmegaConf
+
+from tinystories_lm.composition import compose_config, conf_folder, register
+from tinystories_lm.config import Config, HardwareConfig
+from tinystories_lm.errors import UsageError
+from tinystories_lm.estimate import estimate
+from tinystories_lm.model import count_parameters, flops_per_token
+from tinystories_lm.scaling.fitting import Fit, Interval, interval
+from tinystories_lm.scaling.law import best_allocation, has_frontier
+from tinystories_lm.scaling.points import Points, comparable
+
+
+class Quote(NamedTuple):
+    """What a run takes on one hardware."""
+
+    hardware: str
+    hours: float
+    dollars: float
+
+
+class Forecast(NamedTuple):
+    overrides: tuple[str, ...]
+    parameters: float
+    tokens: float
+    flops: float
+    loss: float
+    loss_interval: Interval
+    quotes: tuple[Quote, ...]
+    reach: str  # beyond the points, in words
+    warnings: tuple[str, ...]
+
+    @property
+    def perplexity(self) -> float:
+        return math.exp(self.loss)
+
+    @property
+    def perplexity_interval(self) -> Interval:
+        return Interval(*map(math.exp, self.loss_interval))
+
+
+class Purchase(NamedTuple):
+    """The best that some dollars buy on one hardware."""
+
+    quote: Quote
+    flops: float
+    parameters: float
+    parameters_interval: Interval
+    tokens: float
+    tokens_interval: Interval
+    loss: float
+    loss_interval: Interval
+    reach: str
+
+
+def compose_for_forecast(overrides: Sequence[str]) -> Config:
+    """A run's config; no machine is looked for.
+
+    Raises UsageError in one line for wrong overrides.
+    """
+    register()
+    return compose_config(overrides).config
+
+
+def priced_hardware() -> list[HardwareConfig]:
+    """Each choice of conf/hardware whose peak is known, as it stands there."""
+    found = []
+    for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
+        assert isinstance(config, HardwareConfig)
+        if config.peak_flops_per_second:
+            found.append(config)
+    return found
+
+
+def forecast(found: Fit, points: Points, overrides: Sequence[str], config: Config) -> Forecast:
+    """The run that these overrides mean."""
+    parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+    tokens = config.tokens
+    flops = tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
+    quotes = []
+    for hardware in priced_hardware():
+        there = dataclasses.replace(config, hardware=hardware)
+        expected = estimate(there, peak_flops_per_second=hardware.peak_flops_per_second)
+        quotes.append(Quote(hardware.name, expected.seconds / 3600, expected.dollars))
+    return Forecast(
+        overrides=tuple(overrides),
+        parameters=parameters,
+        tokens=tokens,
+        flops=flops,
+        loss=found.law.loss(parameters, tokens),
+        loss_interval=found.loss_interval(parameters, tokens),
+        quotes=tuple(quotes),
+        reach=reach(points, parameters=parameters, tokens=tokens, flops=flops),
+        warnings=(*_other_settings(points, config), *_unseen_terms(found), *_epochs(points, config, tokens)),
+    )
+
+
+def reach(points: Points, *, parameters: float, tokens: float, flops: float) -> str:
+    """How far beyond the points this lies, in words."""
+    beyond = []
+    for value, name, what in (
+        (tokens, "tokens", "tokens"),
+        (parameters, "parameters", "size"),
+        (flops, "flops", "compute"),
+    ):
+        known = [float(getattr(point, name)) for point in points.points]
+        if value > 1.01 * max(known):
+            beyond.append(f"{value / max(known):,.3g}x in {what}")
+        elif value < 0.99 * min(known):
+            beyond.append(f"{min(known) / value:,.3g}x down in {what}")
+    return f"extrapolates {', '.join(beyond)}" if beyond else "within the points"
+
+
+def _other_settings(points: Points, config: Config) -> list[str]:
+    wanted, usual = comparable(config), comparable(points.points[-1].config)
+    other = [key for key, value in wanted.items() if value != usual[key]]
+    corpus = [f"{key}={wanted[key]}, the points' is {usual[key]}" for key in other if key.startswith("data.")]
+    paths = {point.config.data.path for point in points.points} | {config.data.path}
+    if not corpus and len(paths - {None}) > 1:
+        corpus = [f"data.path={config.data.path}, the points' is {points.points[-1].config.data.path}"]
+    rest = [key for key in other if not key.startswith("data.")]
+    told = []
+    if corpus:
+        told.append(
+            f"another corpus or tokenizer ({'; '.join(corpus)}): its law is another, and this loss only a figure of speech"
+        )
+    if rest:
+        told.append(f"the points were trained otherwise in {', '.join(rest)}")
+    return told
+
+
+def _unseen_terms(found: Fit) -> list[str]:
+    missing = [what for what, factor in (("size", found.law.A), ("tokens", found.law.B)) if not factor]
+    return [f"the points say nothing of {what}: this is for their one value of it" for what in missing]
+
+
+def _epochs(points: Points, config: Config, tokens: float) -> list[str]:
+    epoch = points.epoch_tokens
+    if epoch is None or tokens <= epoch or config.data.name != points.points[-1].config.data.name:
+        return []
+    return [
+        f"reads the points' corpus {tokens / epoch:.1f} times: the law is one of fresh tokens, and repeated ones are "
+        "worth less (Muennighoff et al. 2023)"
+    ]
+
+
+def purchases(found: Fit, points: Points, dollars: float) -> list[Purchase]:
+    """The size and tokens of the lowest loss for so many dollars, on each hardware that has a price.
+
+    Raises UsageError for a sum that buys nothing, and where the law has no best size.
+    """
+    if not 0 < dollars < math.inf:
+        raise UsageError(f"scaling: --dollars {dollars:g} must be above 0")
+    if not has_frontier(found.law):
+        raise UsageError(
+            "scaling: --dollars needs a law in which both size and tokens lower the loss; sweep over both to have one"
+        )
+    return [_purchase(found, points, dollars, hardware) for hardware in priced_hardware() if hardware.dollars_per_hour]
+
+
+def _purchase(found: Fit, points: Points, dollars: float, hardware: HardwareConfig) -> Purchase:
+    hours = dollars / hardware.dollars_per_hour
+    flops = hours * 3600 * hardware.peak_flops_per_second * hardware.utilisation
+    best = best_allocation(found.law, flops)
+    others = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)]
+    return Purchase(
+        quote=Quote(hardware.name, hours, dollars),
+        flops=flops,
+        parameters=best.parameters,
+        parameters_interval=interval([one.parameters for one in others] or [best.parameters], best.parameters),
+        tokens=best.tokens,
+        tokens_interval=interval([one.tokens for one in others] or [best.tokens], best.tokens),
+        loss=found.law.loss(*best),
+        loss_interval=found.loss_interval(*best),
+        reach=reach(points, parameters=best.parameters, tokens=best.tokens, flops=flops),
+    )

@@ -1,0 +1,164 @@
+"""The points of a law: what the finished runs of a sweep say, and where those runs are."""
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tinystories_lm.config import Config, Kind, settings
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.model import flops_per_token
+from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_json, read_status
+from tinystories_lm.scaling.fitting import Sample
+
+# What a sweep over size and tokens changes; any other setting that differs is told.
+SIZE_AND_TOKENS = (
+    *(f"model.{key}" for key in ("n_layers", "d_model", "n_heads", "d_ff")),
+    *(f"training.{key}" for key in ("steps", "warmup_steps", "seed", "log_every_steps", "eval_every_steps")),
+)
+
+
+class Point(NamedTuple):
+    """One finished run."""
+
+    run: str  # its folder's name
+    parameters: int
+    tokens: int  # trained on
+    flops: float
+    loss: float  # on the validation split, nats a token
+    dollars: float
+    seconds: float
+    epochs: float | None  # times the corpus was read
+    config: Config
+
+
+class Points(NamedTuple):
+    folder: Path
+    points: tuple[Point, ...]  # by compute, the cheapest first
+    left_out: dict[str, int]  # reason: number of runs
+
+    @property
+    def sample(self) -> Sample:
+        return sample_of(self.points)
+
+    @property
+    def epoch_tokens(self) -> float | None:
+        """The tokens of the points' training corpus, where a run tells."""
+        told = [point.tokens / point.epochs for point in self.points if point.epochs]
+        return max(told) if told else None
+
+
+def sample_of(points: Sequence[Point]) -> Sample:
+    columns = ([getattr(point, name) for point in points] for name in ("parameters", "tokens", "loss"))
+    return Sample(*columns)
+
+
+def collect(name: str, *, outputs: Path = OUTPUTS) -> Points:
+    """The finished runs of a sweep.
+
+    Raises UsageError for a name that is none of a sweep, and where none of its runs is finished.
+    """
+    folder = find_sweep(name, outputs=outputs)
+    left_out: Counter[str] = Counter()
+    points = []
+    for run in _runs_in(folder):
+        try:
+            status = read_status(run) if run.status.is_file() else None
+            if status is Status.DONE and run.summary.is_file():
+                points.append(_point(run))
+            else:
+                left_out["without a summary" if status is Status.DONE else str(status or "not begun")] += 1
+        except DamagedError:
+            left_out["damaged"] += 1
+    found = Points(folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out))
+    if not points:
+        raise UsageError(f"{folder} has no finished run yet ({describe_left_out(found)})")
+    return found
+
+
+def describe_left_out(found: Points) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
+
+
+def find_sweep(name: str, *, outputs: Path = OUTPUTS) -> Path:
+    """A sweep by its name below outputs/sweeps/ or outputs/, or any folder that holds run folders."""
+    for folder in (Path(name), outputs / "sweeps" / name, outputs / name):
+        if folder.is_dir() and _runs_in(folder):
+            return folder
+    if (Path(name) / "config.yaml").is_file():
+        raise UsageError(f"{name} is a single run: name the folder that holds it and others")
+    known = [path.name for path in sorted((outputs / "sweeps").glob("*")) if path.is_dir() and _runs_in(path)]
+    if not known:
+        raise UsageError(
+            f"{name}: there is no such sweep, and none under {outputs / 'sweeps'}/ yet: "
+            "start one with `tinystories-lm sweep size_by_steps`"
+        )
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known[:12])}"
+    raise UsageError(f"{name}: there is no such sweep; {hint} (a sweep's name, or a folder of run folders)")
+
+
+def _runs_in(folder: Path) -> list[RunFolder]:
+    found = sorted(folder.glob("*/config.yaml"))
+    return [RunFolder(path.parent) for path in found if not path.parent.name.startswith(".")]
+
+
+def _point(run: RunFolder) -> Point:
+    config, summary = read_config(run), read_json(run.summary)
+    tokens, loss = _number(run, summary, "progress/tokens"), _number(run, summary, "val/loss")
+    return Point(
+        run=run.path.name,
+        parameters=round(_number(run, summary, "parameters")),
+        tokens=round(tokens),
+        flops=tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size),
+        loss=loss,
+        dollars=float(summary.get("cost/usd", 0.0)),
+        seconds=float(summary.get("time/train_seconds", 0.0)),
+        epochs=float(summary["progress/epochs"]) if "progress/epochs" in summary else None,
+        config=config,
+    )
+
+
+def _number(run: RunFolder, summary: dict[str, Any], name: str) -> float:
+    value = summary.get(name)
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise DamagedError(f"{run.summary} has no {name}")
+    return float(value)
+
+
+def describe_points(found: Points) -> list[str]:
+    """What in the points themselves speaks against one law for all of them."""
+    varied = [key for key, values in _varied(found).items() if len(values) > 1]
+    corpora = [key for key in varied if key.startswith("data.")]
+    others = [key for key in varied if not key.startswith("data.")]
+    told = []
+    if corpora:
+        told.append(f"the points differ in {', '.join(corpora)}: each corpus and tokenizer has a law of its own")
+    if others:
+        told.append(f"the points differ in {', '.join(others)} too: the law takes their mean, not the best of them")
+    again = sum((point.epochs or 0.0) > 1.0 for point in found.points)
+    if again:
+        told.append(
+            f"{again} of {len(found.points)} runs read their corpus more than once: the law is one of fresh tokens, and "
+            "repeated ones are worth less (Muennighoff et al. 2023)"
+        )
+    return told
+
+
+def _varied(found: Points) -> dict[str, set[str]]:
+    varied: dict[str, set[str]] = {}
+    for point in found.points:
+        for key, value in comparable(point.config).items():
+            varied.setdefault(key, set()).add(value)
+    return varied
+
+
+def comparable(config: Config) -> dict[str, str]:
+    """The settings that one law takes to be the same in all its runs."""
+    return {
+        key: str(value)
+        for key, (value, kind) in settings(config).items()
+        if kind is Kind.exact and key not in SIZE_AND_TOKENS
+    }

@@ -1,0 +1,139 @@
+"""An analysis on the terminal: plain tables and plain words."""
+
+import math
+import os
+
+from tinystories_lm.scaling.analysis import Analysis
+from tinystories_lm.scaling.fitting import Interval
+from tinystories_lm.scaling.forecast import Forecast, Purchase
+from tinystories_lm.scaling.law import NAMES
+from tinystories_lm.scaling.points import describe_left_out
+from tinystories_lm.scaling.validation import Validation
+from tinystories_lm.terminal import amount, duration, table
+
+MEANINGS = {
+    "E": "loss that would remain, nats a token",
+    "A": "of the size term, A / N^alpha",
+    "B": "of the token term, B / D^beta",
+    "alpha": "how fast size pays",
+    "beta": "how fast tokens pay",
+}
+
+
+def describe(analysis: Analysis) -> str:
+    folder = analysis.points.folder
+    parts = [
+        _law(analysis),
+        _points(analysis),
+        _validation(analysis.validation),
+        *(_forecast(one) for one in analysis.forecasts),
+        *([_purchases(analysis.purchases)] if analysis.purchases else []),
+        *(["\n".join(["What these points do not settle:", *_list(analysis.warnings)])] if analysis.warnings else []),
+        f"written: {os.path.relpath(folder / 'scaling.svg')} and scaling.json",
+    ]
+    return "\n\n".join(parts)
+
+
+def _law(analysis: Analysis) -> str:
+    found, points = analysis.fit, analysis.points
+    left_out = f"; left out: {describe_left_out(points)}" if points.left_out else ""
+    rows = [
+        [name, f"{getattr(found.law, name):.4g}", _range(found.interval(name), ".4g"), MEANINGS[name], found.held.get(name, "")]
+        for name in NAMES
+    ]
+    header = ["", "value", "80 % interval", "", "held"]
+    return (
+        f"L(N, D) = E + A / N^alpha + B / D^beta, from {len(points.points)} runs{left_out}\n"
+        f"{table(header, rows, right=(1,))}"
+    )
+
+
+def _points(analysis: Analysis) -> str:
+    rows = []
+    for point, residual in zip(analysis.points.points, analysis.fit.log_residuals, strict=True):
+        fitted = analysis.fit.law.loss(point.parameters, point.tokens)
+        rows.append(
+            [
+                point.run,
+                amount(point.parameters),
+                amount(point.tokens),
+                _exponent(point.flops),
+                f"{point.loss:.4f}",
+                f"{fitted:.4f}",
+                f"{math.expm1(-residual):+.2%}",
+            ]
+        )
+    return table(["run", "parameters", "tokens", "FLOPs", "loss", "law", "off by"], rows, right=range(1, 7))
+
+
+def _validation(found: Validation) -> str:
+    if not found.foretold:
+        return f"Foretold from the cheaper runs: nothing: {found.reason}"
+    rows = [
+        [
+            one.point.run,
+            _exponent(one.point.flops),
+            f"{one.point.loss:.4f}",
+            f"{one.loss:.4f}",
+            _range(one.interval, ".4f"),
+            f"{one.relative_error:+.2%}",
+        ]
+        for one in found.foretold
+    ]
+    held = f" ({' and '.join(found.held)} held)" if found.held else ""
+    header = ["run", "FLOPs", "loss", "foretold", "80 % interval", "off by"]
+    return (
+        f"The dearest {len(rows)} foretold from the cheapest {found.fitted_points}{held}:\n"
+        f"{table(header, rows, right=(1, 2, 3, 5))}\n"
+        f"mean absolute error of the loss: {found.mean_absolute_error:.2%}"
+    )
+
+
+def _forecast(one: Forecast) -> str:
+    rows = [
+        ["parameters", f"{one.parameters:,.0f}"],
+        ["tokens", f"{one.tokens:,.0f}"],
+        ["FLOPs", _exponent(one.flops)],
+        ["loss", f"{one.loss:.3f}, 80 % between {_range(one.loss_interval, '.3f')}"],
+        ["perplexity", f"{one.perplexity:.2f}, 80 % between {_range(one.perplexity_interval, '.2f')}"],
+        *([f"on {quote.hardware}", f"{duration(quote.hours * 3600)}, ${quote.dollars:,.2f}"] for quote in one.quotes),
+        ["reach", one.reach],
+    ]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"  {name.ljust(width)}  {value}" for name, value in rows]
+    return "\n".join([f"Forecast of {' '.join(one.overrides)}:", *lines, *_list(one.warnings)])
+
+
+def _purchases(bought: tuple[Purchase, ...]) -> str:
+    rows = [
+        [
+            one.quote.hardware,
+            duration(one.quote.hours * 3600),
+            f"{amount(one.parameters)} ({_amounts(one.parameters_interval)})",
+            f"{amount(one.tokens)} ({_amounts(one.tokens_interval)})",
+            f"{one.loss:.3f} ({_range(one.loss_interval, '.3f')})",
+            one.reach,
+        ]
+        for one in bought
+    ]
+    header = ["", "time", "parameters", "tokens", "loss", ""]
+    return (
+        f"The best for ${bought[0].quote.dollars:,.2f} at C = 6 N D, with 80 % intervals:\n"
+        f"{table(header, rows, right=(1,))}"
+    )
+
+
+def _list(lines: tuple[str, ...]) -> list[str]:
+    return [f"- {line}" for line in lines]
+
+
+def _range(found: Interval, form: str) -> str:
+    return f"{found.low:{form}} … {found.high:{form}}"
+
+
+def _amounts(found: Interval) -> str:
+    return f"{amount(found.low)} … {amount(found.high)}"
+
+
+def _exponent(flops: float) -> str:
+    return f"{flops:.2e}".replace("e+", "e")
