@@ -34,7 +34,7 @@ LAUNCHERS = {
     "train -m (Hydra's own, one process)": ("train", [], ""),
     "joblib, 1 worker": ("train", ["hydra/launcher=devices", "hydra.launcher.n_jobs=1"], "hydra_joblib_launcher"),
     "submitit, local": ("train", ["hydra/launcher=slurm_local"], "hydra_submitit_launcher"),
-    "Ray, local": ("train", ["hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=1"], "hydra_ray_launcher"),
+    "Ray, local": ("train", ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=1"], "hydra_ray_launcher"),
 }
 
 

@@ -11,7 +11,7 @@ LEVELS = [
     {"errors", "config", "identity", "terminal", "signals", "faults"},
     {"arithmetic", "files", "composition", "processes", "curve", "story_quality"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
-    {"checkpoint", "decoding", "plan"},
+    {"checkpoint", "decoding", "plan", "verdict"},
     {"sampling"},
     {"environment", "resume", "training"},
     {"notebook", "scoring", "trained", "calibration"},

@@ -28,6 +28,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} plan     [overrides]   parameters, tokens, memory, time and dollars, before they are paid for
   {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
+  {PROGRAM} diagnose RUN           what limited the run, with the evidence, and what to do next
   {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
   {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
@@ -52,6 +53,7 @@ def run(arguments: Sequence[str]) -> int:
         "plan": plan,
         "sweep": sweep,
         "sample": sample,
+        "diagnose": diagnose,
         "evaluate": evaluate,
         "scaling": scaling,
         "export": export,
@@ -241,6 +243,24 @@ def sample(arguments: list[str]) -> None:
         precision=Precision(options.precision),
         as_json=options.json,
     )
+
+
+def diagnose(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} diagnose",
+        description="The verdict on a run: diverged, data-bound, undertrained, capacity-bound or healthy, and whether "
+        "its samples loop; the numbers it rests on, and the next thing to do. Thresholds are the run's (verdict.*).",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.files import to_json
+    from tinystories_lm.run_folder import find_run
+    from tinystories_lm.verdict import as_record, describe
+    from tinystories_lm.verdict import diagnose as judge_run
+
+    found = judge_run(find_run(options.run))
+    print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 
 def evaluate(arguments: list[str]) -> None:

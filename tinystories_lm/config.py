@@ -321,6 +321,30 @@ class SamplingConfig(SetOnce):
 
 
 @dataclass(kw_only=True)
+class VerdictConfig(SetOnce):
+    """From where on a number says something about a run; verdict.py has the rules."""
+
+    least_evaluations: int  # after step 0: with fewer it is too early to judge
+    least_fall_nats: float  # of the validation loss since step 0: with less it is too early as well
+    diverged_rise_nats: float  # of the validation loss over its best
+    gap_nats: float  # validation over training loss, after an epoch
+    rise_nats: float  # of the validation loss over its best, while the training loss falls
+    steep_nats: float  # fall of the validation loss per doubling of tokens, over the last third
+    flat_nats: float  # likewise: below it the curve is flat
+    sated_tokens_per_parameter: float
+    looping_share: float  # of the last samples, above which the decoder loops
+
+    def __post_init__(self) -> None:
+        require(self.least_evaluations >= 2, f"verdict.least_evaluations={self.least_evaluations}: a slope wants 2")
+        for name in ("least_fall_nats", "diverged_rise_nats", "gap_nats", "rise_nats", "steep_nats", "flat_nats"):
+            require(getattr(self, name) > 0, f"verdict.{name}={getattr(self, name)} must be positive")
+        require(
+            self.flat_nats <= self.steep_nats,
+            f"verdict.flat_nats={self.flat_nats} is above verdict.steep_nats={self.steep_nats}",
+        )
+
+
+@dataclass(kw_only=True)
 class Config(SetOnce):
     """One run, whole: what conf/ composes to and what the run folder stores."""
 
@@ -333,6 +357,7 @@ class Config(SetOnce):
     hardware: HardwareConfig
     sampling: SamplingConfig = free()
     tracking: TrackingConfig = free()
+    verdict: VerdictConfig = free()
 
     def __post_init__(self) -> None:
         require(

@@ -12,6 +12,17 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "data": {"published_tokens": 0},
     "optimizer": {"kind": "adamw"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
+    "verdict": {
+        "least_evaluations": 3,
+        "least_fall_nats": 0.5,
+        "diverged_rise_nats": 1.0,
+        "gap_nats": 0.2,
+        "rise_nats": 0.03,
+        "steep_nats": 0.1,
+        "flat_nats": 0.05,
+        "sated_tokens_per_parameter": 20.0,
+        "looping_share": 0.34,
+    },
 }
 
 

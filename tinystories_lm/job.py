@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from tinystories_lm import plan as planning
 from tinystories_lm.arithmetic import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.config import Config
@@ -28,7 +29,7 @@ from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.plan import Plan, as_record, make_plan
+from tinystories_lm.plan import Plan, make_plan
 from tinystories_lm.resume import (
     Changes,
     Start,
@@ -53,6 +54,7 @@ from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.training import ValidationLoss, perplexity, train, validate
+from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
 FINAL_STORIES = 3
@@ -105,7 +107,9 @@ def run_job(
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
         left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
         expected = {"expected_seconds": left.seconds, "expected_dollars": left.dollars}
-        record.setdefault("plan", as_record(plan) | expected)  # of the whole run, to be compared with what came
+        record.setdefault(
+            "plan", planning.as_record(plan) | expected
+        )  # of the whole run, to be compared with what came
         write_json(run.environment, record)
         write_config(run, config)
         start.progress.pieces = len(record["pieces"])
@@ -196,10 +200,12 @@ def _train(
             )
         stories = [sample.text for sample in write_samples(FINAL_STORIES)[:FINAL_STORIES]]
         summary = summarize(config, progress, parameters, cache) | {"stories": stories}
-        write_json(run.summary, summary)
-        mirror.summarize(summary)
+        verdict = diagnose(run, rules=config.verdict)
+        write_json(run.summary, summary | {"verdict": as_record(verdict)})
+        mirror.summarize(summary | {"verdict": verdict.name})
         notebook.bar.close()
         say_done(run, summary)
+        log.info("\n%s", describe(verdict))
 
 
 def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:
@@ -271,6 +277,8 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
             ) from error
         reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
         write_status(run, Status.FAILED, reason=reason, step=progress.step)
+        if isinstance(error, DivergedError):
+            log.info("%s", describe(diagnose(run)))
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
 

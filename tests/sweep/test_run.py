@@ -18,7 +18,6 @@ from tests.test_tracking import history, inspect, of_type
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
-LISTED = ("hydra/launcher=joblib", "hydra/launcher=submitit_local")
 
 
 def small(corpus: Path, *more: str) -> list[str]:
@@ -169,16 +168,26 @@ def test_a_mistake_is_one_line_and_starts_nothing(
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.parametrize("launcher", ["devices", pytest.param("slurm_local", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("launcher", "plugin", "words"),
+    [
+        ("devices", "joblib", ["hydra.launcher.n_jobs=2"]),
+        pytest.param("slurm_local", "submitit", [], marks=pytest.mark.slow),
+        pytest.param(
+            "ray_cluster",
+            "ray",
+            ["hydra.launcher.ray.remote.num_gpus=0", "+hydra.launcher.ray.init.num_cpus=1"],
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
 def test_hydras_launchers_give_the_same_runs_and_the_same_table(
-    command: Command, corpus: Path, tmp_path: Path, launcher: str
+    command: Command, corpus: Path, tmp_path: Path, launcher: str, plugin: str, words: list[str]
 ) -> None:
-    pytest.importorskip("joblib" if launcher == "devices" else "submitit")
-    pytest.importorskip(f"hydra_plugins.hydra_{'joblib' if launcher == 'devices' else 'submitit'}_launcher")
-    workers = ["hydra.launcher.n_jobs=2"] if launcher == "devices" else []
+    pytest.importorskip(f"hydra_plugins.hydra_{plugin}_launcher", reason=f"hydra-{plugin}-launcher is not installed")
     line = ["seeds", *small(corpus, "training.seed=0,1"), "--json"]
     apart = rows(command("sweep", *line, "hydra.sweep.dir=apart"))
-    launched = command("sweep", *line, f"hydra/launcher={launcher}", *workers, "hydra.sweep.dir=launched")
+    launched = command("sweep", *line, f"hydra/launcher={launcher}", *words, "hydra.sweep.dir=launched")
     assert launched.returncode == 0, launched.stderr
     assert [row["val/loss"] for row in rows(launched)] == [row["val/loss"] for row in apart]
     assert [row["status"] for row in rows(launched)] == ["done", "done"]

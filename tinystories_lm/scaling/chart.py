@@ -114,15 +114,14 @@ def _by_size(law: Law, points: Sequence[Point]) -> list[str]:
         for flops in chosen
     ]
     axes = _axes(SECOND, (low, high), [loss for curve in curves for _, loss in curve])
-    parts = _frame(axes, "parameters N", "loss, nats a token", "the law at equal compute, and its best sizes")
-    parts += [
-        _line(axes, curve, f'class="line" stroke="{colour(flops)}"') for flops, curve in zip(chosen, curves, strict=True)
-    ]
+    parts = _frame(axes, "parameters N", "loss, nats a token", "the law at equal 6ND, in FLOPs, and its best sizes")
+    styles = [f'class="line" stroke="{colour(flops)}"' for flops in chosen]
+    parts += [_line(axes, curve, style) for curve, style in zip(curves, styles, strict=True)]
     parts.append(_line(axes, [(one.parameters, law.loss(*one)) for one in best], 'class="frontier"'))
     for one in best:
         x, y = axes.place(one.parameters, law.loss(*one))
         parts.append(f'<circle class="best" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
-    named = [(f"{flops:.1e}".replace("e+", "e"), f'class="line" stroke="{colour(flops)}"') for flops in chosen]
+    named = [(f"{flops:.1e}".replace("e+", "e"), style) for flops, style in zip(chosen, styles, strict=True)]
     return parts + _legend(SECOND, [*named, ("minima", 'class="frontier"')])
 
 

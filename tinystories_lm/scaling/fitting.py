@@ -134,11 +134,10 @@ def choose_held(sample: Sample) -> dict[str, str]:
         if pairs < len(NAMES) - len(held) + SPARE_POINTS:
             held[exponent] = f"as published: {pairs} different points are few"
     need = max(3, len(NAMES) - len(held) + 1)
-    if (sizes == 1 and lengths == 1) or pairs < need:
+    if pairs < need:
         raise UsageError(
-            f"a law needs at least {need} finished runs of different size or tokens, and there are {pairs} "
-            f"({sizes} model {'size' if sizes == 1 else 'sizes'}, {lengths} token {'count' if lengths == 1 else 'counts'}"
-            "): `tinystories-lm sweep size_by_steps` makes nine"
+            f"a law needs at least {need} finished runs of different size or tokens, and these are {pairs} "
+            f"(model sizes: {sizes}, token counts: {lengths}): `tinystories-lm sweep size_by_steps` makes nine"
         )
     return held
 

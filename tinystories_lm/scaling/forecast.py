@@ -112,25 +112,29 @@ def reach(points: Points, *, parameters: float, tokens: float, flops: float) -> 
     ):
         known = [float(getattr(point, name)) for point in points.points]
         if value > 1.01 * max(known):
-            beyond.append(f"{value / max(known):,.3g}x in {what}")
+            beyond.append(f"{_times(value / max(known))} in {what}")
         elif value < 0.99 * min(known):
-            beyond.append(f"{min(known) / value:,.3g}x down in {what}")
+            beyond.append(f"{_times(min(known) / value)} down in {what}")
     return f"extrapolates {', '.join(beyond)}" if beyond else "within the points"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
 
 
 def _other_settings(points: Points, config: Config) -> list[str]:
     wanted, usual = comparable(config), comparable(points.points[-1].config)
     other = [key for key, value in wanted.items() if value != usual[key]]
-    corpus = [f"{key}={wanted[key]}, the points' is {usual[key]}" for key in other if key.startswith("data.")]
+    corpus = [key for key in other if key.startswith("data.")]
     paths = {point.config.data.path for point in points.points} | {config.data.path}
     if not corpus and len(paths - {None}) > 1:
-        corpus = [f"data.path={config.data.path}, the points' is {points.points[-1].config.data.path}"]
-    rest = [key for key in other if not key.startswith("data.")]
+        corpus = ["data.path"]
+    rest = [key for key in other if key not in corpus]
     told = []
     if corpus:
-        told.append(
-            f"another corpus or tokenizer ({'; '.join(corpus)}): its law is another, and this loss only a figure of speech"
-        )
+        named = f"{config.data.name} is not the points' {points.points[-1].config.data.name}"
+        what = named if "data.name" in corpus else f"{', '.join(corpus)} is not the points'"
+        told.append(f"another corpus or tokenizer ({what}) has another law: take this loss for a guess")
     if rest:
         told.append(f"the points were trained otherwise in {', '.join(rest)}")
     return told

@@ -141,8 +141,8 @@ def describe_points(found: Points) -> list[str]:
     again = sum((point.epochs or 0.0) > 1.0 for point in found.points)
     if again:
         told.append(
-            f"{again} of {len(found.points)} runs read their corpus more than once: the law is one of fresh tokens, and "
-            "repeated ones are worth less (Muennighoff et al. 2023)"
+            f"{again} of {len(found.points)} runs read their corpus more than once: the law is one of fresh tokens, "
+            "and repeated ones are worth less (Muennighoff et al. 2023)"
         )
     return told
 

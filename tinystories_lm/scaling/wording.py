@@ -38,10 +38,15 @@ def _law(analysis: Analysis) -> str:
     found, points = analysis.fit, analysis.points
     left_out = f"; left out: {describe_left_out(points)}" if points.left_out else ""
     rows = [
-        [name, f"{getattr(found.law, name):.4g}", _range(found.interval(name), ".4g"), MEANINGS[name], found.held.get(name, "")]
+        [
+            name,
+            f"{getattr(found.law, name):.4g}",
+            "held" if name in found.held else _range(found.interval(name), ".4g"),
+            found.held.get(name, MEANINGS[name]),
+        ]
         for name in NAMES
     ]
-    header = ["", "value", "80 % interval", "", "held"]
+    header = ["", "value", "80 % interval", ""]
     return (
         f"L(N, D) = E + A / N^alpha + B / D^beta, from {len(points.points)} runs{left_out}\n"
         f"{table(header, rows, right=(1,))}"

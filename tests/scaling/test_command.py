@@ -1,0 +1,195 @@
+"""`tinystories-lm scaling` on folders as `train` and `sweep` leave them."""
+
+import json
+import math
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tinystories_lm import command
+from tinystories_lm.composition import compose_config, register
+from tinystories_lm.errors import UsageError
+from tinystories_lm.files import write_json
+from tinystories_lm.model import count_parameters, flops_per_token
+from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
+from tinystories_lm.scaling.fitting import fit
+from tinystories_lm.scaling.forecast import forecast, purchases
+from tinystories_lm.scaling.law import Law
+from tinystories_lm.scaling.points import Points, collect
+from tinystories_lm.scaling.validation import validate
+
+TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
+WIDTHS, STEPS = (64, 128, 256), (100, 300, 900)
+EPOCH_TOKENS = 2_000_000
+
+
+def make_run(folder: Path, *overrides: str, status: Status = Status.DONE) -> RunFolder:
+    """A run whose loss is TRUE's, without training."""
+    register()
+    config = compose_config(["hardware=cpu", *overrides]).config
+    run = RunFolder(folder)
+    run.path.mkdir(parents=True)
+    write_config(run, config)
+    write_status(run, status, reason="", step=config.training.steps)
+    if status is Status.DONE:
+        parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+        write_json(
+            run.summary,
+            {
+                "val/loss": TRUE.loss(parameters, config.tokens),
+                "progress/tokens": config.tokens,
+                "progress/epochs": config.tokens / EPOCH_TOKENS,
+                "parameters": parameters,
+                "cost/usd": 0.0,
+                "time/train_seconds": 60.0,
+            },
+        )
+    return run
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to work in, with outputs/sweeps/size_by_steps of nine finished runs and one that failed."""
+    work = tmp_path_factory.mktemp("work")
+    sweep = work / "outputs" / "sweeps" / "size_by_steps"
+    for width in WIDTHS:
+        for steps in STEPS:
+            shape = (f"model.d_model={width}", "model.n_heads=4", f"model.d_ff={2 * width}")
+            make_run(sweep / f"{width}_{steps}", *shape, f"training.steps={steps}")
+    make_run(sweep / "failed", status=Status.FAILED)
+    return work
+
+
+@pytest.fixture
+def work(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(outputs)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def points(outputs: Path) -> Points:
+    return collect("size_by_steps", outputs=outputs / "outputs")
+
+
+def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide = ["model.d_model=512", "model.n_heads=4", "model.d_ff=1024", "training.steps=3000"]
+    assert command.run(["scaling", "size_by_steps", "--dollars", "2", "--predict", *wide]) == 0
+    text = capsys.readouterr().out
+    for expected in (
+        "from 9 runs; left out: 1 failed",
+        "The dearest 3 foretold from the cheapest 6",
+        "Forecast of",
+        "h100",
+    ):
+        assert expected in text
+    folder = work / "outputs" / "sweeps" / "size_by_steps"
+    record = json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
+    assert {name: found["value"] for name, found in record["parameters"].items()} == pytest.approx(
+        TRUE._asdict(), rel=0.01
+    )
+    (told,) = record["forecasts"]
+    assert told["loss"] == pytest.approx(TRUE.loss(told["parameters"], told["tokens"]), rel=1e-3)
+    assert told["perplexity"] == pytest.approx(math.exp(told["loss"]))
+    assert {one["hardware"] for one in told["hardware"]} == {"a100", "h100", "rtx4090"}
+    assert [bought["dollars"] for bought in record["purchases"]] == [2.0] * 3
+    drawing = ET.fromstring((folder / "scaling.svg").read_text(encoding="utf-8"))
+    assert len(drawing.findall(".//{*}circle/{*}title")) == 9
+
+
+def test_json_is_what_is_written(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = work / "outputs" / "sweeps" / "size_by_steps"
+    assert command.run(["scaling", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["size_by_step"], "did you mean size_by_steps?"),
+        (["nothing_like_it"], "there are: size_by_steps"),
+        (["outputs/sweeps/size_by_steps/64_100"], "is a single run"),
+        (["size_by_steps", "--predict", "experiment=round44"], "experiment=round44: there is no such experiment"),
+        (["size_by_steps", "--predict", "training.step=3"], "did you mean training.steps?"),
+        (["size_by_steps", "--dollars", "-1"], "must be above 0"),
+        (["size_by_steps", "--dollars", "nan"], "must be above 0"),
+        (["size_by_steps", "--dollars", "much"], "invalid float value"),
+        ([], "SWEEP"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(
+    work: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert command.run(["scaling", *arguments]) == 2
+    said = capsys.readouterr()
+    assert words in said.err
+    assert said.err.count("\n") == 1 and said.out == ""
+
+
+def test_too_few_runs_say_how_many_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path / "few" / "one", "training.steps=100")
+    make_run(tmp_path / "few" / "two", "training.steps=200")
+    assert command.run(["scaling", str(tmp_path / "few")]) == 2
+    assert "at least 3 finished runs" in capsys.readouterr().err
+    make_run(tmp_path / "none" / "one", status=Status.INTERRUPTED)
+    with pytest.raises(UsageError, match="no finished run yet .1 interrupted"):
+        collect(str(tmp_path / "none"))
+
+
+def test_validation_foretells_the_dearest_third_from_runs_it_has_not_seen(points: Points) -> None:
+    found = validate(points.points)
+    dearest = {point.run for point in sorted(points.points, key=lambda point: point.flops)[-3:]}
+    assert {one.point.run for one in found.foretold} == dearest
+    spoiled = [point._replace(loss=2 * point.loss) if point.run in dearest else point for point in points.points]
+    assert [one.loss for one in validate(spoiled).foretold] == [one.loss for one in found.foretold]
+    assert validate(spoiled).mean_absolute_error == pytest.approx(0.5, abs=0.02)
+    assert not validate(points.points[:3]).foretold and validate(points.points[:3]).reason
+
+
+def test_compute_is_that_of_the_model(points: Points) -> None:
+    for point in points.points:
+        per_token = flops_per_token(point.config.model, vocab_size=point.config.data.vocab_size)
+        assert point.flops == point.tokens * per_token
+
+
+def test_a_forecast_says_how_far_it_reaches_and_what_is_other(points: Points) -> None:
+    found = fit(points.sample, resamples=8)
+    largest = points.points[-1]
+    config = compose_config(["hardware=cpu", "model.d_model=256", "model.d_ff=512", "training.steps=9000"]).config
+    told = forecast(found, points, ["training.steps=9000"], config)
+    assert told.reach == "extrapolates 10x in tokens, 10x in compute"
+    assert told.tokens == 10 * largest.tokens
+    assert told.perplexity == math.exp(told.loss)
+    assert told.perplexity_interval == pytest.approx([math.exp(value) for value in told.loss_interval])
+    assert any("reads the points' corpus" in line for line in told.warnings)
+    for quote in told.quotes:
+        peak = {"h100": 989e12 * 0.35, "a100": 312e12 * 0.4, "rtx4090": 165.2e12 * 0.4}[quote.hardware]
+        assert quote.hours * 3600 == pytest.approx(told.flops / peak)
+    other = compose_config(["hardware=cpu", "data=tinystories", "training.batch_size=64"]).config
+    lines = "\n".join(forecast(found, points, [], other).warnings)
+    assert "tinystories is not the points' stories" in lines
+    assert "training.batch_size" in lines
+    inside = compose_config(["hardware=cpu", "model.d_model=128", "model.d_ff=256", "training.steps=400"]).config
+    assert forecast(found, points, [], inside).reach == "within the points"
+
+
+def test_dollars_buy_the_best_that_their_flops_can(points: Points) -> None:
+    found = fit(points.sample, resamples=8)
+    for bought in purchases(found, points, 3.0):
+        assert bought.flops == pytest.approx(6 * bought.parameters * bought.tokens)
+        for factor in (0.5, 0.9, 1.1, 2.0):
+            size = bought.parameters * factor
+            assert found.law.loss(size, bought.flops / (6 * size)) > bought.loss
+        assert bought.loss_interval.low <= bought.loss <= bought.loss_interval.high
+    with pytest.raises(UsageError, match="both size and tokens"):
+        purchases(fit(points.sample, resamples=8).__class__(found.law._replace(A=0.0), {}, [], [], []), points, 1.0)
+
+
+def test_several_corpora_in_one_sweep_are_told(tmp_path: Path) -> None:
+    from tinystories_lm.scaling.points import describe_points
+
+    make_run(tmp_path / "a")
+    make_run(tmp_path / "b", "data.grammar_bytes=5000000", "optimizer.lr=0.001")
+    told = describe_points(collect(str(tmp_path)))
+    assert any("data.grammar_bytes: each corpus" in line for line in told)
+    assert any("optimizer.lr too" in line for line in told)

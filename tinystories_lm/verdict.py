@@ -1,0 +1,279 @@
+"""What a run's numbers mean, with the evidence: what limited it, and what to do next.
+
+Judged by slopes and gaps first, by tokens per parameter only where those leave it open. The rules, in their order:
+
+1. diverged: the run ended so, or its last validation loss lies more than `diverged_rise_nats` above its best.
+2. too early: fewer than `least_evaluations` evaluations after step 0, or a loss that has fallen by less than
+   `least_fall_nats` since step 0. No guess is made.
+3. data-bound: what it learnt of its own text does not carry over. After at least one epoch the training loss is
+   `gap_nats` below the validation loss, or the validation loss rose by `rise_nats` while the training loss fell.
+4. undertrained: over the last third the validation loss fell by `steep_nats` or more per doubling of tokens.
+5. capacity-bound: it fell by less than `flat_nats`, with `sated_tokens_per_parameter` or more read.
+6. healthy: none of these.
+
+A decoder loop is found apart, in the last samples: the fault of the way of drawing, not of the weights.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from tinystories_lm.config import Config, VerdictConfig
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.run_folder import RunFolder, read_config, read_json, read_records
+from tinystories_lm.story_quality import strongest_loop, words
+
+TRAINING_SHARE = 0.1  # of the run, at its end, over which the training loss is averaged
+
+
+class Finding(StrEnum):
+    DIVERGED = "diverged"
+    TOO_EARLY = "too early"
+    DATA_BOUND = "data-bound"
+    UNDERTRAINED = "undertrained"
+    CAPACITY_BOUND = "capacity-bound"
+    HEALTHY = "healthy"
+
+
+class Point(NamedTuple):
+    """One look at a loss."""
+
+    tokens: float
+    loss: float  # mean nats per token
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The numbers that a verdict rests on; None where the curve does not give them."""
+
+    evaluations: int  # after step 0
+    validation_loss: float | None
+    best_validation_loss: float | None
+    fall_nats: float | None  # of the validation loss, from its first value to its best
+    nats_per_doubling: float | None  # slope of the validation loss over the last third; below zero it falls
+    training_loss: float | None  # mean over the last tenth
+    gap_nats: float | None  # validation over training
+    training_fell: bool  # from before the best validation loss to the end
+    epochs: float | None
+    tokens_per_parameter: float
+    final_lr_share: float | None  # of the peak
+    looping_samples: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One finding, the reasons for it, and the next thing to do."""
+
+    finding: Finding
+    decoder_loop: bool
+    because: list[str]
+    next: list[str]
+    evidence: Evidence
+
+    @property
+    def name(self) -> str:
+        return f"{self.finding}, decoder loop" if self.decoder_loop else str(self.finding)
+
+
+def judge(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -> Verdict:
+    """Apply the rules above."""
+    finding = _finding(evidence, rules, diverged=diverged)
+    loops = evidence.looping_samples > rules.looping_share * evidence.samples and evidence.samples > 0
+    because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence)
+    if loops:
+        because.append(f"{evidence.looping_samples} of the last {evidence.samples} samples say a phrase over and over")
+        advice.append(
+            "sample with --repetition-penalty 1.3 --top-p 0.95, and see in `sample RUN --grid` what else it costs"
+        )
+    return Verdict(finding, loops, because, advice, evidence)
+
+
+def _finding(evidence: Evidence, rules: VerdictConfig, *, diverged: bool) -> Finding:
+    last, best, slope = evidence.validation_loss, evidence.best_validation_loss, evidence.nats_per_doubling
+    if diverged or (last is not None and best is not None and last - best > rules.diverged_rise_nats):
+        return Finding.DIVERGED
+    if last is None or best is None or slope is None or evidence.evaluations < rules.least_evaluations:
+        return Finding.TOO_EARLY
+    if evidence.fall_nats is not None and evidence.fall_nats < rules.least_fall_nats:
+        return Finding.TOO_EARLY
+    rose = last - best >= rules.rise_nats and evidence.training_fell
+    apart = evidence.gap_nats is not None and evidence.gap_nats >= rules.gap_nats
+    if (evidence.epochs or 0.0) >= 1.0 and (rose or apart):
+        return Finding.DATA_BOUND
+    if -slope >= rules.steep_nats:
+        return Finding.UNDERTRAINED
+    if -slope < rules.flat_nats and evidence.tokens_per_parameter >= rules.sated_tokens_per_parameter:
+        return Finding.CAPACITY_BOUND
+    return Finding.HEALTHY
+
+
+def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[str]:
+    if finding is Finding.TOO_EARLY and evidence.evaluations >= rules.least_evaluations:
+        return [f"the validation loss has fallen by {evidence.fall_nats:.2f} nats since step 0: it has hardly begun"]
+    if finding is Finding.TOO_EARLY:
+        return [f"after step 0 it was evaluated {evidence.evaluations} times: too few to tell a slope from chance"]
+    said = []
+    if evidence.validation_loss is not None and evidence.best_validation_loss is not None:
+        rise = evidence.validation_loss - evidence.best_validation_loss
+        above = f", {rise:.3f} above its best" if rise > 0.0005 else ""
+        said.append(f"validation loss {evidence.validation_loss:.3f}{above}")
+    if evidence.nats_per_doubling is not None:
+        lr = evidence.final_lr_share
+        falling = "" if lr is None or lr > 0.5 else f", while the learning rate went down to {lr:.0%} of its peak"
+        said.append(f"over the last third {evidence.nats_per_doubling:+.3f} nats per doubling of tokens{falling}")
+    if evidence.gap_nats is not None:
+        said.append(f"validation loss {evidence.gap_nats:+.3f} nats from the training loss")
+    epochs = "" if evidence.epochs is None else f"{evidence.epochs:.2f} epochs, "
+    said.append(f"{epochs}{evidence.tokens_per_parameter:.3g} tokens a parameter (Chinchilla: 20)")
+    return said
+
+
+def _advice(finding: Finding, evidence: Evidence) -> list[str]:
+    gain = -(evidence.nats_per_doubling or 0.0)
+    match finding:
+        case Finding.DIVERGED:
+            return ["a lower optimizer.lr, or a longer training.warmup_steps; the last good checkpoint is kept"]
+        case Finding.TOO_EARLY:
+            if evidence.evaluations >= 3:
+                return ["more steps, or a higher optimizer.lr"]
+            return ["more steps, or a smaller training.eval_every_steps"]
+        case Finding.DATA_BOUND:
+            return ["more text of the same kind, or a smaller model; more steps on this text only learn it by heart"]
+        case Finding.UNDERTRAINED:
+            advice = [f"train 2x longer: up to {-gain:.2f} nats, perplexity x {math.exp(-gain):.2f}"]
+            if evidence.epochs is not None and evidence.epochs > 2:
+                advice.append(f"bring more text too: twice as long would be {2 * evidence.epochs:.1f} epochs")
+            return advice
+        case Finding.CAPACITY_BOUND:
+            return [
+                f"a larger model: 2x longer would give {-gain:.2f} nats at most, and this size has read "
+                f"{evidence.tokens_per_parameter / 20:.1f} times Chinchilla's 20 tokens a parameter"
+            ]
+        case Finding.HEALTHY:
+            return [
+                f"2x longer: up to {-gain:.2f} nats; for more, a larger model and more tokens together "
+                "(`tinystories-lm scaling` on a sweep says in which proportion)"
+            ]
+
+
+def gather(
+    config: Config,
+    rows: Sequence[Mapping[str, Any]],
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    parameters: int,
+    corpus_tokens: int | None,
+) -> Evidence:
+    """Read the evidence off a run's rows and its last samples."""
+    validation, training = _curve(rows, "val/loss"), _curve(rows, "train/loss")
+    later = [point for point in validation if point.tokens > 0]
+    tokens = max((point.tokens for point in (*training, *validation)), default=0.0)
+    last = validation[-1].loss if validation else None
+    recent = [point.loss for point in training if point.tokens > (1 - TRAINING_SHARE) * tokens]
+    trained = math.fsum(recent) / len(recent) if recent else None
+    best = min(validation, key=lambda point: point.loss, default=None)
+    before_best = [point.loss for point in training if best is not None and point.tokens <= best.tokens]
+    rates = [float(row["optimizer/lr"]) for row in rows if _is_number(row.get("optimizer/lr"))]
+    steps = [sample.get("step") for sample in samples]
+    newest = [sample for sample in samples if sample.get("step") == steps[-1]]
+    return Evidence(
+        evaluations=len(later),
+        validation_loss=last,
+        best_validation_loss=best.loss if best else None,
+        fall_nats=validation[0].loss - best.loss if best else None,
+        nats_per_doubling=slope(later),
+        training_loss=trained,
+        gap_nats=last - trained if last is not None and trained is not None else None,
+        training_fell=trained is not None and bool(before_best) and trained < before_best[-1],
+        epochs=tokens / corpus_tokens if corpus_tokens else None,
+        tokens_per_parameter=tokens / parameters,
+        final_lr_share=rates[-1] / config.optimizer.lr if rates else None,
+        looping_samples=sum(_loops(sample) for sample in newest),
+        samples=len(newest),
+    )
+
+
+def slope(points: Sequence[Point]) -> float | None:
+    """Nats per doubling of tokens over the last third of a curve, by least squares.
+
+    Over its last two points where the last third holds fewer; None for fewer than two.
+    """
+    if len(points) < 2:
+        return None
+    last_third = [point for point in points if point.tokens >= 2 / 3 * points[-1].tokens]
+    chosen = last_third if len(last_third) >= 2 else points[-2:]
+    x = [math.log2(point.tokens) for point in chosen]
+    y = [point.loss for point in chosen]
+    mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
+    spread = math.fsum((a - mean_x) ** 2 for a in x)
+    if spread == 0:
+        return None
+    return math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / spread
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+    return [
+        Point(float(row["progress/tokens"]), float(row[key]))
+        for row in rows
+        if _is_number(row.get(key)) and _is_number(row.get("progress/tokens"))
+    ]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _loops(sample: Mapping[str, Any]) -> bool:
+    text, prompt = str(sample.get("text", "")), str(sample.get("prompt", ""))
+    return strongest_loop(words(text.removeprefix(prompt))) is not None
+
+
+def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
+    """The verdict on a run's folder, whatever state the run is in.
+
+    rules: thresholds other than those of the run's config.
+
+    Raises DamagedError where its config cannot be read, UsageError for a model that was not trained here.
+    """
+    config = read_config(run)
+    if run.summary.is_file() and "imported_from" in read_json(run.summary):
+        raise UsageError(f"{run.path} holds an imported model: there is no curve to judge")
+    record = read_json(run.environment) if run.environment.is_file() else {}
+    plan = record.get("plan", {})
+    summary = read_json(run.summary) if run.summary.is_file() else {}
+    parameters = plan.get("parameters") or summary.get("parameters")
+    if not isinstance(parameters, int):
+        raise UsageError(f"{run.path} has not begun to train: there is nothing to judge yet")
+    corpus = plan.get("corpus_tokens") or _corpus_tokens(summary)
+    evidence = gather(
+        config, read_records(run.metrics), read_records(run.samples), parameters=parameters, corpus_tokens=corpus
+    )
+    return judge(evidence, rules or config.verdict, diverged=_reason(run).startswith("diverged"))
+
+
+def _corpus_tokens(summary: Mapping[str, Any]) -> int | None:
+    epochs, tokens = summary.get("progress/epochs"), summary.get("progress/tokens")
+    return round(tokens / epochs) if isinstance(tokens, int) and isinstance(epochs, float) and epochs > 0 else None
+
+
+def _reason(run: RunFolder) -> str:
+    try:
+        return str(read_json(run.status).get("reason", ""))
+    except DamagedError:
+        return ""
+
+
+def as_record(verdict: Verdict) -> dict[str, Any]:
+    """Plain values, for the summary and for programs."""
+    record: dict[str, Any] = json.loads(json.dumps(asdict(verdict)))
+    return {"name": verdict.name, **record}
+
+
+def describe(verdict: Verdict) -> str:
+    """The verdict, its reasons and the next thing to do, a line each."""
+    lines = [f"verdict: {verdict.name}", *(f"  {reason}" for reason in verdict.because)]
+    return "\n".join([*lines, *(f"  next: {step}" for step in verdict.next)])
