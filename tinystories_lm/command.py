@@ -29,6 +29,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
   {PROGRAM} diagnose RUN           what limited the run, with the evidence, and what to do next
+  {PROGRAM} replay   RUN           the same run again: identical, or where it first differs
   {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
   {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
@@ -54,6 +55,7 @@ def run(arguments: Sequence[str]) -> int:
         "sweep": sweep,
         "sample": sample,
         "diagnose": diagnose,
+        "replay": replay,
         "evaluate": evaluate,
         "scaling": scaling,
         "export": export,
@@ -261,6 +263,26 @@ def diagnose(arguments: list[str]) -> None:
 
     found = judge_run(find_run(options.run))
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
+
+
+def replay(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} replay",
+        description="Train a run once more from its stored config, in a folder of its own, and compare: identical bit "
+        "for bit (exit 0), or where it first differs and under which other conditions (exit 1).",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    options = parser.parse_args(arguments)
+    log_to_stderr()
+    from tinystories_lm.files import to_json
+    from tinystories_lm.replay import replay as replay_run
+
+    found = replay_run(options.run, folder=options.folder)
+    print(to_json(found.as_record(), indent=2) if options.json else found.describe())
+    if found.difference is not None:
+        raise CommandError(f"{found.replay} is not the same run as {found.original}")
 
 
 def evaluate(arguments: list[str]) -> None:

@@ -128,11 +128,16 @@ def check_machine(jobs: Sequence[Composed]) -> dict[str, float]:
 
 def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:
     """The peak FLOP/s of each hardware; raises UsageError for text or, unless jobs go elsewhere, hardware not here."""
+    return find_peaks_of([job.config for job in jobs], remote=any(job.remote for job in jobs))
+
+
+def find_peaks_of(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
+    """The same for configs that are run here, or with `remote` on other machines."""
     from tinystories_lm.data.corpus import splits
     from tinystories_lm.hardware import check_hardware, find_peak
 
     peaks: dict[str, float] = {}
-    for config, remote in ((job.config, job.remote) for job in jobs):
+    for config in configs:
         hardware = config.hardware
         if config.data.path is not None:
             splits(config.data)  # refuses a path that is not there, or lacks a split
@@ -174,7 +179,7 @@ def train_in(
     swept: what sets it apart from the other jobs of its sweep.
     wait_seconds: for another process to leave the folder.
     """
-    with _locked(folder, wait_seconds=wait_seconds):
+    with locked(folder, wait_seconds=wait_seconds):
         _check_resumable(RunFolder(folder), config)
         kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
         quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
@@ -275,7 +280,7 @@ def _run_hydra(
             return
         if context.launcher._target_.endswith(".JoblibLauncher"):
             see_one_gpu(multiprocessing.current_process().name)
-        with _collected(failures), _one_of_many(folder), _locked(folder):
+        with _collected(failures), _one_of_many(folder), locked(folder):
             run_job(config, folder, peak_flops_per_second=peak, swept=swept[context.job.num])
 
     with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
@@ -325,7 +330,7 @@ def _one_of_many(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
+def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
     until = time.monotonic() + wait_seconds
     while True:
         with lock(RunFolder(folder).lock, wait=False) as holder:

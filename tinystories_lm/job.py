@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from tinystories_lm import plan as planning
+from tinystories_lm import published
 from tinystories_lm.arithmetic import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.config import Config
@@ -206,6 +207,8 @@ def _train(
         notebook.bar.close()
         say_done(run, summary)
         log.info("\n%s", describe(verdict))
+        if (comparison := published.compare(run)) is not None:
+            log.info("\n%s", published.describe(comparison))
 
 
 def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:

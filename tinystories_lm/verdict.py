@@ -83,7 +83,7 @@ def judge(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -
     """Apply the rules above."""
     finding = _finding(evidence, rules, diverged=diverged)
     loops = evidence.looping_samples > rules.looping_share * evidence.samples and evidence.samples > 0
-    because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence)
+    because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence, rules)
     if loops:
         because.append(f"{evidence.looping_samples} of the last {evidence.samples} samples say a phrase over and over")
         advice.append(
@@ -132,13 +132,13 @@ def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list
     return said
 
 
-def _advice(finding: Finding, evidence: Evidence) -> list[str]:
+def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[str]:
     gain = -(evidence.nats_per_doubling or 0.0)
     match finding:
         case Finding.DIVERGED:
             return ["a lower optimizer.lr, or a longer training.warmup_steps; the last good checkpoint is kept"]
         case Finding.TOO_EARLY:
-            if evidence.evaluations >= 3:
+            if evidence.evaluations >= rules.least_evaluations:
                 return ["more steps, or a higher optimizer.lr"]
             return ["more steps, or a smaller training.eval_every_steps"]
         case Finding.DATA_BOUND:

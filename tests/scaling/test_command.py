@@ -1,5 +1,6 @@
 """`tinystories-lm scaling` on folders as `train` and `sweep` leave them."""
 
+import dataclasses
 import json
 import math
 import xml.etree.ElementTree as ET
@@ -8,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm import command
+from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
-from tinystories_lm.model import count_parameters, flops_per_token
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
 from tinystories_lm.scaling.fitting import fit
 from tinystories_lm.scaling.forecast import forecast, purchases
 from tinystories_lm.scaling.law import Law
-from tinystories_lm.scaling.points import Points, collect
+from tinystories_lm.scaling.points import Points, collect, describe_points
 from tinystories_lm.scaling.validation import validate
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
@@ -163,8 +164,10 @@ def test_a_forecast_says_how_far_it_reaches_and_what_is_other(points: Points) ->
     assert told.perplexity_interval == pytest.approx([math.exp(value) for value in told.loss_interval])
     assert any("reads the points' corpus" in line for line in told.warnings)
     for quote in told.quotes:
-        peak = {"h100": 989e12 * 0.35, "a100": 312e12 * 0.4, "rtx4090": 165.2e12 * 0.4}[quote.hardware]
-        assert quote.hours * 3600 == pytest.approx(told.flops / peak)
+        hardware = compose_config([f"hardware={quote.hardware}"]).config.hardware
+        reached = hardware.peak_flops_per_second * hardware.utilisation
+        assert quote.hours * 3600 == pytest.approx(told.flops / reached)
+        assert quote.dollars == pytest.approx(quote.hours * hardware.dollars_per_hour)
     other = compose_config(["hardware=cpu", "data=tinystories", "training.batch_size=64"]).config
     lines = "\n".join(forecast(found, points, [], other).warnings)
     assert "tinystories is not the points' stories" in lines
@@ -182,14 +185,12 @@ def test_dollars_buy_the_best_that_their_flops_can(points: Points) -> None:
             assert found.law.loss(size, bought.flops / (6 * size)) > bought.loss
         assert bought.loss_interval.low <= bought.loss <= bought.loss_interval.high
     with pytest.raises(UsageError, match="both size and tokens"):
-        purchases(fit(points.sample, resamples=8).__class__(found.law._replace(A=0.0), {}, [], [], []), points, 1.0)
+        purchases(dataclasses.replace(found, law=found.law._replace(A=0.0)), points, 1.0)
 
 
 def test_several_corpora_in_one_sweep_are_told(tmp_path: Path) -> None:
-    from tinystories_lm.scaling.points import describe_points
-
     make_run(tmp_path / "a")
-    make_run(tmp_path / "b", "data.grammar_bytes=5000000", "optimizer.lr=0.001")
+    make_run(tmp_path / "b", "data.grammar_bytes=5000000", "optimizer.lr=0.0007")
     told = describe_points(collect(str(tmp_path)))
     assert any("data.grammar_bytes: each corpus" in line for line in told)
     assert any("optimizer.lr too" in line for line in told)

@@ -227,8 +227,8 @@ class _Problem:
     def descend(self, theta_SK: Tensor, log_L_SP: Tensor, *, iterations: int = 150) -> Tensor:
         """Damped Gauss-Newton steps with Huber's weights, each row of theta to its own points, within the box.
 
-        It goes on where L-BFGS, which sees almost no curvature in sums of absolute values, has stopped; and two
-        hundred resamples are one batch.
+        Two hundred resamples are one batch, each a few iterations from the law they were drawn about; and unlike
+        L-BFGS it keeps to the box.
         """
         value_S = self.objective(theta_SK, log_L_SP)
         damping_S = torch.full_like(value_S, 1e-2)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from omegaconf import OmegaConf
 
+from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.composition import compose_config, conf_folder, register
 from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.errors import UsageError
 from tinystories_lm.estimate import estimate
-from tinystories_lm.model import count_parameters, flops_per_token
 from tinystories_lm.scaling.fitting import Fit, Interval, interval
 from tinystories_lm.scaling.law import best_allocation, has_frontier
 from tinystories_lm.scaling.points import Points, comparable

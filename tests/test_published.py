@@ -1,0 +1,57 @@
+"""Rounds beside what was published of them."""
+
+import pytest
+
+from tinystories_lm.composition import compose_config, register
+from tinystories_lm.published import Comparison, Figure, describe, figures, read_published, reasons
+
+SUMMARY = {"parameters": 29_100_000, "val/perplexity": 4.06, "time/train_seconds": 330.0, "cost/usd": 0.28}
+LOSSES = {0: 8.41, 1000: 2.3, 5000: 1.6, 15_000: 1.41}
+ROWS = [{"progress/step": step, "val/loss": loss} for step, loss in LOSSES.items()]
+    {"progress/step": step, "val/loss": loss} for step, loss in ((0, 8.41), (1000, 2.3), (5000, 1.6), (15000, 1.41))
+]
+
+
+def record(device: str = "NVIDIA H100 80GB HBM3", tokens: float = 470e6) -> dict[str, object]:
+    return {
+        "pieces": [{"machine": {"device_name": device}}],
+        "corpus": {"splits": {"train": {"tokens": int(tokens)}}},
+    }
+
+
+def test_every_figure_of_round_2_has_its_counterpart() -> None:
+    published = read_published("round2")
+    assert published is not None
+    found = {figure.what: figure for figure in figures(published, SUMMARY, ROWS)}
+    assert found["perplexity"].within and found["minutes"].within and found["dollars"].within
+    assert found["validation loss at step 1,000"].difference == pytest.approx(0.14)
+    assert found["validation loss at step 1,000"].within is False
+    assert found["validation loss at step 14,999"].measured == 1.41, "our last evaluation is after the last step"
+    text = describe(Comparison(list(found.values()), ["another machine"]))
+    assert "validation loss at step 1,000" in text and "may differ by: another machine" in text
+
+
+def test_what_is_not_published_or_not_measured_is_left_blank() -> None:
+    assert Figure("perplexity", None, 4.0, 0.05).within is None
+    assert Figure("perplexity", 4.0, None, 0.05).difference is None
+
+
+def test_only_the_rounds_are_compared() -> None:
+    assert read_published("smoke") is None
+    assert all(read_published(f"round{number}") for number in (1, 2, 3, 4))
+
+
+def test_reasons_are_the_differences_there_are() -> None:
+    register()
+    published = read_published("round2")
+    assert published is not None
+    as_published = reasons(published, compose_config(["experiment=round2"]).config, record())
+    assert len(as_published) == 1 and "ours" in as_published[0]
+    scaled = compose_config(["experiment=round2", "training.steps=400", "training.batch_size=4"]).config
+    said = reasons(published, scaled, record("AMD EPYC", 3.1e6))
+    assert [reason.split(":")[0] for reason in said[:4]] == [
+        "another machine",
+        "training.steps=400, published 15,000",
+        "training.batch_size=4, published 64",
+        "a part of the corpus",
+    ]

@@ -1,0 +1,31 @@
+"""A run repeated from its stored config, in another process."""
+
+import json
+from pathlib import Path
+
+from tests.conftest import SMALL_RUN, Command
+
+
+def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, corpus: Path, tmp_path: Path) -> None:
+    assert command("train", *SMALL_RUN, f"data.path={corpus}", "hydra.run.dir=one").returncode == 0
+    same = command("replay", "one", "--json")
+    assert same.returncode == 0, same.stderr
+    found = json.loads(same.stdout)
+    assert found["identical"] and found["conditions"] == [] and found["rows"] == 10
+
+    rows = (tmp_path / "one/metrics.jsonl").read_text().splitlines()
+    changed = json.loads(rows[4]) | {"train/loss": 1.0}
+    (tmp_path / "one/metrics.jsonl").write_text("\n".join([*rows[:4], json.dumps(changed), *rows[5:]]) + "\n")
+    other = command("replay", "one", "--folder", "again")
+    assert other.returncode == 1
+    assert f"differs first at step {changed['progress/step']}: train/loss was 1.0 and is " in other.stdout
+    assert "under the same conditions" in other.stdout and (tmp_path / "again/summary.json").is_file()
+
+    environment = json.loads((tmp_path / "one/environment.json").read_text())
+    environment["pieces"][0]["packages"]["torch"] = "1.0"
+    (tmp_path / "one/environment.json").write_text(json.dumps(environment))
+    assert "then and now: torch: 1.0, " in command("replay", "one").stdout
+
+    taken = command("replay", "one", "--folder", "again")
+    assert taken.returncode == 2 and "is not empty" in taken.stderr and taken.stderr.count("\n") == 1
+    assert command("replay", "nowhere").returncode == 2

@@ -1,0 +1,138 @@
+"""The same run again, from its stored config: identical bit for bit, or where it first differs."""
+
+import dataclasses
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm.checkpoint import list_checkpoints
+from tinystories_lm.config import Config, TrackingMode
+from tinystories_lm.entry import find_peaks_of, locked
+from tinystories_lm.errors import UsageError
+from tinystories_lm.files import sha256_of
+from tinystories_lm.job import run_job
+from tinystories_lm.run_folder import (
+    OUTPUTS,
+    RunFolder,
+    Status,
+    find_run,
+    read_config,
+    read_json,
+    read_records,
+    read_status,
+)
+
+log = logging.getLogger(__name__)
+# What the clock and the machine's other work decide.
+NEVER_THE_SAME = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
+BYTES = ("model.safetensors", "optimizer.safetensors")
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How the second run compares with the first."""
+
+    original: Path
+    replay: Path
+    rows: int  # compared
+    difference: str | None  # the first one
+    conditions: list[str]  # that were otherwise
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain values, for programs."""
+        return dataclasses.asdict(self) | {
+            "identical": self.difference is None,
+            "original": str(self.original),
+            "replay": str(self.replay),
+        }
+
+    def describe(self) -> str:
+        if self.difference is None:
+            return f"identical: {self.rows} rows, the samples, and the last weights and optimizer bit for bit"
+        said = [f"differs first {self.difference}", *(f"  then and now: {each}" for each in self.conditions)]
+        return "\n".join(said if self.conditions else [*said, "  under the same conditions, as far as they are kept"])
+
+
+def replay(name: str, *, folder: Path | None = None) -> Replayed:
+    """Train the run once more in a folder of its own, and compare.
+
+    W&B is left out of it.
+
+    Raises UsageError for a run that is not done or was not trained here, and whatever a training run raises.
+    """
+    original = find_run(name)
+    if not original.status.is_file() or read_status(original) is not Status.DONE:
+        raise UsageError(f"{original.path} is not done: there is nothing whole to compare with")
+    if "imported_from" in read_json(original.summary):
+        raise UsageError(f"{original.path} holds an imported model: it was not trained here")
+    config = read_config(original)
+    again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
+    if again.path.exists() and any(again.path.iterdir()):
+        raise UsageError(f"{again.path} is not empty: name a new folder")
+    quiet = dataclasses.replace(config, tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off))
+    with locked(again.path):
+        run_job(quiet, again.path, peak_flops_per_second=_peak(original, config))
+    return compare(original, again)
+
+
+def _peak(original: RunFolder, config: Config) -> float:
+    """The peak that the first run was planned with, so that nothing depends on measuring it again."""
+    pieces = read_json(original.environment).get("pieces", [])
+    if pieces:
+        find_peaks_of([config])  # refuses hardware that is not here
+        return float(pieces[0]["machine"]["peak_flops_per_second"])
+    return find_peaks_of([config])[config.hardware.name]
+
+
+def compare(original: RunFolder, again: RunFolder) -> Replayed:
+    """Rows, samples, then the last checkpoint's bytes: the first difference, if there is one."""
+    before, after = read_records(original.metrics), read_records(again.metrics)
+    difference = next(
+        (found for one, other in zip(before, after, strict=False) if (found := _row_difference(one, other))), None
+    )
+    if difference is None and len(before) != len(after):
+        difference = f"in the number of rows: {len(before)} and {len(after)}"
+    if difference is None and read_records(original.samples) != read_records(again.samples):
+        difference = "in the samples"
+    if difference is None:
+        difference = _bytes_difference(original, again)
+    return Replayed(original.path, again.path, min(len(before), len(after)), difference, _conditions(original, again))
+
+
+def _row_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+    for key in dict.fromkeys([*one, *other]):
+        if key not in NEVER_THE_SAME and one.get(key) != other.get(key):
+            return f"at step {one.get('progress/step')}: {key} was {one.get(key)} and is {other.get(key)}"
+    return None
+
+
+def _bytes_difference(original: RunFolder, again: RunFolder) -> str | None:
+    first, second = list_checkpoints(original.checkpoints), list_checkpoints(again.checkpoints)
+    if not first or not second:
+        return "in the checkpoints: one has none"
+    last, newest = max(first, key=lambda path: path.name), max(second, key=lambda path: path.name)
+    for name in BYTES:
+        if sha256_of(last / name) != sha256_of(newest / name):
+            return f"in {last.name}/{name}, though all losses agree"
+    return None
+
+
+def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
+    """Versions, machine and text that were otherwise."""
+    one, other = read_json(original.environment), read_json(again.environment)
+    found = []
+    for key in ("fingerprint", "tokenizer_sha256"):
+        if one.get("corpus", {}).get(key) != other["corpus"][key]:
+            found.append(f"the text's {key}: {str(one.get('corpus', {}).get(key))[:12]}, {other['corpus'][key][:12]}")
+    for piece in one.get("pieces", []):
+        now = other["pieces"][-1]
+        for section in ("packages", "machine"):
+            for key, value in now[section].items():
+                if piece[section].get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour"):
+                    found.append(f"{key}: {piece[section].get(key)}, {value}")
+        if piece["git_commit"] != now["git_commit"]:
+            found.append(f"commit: {piece['git_commit'][:12]}, {now['git_commit'][:12]}")
+    return list(dict.fromkeys(found))
