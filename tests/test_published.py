@@ -8,8 +8,6 @@ from tinystories_lm.published import Comparison, Figure, describe, figures, read
 SUMMARY = {"parameters": 29_100_000, "val/perplexity": 4.06, "time/train_seconds": 330.0, "cost/usd": 0.28}
 LOSSES = {0: 8.41, 1000: 2.3, 5000: 1.6, 15_000: 1.41}
 ROWS = [{"progress/step": step, "val/loss": loss} for step, loss in LOSSES.items()]
-    {"progress/step": step, "val/loss": loss} for step, loss in ((0, 8.41), (1000, 2.3), (5000, 1.6), (15000, 1.41))
-]
 
 
 def record(device: str = "NVIDIA H100 80GB HBM3", tokens: float = 470e6) -> dict[str, object]:

@@ -76,6 +76,37 @@ def test_the_fit_of_chinchilla_s_points_is_besiroglu_s() -> None:
     assert objective(found.law, points) <= objective(PUBLISHED, points)
 
 
+def lbfgs(start: Law, points: Sample) -> Law:
+    """Hoffmann et al.'s method from one start, by torch's own optimizer."""
+    size, tokens, loss = (torch.tensor(column, dtype=torch.float64).log() for column in points)
+    logs = [math.log(start.A), math.log(start.B), math.log(start.E)]
+    theta = torch.tensor([*logs, start.alpha, start.beta], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [theta], max_iter=300, tolerance_grad=1e-12, tolerance_change=1e-15, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        a, b, e, alpha, beta = theta
+        terms = torch.stack((a - alpha * size, b - beta * tokens, e.expand_as(size)))
+        value = torch.nn.functional.huber_loss(terms.logsumexp(dim=0), loss, delta=1e-3, reduction="sum") * 1e3
+        value.backward()
+        return value
+
+    optimizer.step(closure)
+    a, b, e, alpha, beta = theta.tolist()
+    return Law(math.exp(e), math.exp(a), math.exp(b), alpha, beta)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_lbfgs_from_other_starts_ends_no_lower(seed: int) -> None:
+    points = sample(noise=0.01, seed=seed)
+    least = objective(fit(points, resamples=4).law, points)
+    for exponent in (0.2, 0.4, 0.6):
+        start = Law(E=1.0, A=math.exp(15 * exponent), B=math.exp(15 * exponent), alpha=exponent, beta=exponent)
+        assert objective(lbfgs(start, points), points) > least * (1 - 1e-6)
+
+
 def test_no_small_step_from_the_fit_is_better() -> None:
     points = sample(noise=0.01)
     found = fit(points, resamples=4).law
