@@ -28,9 +28,11 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} plan     [overrides]   parameters, tokens, memory, time and dollars, before they are paid for
   {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
+  {PROGRAM} runs     [FILTER]      what there is: status, verdict, size, steps, loss, dollars, age
   {PROGRAM} diagnose RUN           what limited the run, with the evidence, and what to do next
   {PROGRAM} replay   RUN           the same run again: identical, or where it first differs
   {PROGRAM} evaluate RUN           the whole validation split, and how good its stories are
+  {PROGRAM} report   [RUN …]       one HTML page that compares runs: curves, table, settings, stories
   {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
@@ -54,9 +56,11 @@ def run(arguments: Sequence[str]) -> int:
         "plan": plan,
         "sweep": sweep,
         "sample": sample,
+        "runs": runs,
         "diagnose": diagnose,
         "replay": replay,
         "evaluate": evaluate,
+        "report": report,
         "scaling": scaling,
         "export": export,
         "import": import_,
@@ -247,6 +251,25 @@ def sample(arguments: list[str]) -> None:
     )
 
 
+def runs(arguments: list[str]) -> None:
+    from tinystories_lm.listing import SORTS
+
+    parser = Parser(prog=f"{PROGRAM} runs", description="What there is under outputs/, the newest first.")
+    parser.add_argument("filter", nargs="*", help="words that a run's folder, name, status or verdict must hold")
+    parser.add_argument("--sort", choices=SORTS, default="age", help="by what (age)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a run, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.files import to_json
+    from tinystories_lm.listing import as_records, describe, list_runs
+
+    found = list_runs(options.filter, sort=options.sort)
+    if options.json:
+        for record in as_records(found):
+            print(to_json(record))
+    else:
+        print(describe(found) if found else f"no run holds {' and '.join(options.filter)}")
+
+
 def diagnose(arguments: list[str]) -> None:
     parser = Parser(
         prog=f"{PROGRAM} diagnose",
@@ -317,6 +340,36 @@ def evaluate(arguments: list[str]) -> None:
     )
     found = evaluate(options.run, asked)
     print(to_json(found, indent=2) if options.json else describe(found))
+
+
+def report(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} report",
+        description="One HTML page that compares runs: curves, table, settings that differ, stories. Needs no network.",
+    )
+    parser.add_argument(
+        "names",
+        metavar="RUN|SWEEP|FOLDER",
+        nargs="*",
+        help="runs, sweeps, or folders with runs below; everything under outputs/ where none is named",
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the page (outputs/report.html)")
+    parser.add_argument("--watch", action="store_true", help="write it again every few seconds, until Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="print the table instead, for programs")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.files import to_json
+    from tinystories_lm.report.gather import Reader
+    from tinystories_lm.report.page import to_record
+    from tinystories_lm.report.report import OUT, gather, watch, write_report
+
+    if options.json:
+        if options.watch or options.out:
+            raise UsageError("report: --json prints the table and writes no page: leave --out and --watch out")
+        print(to_json(to_record(gather(options.names, Reader())), indent=2))
+    elif options.watch:
+        print(watch(options.names, options.out or OUT))
+    else:
+        print(write_report(options.names, options.out or OUT, reader=Reader()))
 
 
 def scaling(arguments: list[str]) -> None:

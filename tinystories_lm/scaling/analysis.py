@@ -1,9 +1,11 @@
 """`scaling`: from a sweep's name to its law, what it foretells, a picture and a record."""
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json, write_text
 from tinystories_lm.scaling.chart import draw
 from tinystories_lm.scaling.doubts import doubts
@@ -29,8 +31,10 @@ def analyse(sweep: str, *, predict: Sequence[Sequence[str]] = (), dollars: float
     predict: for each run to foretell its overrides.
     dollars: a sum for which the best size and tokens are looked for.
 
-    Raises UsageError for an unknown sweep, too few runs, or overrides that cannot be composed.
+    Raises UsageError for an unknown sweep, too few runs, overrides that cannot be composed, or no money.
     """
+    if dollars is not None and not 0 < dollars < math.inf:
+        raise UsageError(f"scaling: --dollars {dollars:g} must be above 0")
     configs = [compose_for_forecast(overrides) for overrides in predict]
     points = collect(sweep)
     found = fit(points.sample)

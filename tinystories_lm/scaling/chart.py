@@ -11,7 +11,7 @@ from tinystories_lm.terminal import amount
 
 WIDTH, HEIGHT, PANEL, TOP, BOTTOM, LEFT = 960, 470, 390, 112, 56, 68
 SECOND = LEFT + PANEL + 88  # where the right panel's axis stands
-MOST_CURVES = 6
+MOST_CURVES = 5
 STEPS = 60  # of a curve
 # Dark to bright, legible on white and on black: five stops of viridis, its ends moved inwards.
 PALETTE = ((98, 68, 160), (58, 105, 168), (33, 145, 140), (74, 176, 92), (214, 150, 20))

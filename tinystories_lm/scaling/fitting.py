@@ -122,12 +122,12 @@ def choose_held(sample: Sample) -> dict[str, str]:
     held: dict[str, str] = {}
     for count, term, exponent, what in (
         (sizes, "A", "alpha", "model size"),
-        (lengths, "B", "beta", "number of tokens"),
+        (lengths, "B", "beta", "token count"),
     ):
         if count == 1:
             held |= dict.fromkeys((term, exponent), f"one {what} only: its term is a part of E")
         elif count == 2:
-            held[exponent] = f"as published: two {what.replace('number', 'numbers')}s only".replace("tokenss", "tokens")
+            held[exponent] = f"as published: two {what}s only"
     by_axis = sorted((count, name) for count, name in ((sizes, "alpha"), (lengths, "beta")) if name not in held)
     for _, exponent in by_axis:
         if pairs < len(NAMES) - len(held) + SPARE_POINTS:

@@ -1,7 +1,6 @@
 """What a run, or a sum of money, would come to by a law: loss, hours and dollars, and how far that reaches."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from tinystories_lm.estimate import estimate
 from tinystories_lm.scaling.fitting import Fit, Interval, interval
 from tinystories_lm.scaling.law import best_allocation, has_frontier
 from tinystories_lm.scaling.points import Points, comparable
+from tinystories_lm.training import perplexity
 
 
 class Quote(NamedTuple):
@@ -38,11 +38,11 @@ class Forecast(NamedTuple):
 
     @property
     def perplexity(self) -> float:
-        return math.exp(self.loss)
+        return perplexity(self.loss)
 
     @property
     def perplexity_interval(self) -> Interval:
-        return Interval(*map(math.exp, self.loss_interval))
+        return Interval(*map(perplexity, self.loss_interval))
 
 
 class Purchase(NamedTuple):
@@ -158,10 +158,8 @@ def _epochs(points: Points, config: Config, tokens: float) -> list[str]:
 def purchases(found: Fit, points: Points, dollars: float) -> list[Purchase]:
     """The size and tokens of the lowest loss for so many dollars, on each hardware that has a price.
 
-    Raises UsageError for a sum that buys nothing, and where the law has no best size.
+    Raises UsageError where the law has no best size.
     """
-    if not 0 < dollars < math.inf:
-        raise UsageError(f"scaling: --dollars {dollars:g} must be above 0")
     if not has_frontier(found.law):
         raise UsageError(
             "scaling: --dollars needs a law in which both size and tokens lower the loss; sweep over both to have one"

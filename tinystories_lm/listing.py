@@ -1,0 +1,140 @@
+"""The list of what there is, so that nobody needs to know a folder's name."""
+
+import contextlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm.arithmetic import count_parameters
+from tinystories_lm.errors import CommandError, UsageError
+from tinystories_lm.run_folder import (
+    OUTPUTS,
+    RunFolder,
+    last_record,
+    read_config,
+    read_json,
+    read_status,
+    runs_below,
+)
+from tinystories_lm.terminal import amount, table
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run as far as its folder can be read; None where it does not say."""
+
+    run: str  # what the other commands take
+    name: str | None
+    status: str
+    verdict: str | None
+    parameters: int | None
+    step: int | None
+    steps: int | None
+    loss: float | None  # validation
+    perplexity: float | None
+    dollars: float | None
+    age_seconds: float  # since it was last heard of
+
+
+SORTS = ("age", "name", "status", "size", "steps", "loss", "dollars")
+
+
+def list_runs(words: Sequence[str] = (), *, sort: str = "age", outputs: Path = OUTPUTS) -> list[Listed]:
+    """All runs under outputs/ in which every word is found: in folder, name, status or verdict.
+
+    Raises UsageError where there is none at all.
+    """
+    found = [_listed(run) for run in runs_below(outputs)]
+    if not found:
+        raise UsageError(f"there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
+    kept = [one for one in found if all(_matches(one, word.lower()) for word in words)]
+    keys = {
+        "age": lambda one: one.age_seconds,
+        "name": lambda one: (one.name or "", one.run),
+        "status": lambda one: one.status,
+        "size": lambda one: -(one.parameters or 0),
+        "steps": lambda one: -(one.step or 0),
+        "loss": lambda one: float("inf") if one.loss is None else one.loss,
+        "dollars": lambda one: -(one.dollars or 0.0),
+    }
+    return sorted(kept, key=keys[sort])
+
+
+def _matches(one: Listed, word: str) -> bool:
+    return any(word in str(text).lower() for text in (one.run, one.name, one.status, one.verdict) if text)
+
+
+def _listed(run: RunFolder) -> Listed:
+    """What the folder says; a damaged file costs its own cells only."""
+    name: str | None = None
+    steps: int | None = None
+    parameters: int | None = None
+    with contextlib.suppress(CommandError):
+        config = read_config(run)
+        name, steps = config.name, config.training.steps
+        parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+    status, state = "damaged", {}
+    try:
+        status, state = str(read_status(run)), read_json(run.status)
+        summary = read_json(run.summary) if run.summary.is_file() else {}
+    except CommandError:
+        summary = {}
+    if not summary:
+        summary = last_record(run.metrics)
+    verdict = summary.get("verdict")
+    named = verdict.get("name") if isinstance(verdict, dict) else None
+    return Listed(
+        run=os.path.relpath(run.path),
+        name=name,
+        status=status,
+        verdict=str(named) if named else None,
+        parameters=_integer(summary.get("parameters")) or parameters,
+        step=_integer(summary.get("progress/step", state.get("step"))),
+        steps=steps,
+        loss=_number(summary.get("val/loss")),
+        perplexity=_number(summary.get("val/perplexity")),
+        dollars=_number(summary.get("cost/usd")),
+        age_seconds=max(0.0, time.time() - run.status.stat().st_mtime),
+    )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def describe(runs: Sequence[Listed]) -> str:
+    """The table."""
+    rows = [
+        [
+            one.run,
+            one.status,
+            one.verdict or "",
+            "" if one.parameters is None else amount(one.parameters),
+            f"{one.step if one.step is not None else '?'}/{one.steps or '?'}",
+            "" if one.loss is None else f"{one.loss:.3f}",
+            "" if one.perplexity is None else f"{one.perplexity:.2f}",
+            "" if one.dollars is None else f"${one.dollars:.2f}",
+            _age(one.age_seconds),
+        ]
+        for one in runs
+    ]
+    header = ["run", "status", "verdict", "size", "steps", "loss", "perplexity", "dollars", "age"]
+    return table(header, rows, right=range(3, 9))
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def as_records(runs: Sequence[Listed]) -> list[dict[str, Any]]:
+    return [asdict(one) for one in runs]

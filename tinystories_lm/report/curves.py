@@ -1,0 +1,81 @@
+"""A run's curves, thinned so that many of them fit on a page and nothing that stands out is lost."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STEP, TOKENS, FLOPS = "progress/step", "progress/tokens", "progress/flops"
+SECONDS, DOLLARS = "time/train_seconds", "cost/usd"
+AXES = {STEP: None, TOKENS: STEP, FLOPS: STEP, SECONDS: None, DOLLARS: SECONDS}  # with what each goes in proportion
+TRAINING = ("train/loss", "optimizer/lr", "optimizer/grad_norm", "speed/tokens_per_second", "speed/mfu")
+VALIDATION = ("val/loss", "val/perplexity", "val/bits_per_byte")
+
+Row = Mapping[str, float]  # a line of metrics.jsonl: finite numbers only
+
+
+def finite(row: Mapping[str, Any]) -> dict[str, float]:
+    """What of a line can be drawn: no text, no truth value, no NaN, no infinity."""
+    return {name: value for name, value in row.items() if is_finite(value)}
+
+
+def is_finite(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond any float
+        return False
+
+
+def thin(values: Sequence[float], limit: int) -> list[int]:
+    """Places of at most `limit` of the values, in order: the first, the last, and the extremes of equal stretches.
+
+    limit: at least 4. The smallest and the largest of all are among them.
+    """
+    count = len(values)
+    if count <= limit:
+        return list(range(count))
+    stretches = (limit - 2) // 2
+    kept = {0, count - 1}
+    for number in range(stretches):
+        stretch = range(number * count // stretches, (number + 1) * count // stretches)
+        kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
+    return sorted(kept)
+
+
+def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str, Any]:
+    """The rows that have the first of `names`, thinned by it, as columns for the page.
+
+    A column is a list (null where a row has no such number) or, where it is another column times a constant,
+    {"of": that column, "times": the constant}.
+    """
+    rows = [row for row in rows if names[0] in row and STEP in row]
+    rows = [rows[place] for place in thin([row[names[0]] for row in rows], limit)]
+    columns: dict[str, Any] = {}
+    for axis, base in AXES.items():
+        ratio = None if base is None else _ratio(rows, axis, base)
+        columns[axis] = _column(rows, axis) if ratio is None else {"of": base, "times": ratio}
+    return columns | {name: _column(rows, name) for name in names}
+
+
+def _column(rows: Sequence[Row], name: str) -> list[float | None]:
+    return [short(row[name]) if name in row else None for row in rows]
+
+
+def _ratio(rows: Sequence[Row], name: str, base: str) -> float | None:
+    """The constant by which one column is the other's multiple, if it is everywhere."""
+    if not rows or not all(name in row and base in row for row in rows) or not rows[-1][base]:
+        return None
+    ratio = rows[-1][name] / rows[-1][base]
+    if not math.isfinite(ratio):
+        return None
+    even = all(math.isclose(row[name], ratio * row[base], rel_tol=1e-6, abs_tol=1e-12) for row in rows)
+    return ratio if even else None
+
+
+def short(value: float) -> float:
+    """A number to six digits, which no chart can tell from the whole of it."""
+    if isinstance(value, int) and abs(value) < 10**15:
+        return value
+    rounded = float(f"{value:.6g}")
+    return int(rounded) if rounded.is_integer() and abs(rounded) < 10**15 else rounded
