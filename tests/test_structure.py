@@ -13,7 +13,7 @@ LEVELS = [
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "decoding", "plan", "verdict", "published", "listing"},
     {"sampling"},
-    {"environment", "resume", "training"},
+    {"environment", "resume", "training", "dashboard"},
     {"notebook", "scoring", "trained", "calibration"},
     {"job", "evaluation", "exchange"},
     {"storyteller", "grid", "entry"},

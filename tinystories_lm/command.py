@@ -36,6 +36,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
+  {PROGRAM} dashboard [PROJECT]    a workspace in W&B for these runs
 
 An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
 `{PROGRAM} COMMAND --help` tells more. RUN is a run folder, a preset's name (its newest run) or `latest`.
@@ -64,6 +65,7 @@ def run(arguments: Sequence[str]) -> int:
         "scaling": scaling,
         "export": export,
         "import": import_,
+        "dashboard": dashboard,
     }
     name, *rest = arguments or ["--help"]
     if name in ("--help", "-h"):
@@ -431,6 +433,24 @@ def import_(arguments: list[str]) -> None:
     from tinystories_lm.exchange.importing import import_run
 
     print(import_run(options.folder, options.run, config))
+
+
+def dashboard(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} dashboard",
+        description="Make a W&B workspace with the sections Rounds, Scaling, Speed & cost and Samples.",
+    )
+    parser.add_argument("project", metavar="PROJECT", nargs="?", default="tinystories_lm", help="(tinystories_lm)")
+    parser.add_argument("--entity", help="user or team (yours)")
+    parser.add_argument("--json", action="store_true", help="print what would be sent, and send nothing")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.dashboard import as_record, build_workspace, save
+    from tinystories_lm.files import to_json
+
+    if options.json:
+        print(to_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))
+    else:
+        print(save(options.project, entity=options.entity))
 
 
 def positive(text: str) -> int:

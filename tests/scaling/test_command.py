@@ -58,7 +58,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for steps in STEPS:
             shape = (f"model.d_model={width}", "model.n_heads=4", f"model.d_ff={2 * width}")
             make_run(sweep / f"{width}_{steps}", *shape, f"training.steps={steps}")
-    make_run(sweep / "failed", status=Status.FAILED)
+    again = make_run(sweep / "again", status=Status.FAILED)  # it was done, went on with more steps, and failed
+    write_json(again.summary, {"val/loss": 9.0, "progress/tokens": 1000, "parameters": 1000})
     return work
 
 

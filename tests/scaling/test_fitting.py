@@ -98,9 +98,8 @@ def lbfgs(start: Law, points: Sample) -> Law:
     return Law(math.exp(e), math.exp(a), math.exp(b), alpha, beta)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_lbfgs_from_other_starts_ends_no_lower(seed: int) -> None:
-    points = sample(noise=0.01, seed=seed)
+def test_lbfgs_from_other_starts_ends_no_lower() -> None:
+    points = sample(noise=0.01)
     least = objective(fit(points, resamples=4).law, points)
     for exponent in (0.2, 0.4, 0.6):
         start = Law(E=1.0, A=math.exp(15 * exponent), B=math.exp(15 * exponent), alpha=exponent, beta=exponent)

@@ -23,7 +23,7 @@ from tinystories_lm.scaling.law import NAMES, PUBLISHED, Law
 HUBER_DELTA = 1e-3  # of the log loss: further off, a point pulls by its side and no longer by its distance
 RESAMPLES = 200
 INTERVAL = (0.1, 0.9)  # quantiles: 80 %
-STARTS = 200  # of the grid's 4,500, the best
+STAGES = ((200, 80), (8, 400))  # how many of the grid's 4,500 starts, the best, go on for how many iterations
 SPARE_POINTS = 2  # more than free parameters, or an exponent is held
 LOG_ZERO = -1e3  # of a term left out: its exponential is 0
 LARGEST_EXPONENT = 3.0
@@ -80,11 +80,11 @@ def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
     log_N_P, log_D_P, log_L_P = (torch.tensor(values, dtype=torch.float64).log() for values in sample)
     centre = (float(log_N_P.mean()), float(log_D_P.mean()))
     problem = _Problem(log_N_P - centre[0], log_D_P - centre[1], _free(held))
-    starts_SK = _starts(held, centre)
-    best_SK = starts_SK[problem.objective(starts_SK, log_L_P).topk(min(STARTS, len(starts_SK)), largest=False).indices]
-    ends_SK = problem.descend(problem.clamp(best_SK), log_L_P, iterations=300)
-    theta_K = ends_SK[problem.objective(ends_SK, log_L_P).argmin()]
-
+    theta_SK = problem.clamp(_starts(held, centre))
+    for kept, iterations in STAGES:
+        best_S = problem.objective(theta_SK, log_L_P).argsort()[:kept]
+        theta_SK = problem.descend(theta_SK[best_S], log_L_P, iterations=iterations)
+    theta_K = theta_SK[problem.objective(theta_SK, log_L_P).argmin()]
     fitted_P = problem.log_loss(theta_K)
     residuals_P = log_L_P - fitted_P
     random = torch.Generator().manual_seed(seed)
