@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint bench round1 round2 round3 round4 rounds clean
+.PHONY: help install demo test test-all lint bench round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,9 +37,20 @@ round1 round2 round3 round4: install  ## replay one round of the story (2 to 4 w
 
 rounds: round1 round2 round3 round4  ## replay all four
 
-bench: install  ## decoding speed against transformers (about 5 minutes); figures land in experiments/benchmarks
+sweep: install  ## nine runs over size and steps, and the scaling law they give (an hour on two cores)
+	$(BIN)/tinystories-lm sweep size_by_steps
+	$(BIN)/tinystories-lm scaling size_by_steps
+
+report: install  ## one HTML page of all runs, outputs/report.html
+	$(BIN)/tinystories-lm report
+
+record: install  ## copy the newest run of a round into the lab notebook: make record ROUND=round2
+	$(BIN)/python experiments/record.py $(ROUND)
+
+bench: install  ## decoding speed against transformers, overhead of sweeps (10 minutes); figures land in experiments/benchmarks
 	mkdir -p experiments/benchmarks
 	$(BIN)/python benchmarks/generate.py --json experiments/benchmarks/generate.json
+	$(BIN)/python benchmarks/sweep.py --json experiments/benchmarks/sweep.json
 
 clean:  ## remove the environment and caches; outputs/ stays
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -71,7 +71,7 @@ def installed(module: str) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--runs", type=int, default=12)
+    parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     register()

@@ -20,7 +20,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tinystories_lm.config import Config, setting_types
+from tinystories_lm.config import Config, HardwareConfig, setting_types
 from tinystories_lm.errors import UsageError
 from tinystories_lm.identity import config_hash
 
@@ -52,6 +52,17 @@ def conf_folder() -> Path:
     package = Path(__file__).resolve().parent
     beside = package.parent / "conf"
     return beside if (beside / "config.yaml").is_file() else package / "conf"
+
+
+def priced_hardware() -> list[HardwareConfig]:
+    """Each choice of conf/hardware whose peak is known, as it stands there."""
+    found = []
+    for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
+        hardware = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
+        assert isinstance(hardware, HardwareConfig)
+        if hardware.peak_flops_per_second:
+            found.append(hardware)
+    return found
 
 
 def register() -> None:

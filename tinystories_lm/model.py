@@ -12,9 +12,6 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.arithmetic import ParameterCount as ParameterCount
-from tinystories_lm.arithmetic import count_parameters as count_parameters
-from tinystories_lm.arithmetic import flops_per_token as flops_per_token
 from tinystories_lm.config import ModelConfig
 
 

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from tinystories_lm.arithmetic import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     Flops,
@@ -16,7 +14,7 @@ from tinystories_lm.arithmetic import (
     memory,
     training_flops,
 )
-from tinystories_lm.composition import conf_folder
+from tinystories_lm.composition import priced_hardware
 from tinystories_lm.config import Config, HardwareConfig, Source
 from tinystories_lm.data.corpus import Split, file_sizes
 from tinystories_lm.errors import DamagedError
@@ -105,14 +103,8 @@ def guess_corpus_tokens(config: Config) -> int:
 
 
 def _choices(config: Config) -> list[HardwareConfig]:
-    """Every hardware of conf/ that has a peak, and the config's own."""
-    found = []
-    for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
-        hardware = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
-        assert isinstance(hardware, HardwareConfig)
-        if hardware.peak_flops_per_second and hardware.name != config.hardware.name:
-            found.append(hardware)
-    return [config.hardware, *found]
+    """The config's own hardware, and every other of conf/ that has a peak."""
+    return [config.hardware, *(other for other in priced_hardware() if other.name != config.hardware.name)]
 
 
 def on_hardware(hardware: HardwareConfig, config: Config, flops: float) -> OnHardware:

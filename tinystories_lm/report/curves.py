@@ -6,8 +6,9 @@ from typing import Any
 
 STEP, TOKENS, FLOPS = "progress/step", "progress/tokens", "progress/flops"
 SECONDS, DOLLARS = "time/train_seconds", "cost/usd"
-AXES = {STEP: None, TOKENS: STEP, FLOPS: STEP, SECONDS: None, DOLLARS: SECONDS}  # with what each goes in proportion
+AXES = (STEP, TOKENS, FLOPS, SECONDS, DOLLARS)
 TRAINING = ("train/loss", "optimizer/lr", "optimizer/grad_norm", "speed/tokens_per_second", "speed/mfu")
+PROPORTIONAL = {TOKENS: STEP, FLOPS: STEP, DOLLARS: SECONDS, "speed/mfu": "speed/tokens_per_second"}  # as a rule
 VALIDATION = ("val/loss", "val/perplexity", "val/bits_per_byte")
 
 Row = Mapping[str, float]  # a line of metrics.jsonl: finite numbers only
@@ -52,19 +53,16 @@ def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str
     rows = [row for row in rows if names[0] in row and STEP in row]
     rows = [rows[place] for place in thin([row[names[0]] for row in rows], limit)]
     columns: dict[str, Any] = {}
-    for axis, base in AXES.items():
-        ratio = None if base is None else _ratio(rows, axis, base)
-        columns[axis] = _column(rows, axis) if ratio is None else {"of": base, "times": ratio}
-    return columns | {name: _column(rows, name) for name in names}
+    for name in (*AXES, *names):
+        ratio = _ratio(rows, name, PROPORTIONAL.get(name))
+        column = [short(row[name]) if name in row else None for row in rows]
+        columns[name] = column if ratio is None else {"of": PROPORTIONAL[name], "times": ratio}
+    return columns
 
 
-def _column(rows: Sequence[Row], name: str) -> list[float | None]:
-    return [short(row[name]) if name in row else None for row in rows]
-
-
-def _ratio(rows: Sequence[Row], name: str, base: str) -> float | None:
+def _ratio(rows: Sequence[Row], name: str, base: str | None) -> float | None:
     """The constant by which one column is the other's multiple, if it is everywhere."""
-    if not rows or not all(name in row and base in row for row in rows) or not rows[-1][base]:
+    if base is None or not rows or not all(name in row and base in row for row in rows) or not rows[-1][base]:
         return None
     ratio = rows[-1][name] / rows[-1][base]
     if not math.isfinite(ratio):

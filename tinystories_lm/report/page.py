@@ -7,32 +7,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import Any
 
 from tinystories_lm import __version__
-from tinystories_lm.arithmetic import training_flops
 from tinystories_lm.composition import swept_settings
 from tinystories_lm.files import to_json
-from tinystories_lm.report.curves import FLOPS, TOKENS, TRAINING, VALIDATION, encode
+from tinystories_lm.report.curves import TRAINING, VALIDATION, encode
 from tinystories_lm.report.gather import Run, clean, differences, shown
-from tinystories_lm.report.published import Published
+from tinystories_lm.report.rounds import rounds_of
 
 POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60
 SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order in which they need each other
 
 
-def page(
-    runs: Sequence[Run], published: dict[str, Published], *, folders: Sequence[str], reload_seconds: int = 0
-) -> str:
+def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int = 0) -> str:
     """The whole page.
 
     folders: what was asked for, as it was typed.
     reload_seconds: how often the page loads itself anew; 0 is never.
     """
     limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
-    rounds = [drawn for name, one in published.items() if (drawn := _round(name, one, runs))]
-    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": rounds}
+    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": rounds_of(runs)}
     for run, entry in zip(runs, data["runs"], strict=True):
         entry["training"] = encode(run.rows, TRAINING, limit=limit)
         entry["validation"] = encode(run.rows, VALIDATION, limit=limit)
@@ -40,7 +37,8 @@ def page(
     script = "".join(["(() => {\n'use strict';\n", *map(_file, SCRIPTS), "})();\n"])
     refresh = f'<noscript><meta http-equiv="refresh" content="{reload_seconds}"></noscript>' if reload_seconds else ""
     made = time.strftime("%Y-%m-%d %H:%M:%S %Z")
-    title = f"{len(runs)} run{'s' * (len(runs) != 1)}: {', '.join(folders)}"
+    short = ", ".join(dict.fromkeys(Path(folder).name or folder for folder in folders))
+    title = f"{len(runs)} run{'s' * (len(runs) != 1)}: {short}"
     return Template(_file("page.html")).substitute(
         title=html.escape(clean(title)),
         origin=html.escape(clean(f"{', '.join(folders)} · made {made} by tinystories_lm {__version__}")),
@@ -91,18 +89,6 @@ def _labels(runs: Sequence[Run]) -> list[str]:
             told = " ".join(f"{key.lstrip('+').rpartition('.')[2]}={shown(value)}" for key, value in swept.items())
             labels[number] = told or labels[number]
     return labels
-
-
-def _round(name: str, published: Published, runs: Sequence[Run]) -> dict[str, Any] | None:
-    """The published points of a round that one of the runs belongs to."""
-    config = next((run.config for run in runs if run.config is not None and run.config.name == name), None)
-    if config is None:
-        return None
-    flops_per_token = training_flops(config.model, vocab_size=config.data.vocab_size).total
-    points = [
-        point | ({FLOPS: point[TOKENS] * flops_per_token} if TOKENS in point else {}) for point in published.points
-    ]
-    return {"name": name, "points": points, "perplexity": published.perplexity}
 
 
 def _file(name: str) -> str:

@@ -8,7 +8,6 @@ from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_text, writing
 from tinystories_lm.report.gather import Reader, Run, State
 from tinystories_lm.report.page import page
-from tinystories_lm.report.published import notebook_folder, read_published
 from tinystories_lm.report.selection import select
 from tinystories_lm.run_folder import OUTPUTS
 
@@ -42,9 +41,7 @@ def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reloa
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder: name a file in it, such as {out / OUT.name}")
     runs = gather(names, reader)
-    text = page(
-        runs, read_published(notebook_folder()), folders=list(names) or [f"{OUTPUTS}/"], reload_seconds=reload_seconds
-    )
+    text = page(runs, folders=list(names) or [f"{OUTPUTS}/"], reload_seconds=reload_seconds)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, text)

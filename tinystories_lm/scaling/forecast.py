@@ -4,10 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from omegaconf import OmegaConf
-
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
-from tinystories_lm.composition import compose_config, conf_folder, register
+from tinystories_lm.composition import compose_config, priced_hardware, register
 from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.errors import UsageError
 from tinystories_lm.estimate import estimate
@@ -66,17 +64,6 @@ def compose_for_forecast(overrides: Sequence[str]) -> Config:
     """
     register()
     return compose_config(overrides).config
-
-
-def priced_hardware() -> list[HardwareConfig]:
-    """Each choice of conf/hardware whose peak is known, as it stands there."""
-    found = []
-    for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
-        assert isinstance(config, HardwareConfig)
-        if config.peak_flops_per_second:
-            found.append(config)
-    return found
 
 
 def forecast(found: Fit, points: Points, overrides: Sequence[str], config: Config) -> Forecast:

@@ -1,0 +1,287 @@
+// A chart of many curves: axes, zoom by dragging, the nearest point under the pointer, arrow keys.
+
+const LEFT = 54, RIGHT = 14, TOP = 14, BOTTOM = 30, NEAR = 48, SHORTEST_DRAG = 8;
+
+class Scale {
+  constructor(low, high, from, to, log) {
+    [this.low, this.high, this.from, this.to, this.log] = [low, high, from, to, log];
+    this.bend = log ? Math.log : (value) => value;
+    this.unbend = log ? Math.exp : (value) => value;
+  }
+
+  at(value) {
+    const low = this.bend(this.low), high = this.bend(this.high);
+    return this.from + ((this.bend(value) - low) / (high - low)) * (this.to - this.from);
+  }
+
+  value(place) {
+    const low = this.bend(this.low), high = this.bend(this.high);
+    return this.unbend(low + ((place - this.from) / (this.to - this.from)) * (high - low));
+  }
+
+  // Round values about `wanted` in number. unit: of what they are round multiples (60 for minutes in seconds).
+  ticks(wanted, unit = 1) {
+    const decades = this.log ? Math.log10(this.high / this.low) : 0;
+    if (decades >= 1) {
+      const found = [], every = Math.max(1, Math.ceil(decades / wanted));
+      const steps = decades > 4 ? [1] : decades > 2 ? [1, 3] : decades > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
+      const first = Math.floor(Math.log10(this.low / unit));
+      for (let power = first; power <= Math.log10(this.high / unit); power += every) {
+        for (const step of steps) found.push(step * 10 ** power * unit);
+      }
+      return found.filter((tick) => tick >= this.low && tick <= this.high);
+    }
+    const rough = (this.high - this.low) / unit / wanted, power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= rough) * power * unit;
+    const found = [];
+    for (let number = Math.ceil(this.low / step - 1e-9); number * step <= this.high * (1 + 1e-12) && found.length < 99; number++) {
+      found.push(Number((number * step).toPrecision(12)));
+    }
+    return found;
+  }
+}
+
+class Chart {
+  // changed(zoom): the reader has zoomed; pointed(run): a run's number is under the pointer, or null.
+  constructor(host, { label, changed = () => {}, pointed = () => {} }) {
+    Object.assign(this, { host, changed, pointed, zoom: null, nearest: null });
+    this.svg = shape('svg', { tabindex: 0, role: 'img', 'aria-label': label });
+    this.tip = element('div', { class: 'tip', role: 'status', hidden: true });
+    host.append(this.svg, this.tip);
+    this.clip = `clip-${host.id}`;
+    this.listen();
+    new ResizeObserver(() => this.draw()).observe(host);
+  }
+
+  // curves: {run, hue, title, what, thin, dotted, points: [[x, y]…]}; marks: {name, points}; levels: {name, y}
+  // x, y: {title, text(value), unit(low, high), log}
+  show(view) {
+    this.view = view;
+    this.nearest = null;
+    this.tip.hidden = true;
+    this.draw();
+  }
+
+  draw() {
+    if (!this.view) return;
+    [this.width, this.height] = [this.host.clientWidth, this.host.clientHeight];
+    const { x, y } = this.view;
+    const fits = ([a, b]) => (!x.log || a > 0) && (!y.log || b > 0);
+    this.curves = this.view.curves.map((curve) => ({ ...curve, points: curve.points.filter(fits) }));
+    this.marks = this.view.marks.map((mark) => ({ ...mark, points: mark.points.filter(fits) }));
+    this.svg.replaceChildren();
+    this.svg.setAttribute('viewBox', `0 0 ${this.width} ${this.height}`);
+    const points = [...this.curves, ...this.marks].flatMap((one) => one.points);
+    if (!points.length || this.width < 80) {
+      this.x = null;
+      const words = this.view.curves.some((one) => one.points.length) ? 'a log axis has no place for 0' : 'no shown run has such numbers';
+      this.svg.append(shape('text', { class: 'nothing', x: this.width / 2, y: this.height / 2, 'text-anchor': 'middle' }, words));
+      return;
+    }
+    this.range(points);
+    this.axes();
+    this.lines();
+  }
+
+  range(points) {
+    const [x0, x1, y0, y1] = this.zoom ?? [];
+    const [left, right] = isNumber(x0) ? [x0, x1] : extent(points.map(([a]) => a), this.view.x.log, 0);
+    const inside = points.filter(([a]) => a >= left && a <= right);
+    const levels = this.view.levels.map((one) => one.y);
+    const heights = [...(inside.length ? inside : points).map(([, b]) => b), ...levels];
+    const [bottom, top] = isNumber(y0) ? [y0, y1] : extent(heights, this.view.y.log, 0.05);
+    this.x = new Scale(left, right, LEFT, this.width - RIGHT, this.view.x.log);
+    this.y = new Scale(bottom, top, this.height - BOTTOM, TOP, this.view.y.log);
+  }
+
+  axes() {
+    const { x, y } = this.view, bottom = this.height - BOTTOM, texts = [];
+    for (const tick of this.y.ticks(this.height / 55)) {
+      const place = Math.round(this.y.at(tick)) + 0.5;
+      this.svg.append(shape('line', { class: 'grid', x1: LEFT, x2: this.width - RIGHT, y1: place, y2: place }));
+      texts.push(shape('text', { x: LEFT - 6, y: place + 4, 'text-anchor': 'end' }, y.text(tick)));
+    }
+    let free = 0;
+    const unit = x.unit?.(this.x.high) ?? { size: 1, text: x.text };
+    for (const tick of this.x.ticks(Math.max(3, this.width / 110), unit.size)) {
+      const place = Math.round(this.x.at(tick)) + 0.5, words = unit.text(tick), half = words.length * 3.3;
+      this.svg.append(shape('line', { class: 'grid', x1: place, x2: place, y1: TOP, y2: bottom }));
+      if (place - half < free || place - half < 8) continue;
+      free = place + half + 10;
+      const end = place + half > this.width - 4;
+      texts.push(shape('text', { x: end ? this.width - 4 : place, y: bottom + 15, 'text-anchor': end ? 'end' : 'middle' }, words));
+    }
+    if (y.title) texts.push(shape('text', { class: 'published-name', x: this.width - RIGHT - 4, y: TOP + 4, 'text-anchor': 'end' }, y.title));
+    texts.push(shape('text', { x: this.width - RIGHT, y: this.height - 4, 'text-anchor': 'end' }, x.title));
+    this.svg.append(...texts);
+  }
+
+  lines() {
+    const bottom = this.height - BOTTOM;
+    const area = shape('g', { class: this.curves.length > 24 ? 'many' : null, 'clip-path': `url(#${this.clip})` });
+    this.svg.append(
+      shape('clipPath', { id: this.clip }, shape('rect', { x: LEFT - 5, y: TOP - 6, width: this.width - LEFT - RIGHT + 10, height: bottom - TOP + 12 })),
+      area,
+    );
+    this.area = area;
+        for (const curve of this.curves) {
+      const places = curve.points.map(([a, b]) => [this.x.at(a), this.y.at(b)]);
+      const path = places.map(([a, b], number) => `${number ? 'L' : 'M'}${a.toFixed(1)} ${b.toFixed(1)}`).join('');
+      if (places.length > 1) area.append(shape('path', { class: `curve${curve.thin ? ' thin' : ''}`, 'data-run': curve.run, hue: curve.hue, d: path }));
+      if (curve.dotted || places.length === 1) {
+        for (const [a, b] of places) area.append(shape('circle', { class: 'dot', 'data-run': curve.run, hue: curve.hue, cx: a.toFixed(1), cy: b.toFixed(1), r: 2.2 }));
+      }
+    }
+    for (const { name, y } of this.view.levels) {
+      const place = this.y.at(y);
+      area.append(
+        shape('line', { class: 'published-level', x1: LEFT, x2: this.width - RIGHT, y1: place, y2: place }),
+        shape('text', { class: 'published-name', x: this.width - RIGHT - 4, y: place - 5, 'text-anchor': 'end' }, name),
+      );
+    }
+    for (const mark of this.marks) {
+      for (const [a, b] of mark.points) {
+        const [across, down] = [this.x.at(a), this.y.at(b)];
+        area.append(shape('path', { class: 'published', d: `M${across} ${down - 5}l5 5l-5 5l-5 -5z` }));
+      }
+      const last = mark.points.at(-1);
+      if (last) area.append(shape('text', { class: 'published-name', x: this.x.at(last[0]) - 9, y: this.y.at(last[1]) + 14, 'text-anchor': 'end' }, mark.name));
+    }
+    this.light(this.lit ?? null);
+  }
+
+  // Let one run stand out.
+  light(run) {
+    this.lit = run;
+    this.area?.classList.toggle('dim', run !== null && this.curves.some((curve) => curve.run === run));
+    for (const part of this.area?.querySelectorAll('[data-run]') ?? []) part.classList.toggle('lit', part.dataset.run === String(run));
+  }
+
+  setZoom(zoom) {
+    this.zoom = zoom;
+    this.draw();
+    this.changed(zoom);
+  }
+
+  listen() {
+    const { svg } = this;
+    svg.addEventListener('pointerdown', (event) => {
+      if (event.button || !this.x) return;
+      this.from = this.place(event);
+      svg.setPointerCapture(event.pointerId);
+    });
+    svg.addEventListener('pointermove', (event) => (this.from ? this.drag(event) : this.hover(event)));
+    svg.addEventListener('pointerup', (event) => this.drop(event));
+    svg.addEventListener('pointercancel', () => this.cancel());
+    svg.addEventListener('pointerleave', (event) => event.pointerType === 'mouse' && this.point(null));
+    svg.addEventListener('dblclick', () => this.setZoom(null));
+    svg.addEventListener('keydown', (event) => this.key(event));
+    svg.addEventListener('blur', () => this.point(null));
+  }
+
+  place(event) {
+    const box = this.svg.getBoundingClientRect();
+    return [
+      Math.min(Math.max(event.clientX - box.left, LEFT), this.width - RIGHT),
+      Math.min(Math.max(event.clientY - box.top, TOP), this.height - BOTTOM),
+    ];
+  }
+
+  // A drag that is much wider than high zooms along x alone, and y follows the curves.
+  dragged(event) {
+    const [a, b] = this.from, [c, d] = this.place(event);
+    const flat = event.pointerType === 'touch' || Math.abs(d - b) < 24;
+    return { left: Math.min(a, c), right: Math.max(a, c), top: flat ? TOP : Math.min(b, d), bottom: flat ? this.height - BOTTOM : Math.max(b, d), flat };
+  }
+
+  drag(event) {
+    const { left, right, top, bottom } = this.dragged(event);
+    this.point(null);
+    this.box ??= this.svg.appendChild(shape('rect', { class: 'box' }));
+    for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) this.box.setAttribute(name, value);
+  }
+
+  drop(event) {
+    if (!this.from) return;
+    const { left, right, top, bottom, flat } = this.dragged(event), wide = right - left >= SHORTEST_DRAG;
+    this.cancel();
+    if (wide) this.setZoom([this.x.value(left), this.x.value(right), ...(flat ? [] : [this.y.value(bottom), this.y.value(top)])]);
+    else this.hover(event);
+  }
+
+  cancel() {
+    this.from = null;
+    this.box?.remove();
+    this.box = null;
+  }
+
+  hover(event) {
+    if (!this.x) return;
+    const box = this.svg.getBoundingClientRect(), a = event.clientX - box.left, b = event.clientY - box.top;
+    let best = null, least = NEAR ** 2;
+    for (const curve of [...this.curves, ...this.marks]) {
+      curve.points.forEach(([x, y], number) => {
+        const far = (this.x.at(x) - a) ** 2 + (this.y.at(y) - b) ** 2;
+        if (far < least) [best, least] = [{ curve, number }, far];
+      });
+    }
+    this.point(best);
+  }
+
+  point(found) {
+    this.nearest = found;
+    this.spot?.remove();
+    this.tip.hidden = !found;
+    const run = found?.curve.run ?? null;
+    if (run !== this.lit) this.pointed(run);
+    if (!found) return;
+    const [a, b] = found.curve.points[found.number], { x, y } = this.view;
+    const [across, down] = [this.x.at(a), this.y.at(b)];
+    this.spot = this.svg.appendChild(shape('circle', { class: 'spot', cx: across, cy: down, r: 5 }));
+    const swatch = found.curve.hue === undefined ? null : element('span', { class: 'swatch', hue: found.curve.hue });
+    this.tip.replaceChildren(
+      element('div', {}, swatch, found.curve.title ?? found.curve.name),
+      element('small', {}, `${found.curve.what ?? 'published'} ${y.text(b, 5)} · ${x.word(a)}`),
+    );
+    const box = this.tip.getBoundingClientRect();
+    this.tip.style.left = `${Math.max(4, Math.min(across + 12, this.width - box.width - 4))}px`;
+    this.tip.style.top = `${down - box.height - 12 > 0 ? down - box.height - 12 : Math.min(down + 14, this.height - box.height)}px`;
+  }
+
+  // Left and right go along a curve, up and down to the next one; + and - zoom, Escape shows all.
+  key(event) {
+    const drawn = this.x ? this.curves.filter((curve) => curve.points.length) : [];
+    if (!drawn.length || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { curve, number } = this.nearest ?? { curve: drawn[0], number: 0 };
+    const along = { ArrowLeft: -1, ArrowRight: 1 }[event.key], across = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const zoom = { '+': 0.5, '=': 0.5, '-': 2 }[event.key];
+    if (along) {
+      this.point({ curve, number: this.nearest ? Math.min(Math.max(number + along, 0), curve.points.length - 1) : 0 });
+    } else if (across) {
+      const next = drawn[(drawn.indexOf(curve) + across + drawn.length) % drawn.length];
+      this.point({ curve: next, number: Math.min(number, next.points.length - 1) });
+    } else if (zoom) {
+      const middle = this.nearest ? this.x.at(curve.points[number][0]) : (LEFT + this.width - RIGHT) / 2;
+      const half = ((this.width - LEFT - RIGHT) / 2) * zoom;
+      this.setZoom([this.x.value(middle - half), this.x.value(middle + half)]);
+    } else if (event.key === 'Escape') {
+      this.setZoom(null);
+    } else return;
+    event.preventDefault();
+  }
+}
+
+// The range of the values with a margin, and with some width even where they are all one.
+function extent(values, log, margin) {
+  let low = Infinity, high = -Infinity;
+  for (const value of values) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  if (log) {
+    const room = high > low ? (high / low) ** margin : 1.5;
+    return [low / room, high * room];
+  }
+  const room = high > low ? (high - low) * margin : Math.abs(high) * 0.1 || 1;
+  return [low - room, high + room];
+}

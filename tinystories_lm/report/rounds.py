@@ -1,0 +1,51 @@
+"""The published figures of a round, as points to draw beside the runs that replay it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tinystories_lm.arithmetic import training_flops
+from tinystories_lm.published import read_published
+from tinystories_lm.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS
+from tinystories_lm.report.gather import Run
+
+
+def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Each round that one of the runs belongs to: its name, its points and the perplexity it ended with.
+
+    The points have the names of metrics.jsonl; an axis that was not published, nor follows from what was, is not there.
+    """
+    found = []
+    for config in {run.config.name: run.config for run in runs if run.config is not None}.values():
+        figures = read_published(config.name)
+        if figures is not None:
+            flops_per_token = training_flops(config.model, vocab_size=config.data.vocab_size).total
+            points = published_points(figures, flops_per_token=flops_per_token)
+            found.append({"name": config.name, "points": points, "perplexity": figures.get("perplexity")})
+    return found
+
+
+def published_points(figures: Mapping[str, Any], *, flops_per_token: float) -> list[dict[str, float]]:
+    """The validation losses in the order of their steps; a round without any has its end alone.
+
+    Perplexity is that of the loss but at the end, whose own was published, as were its time and dollars.
+    """
+    perplexity, steps, batch = figures.get("perplexity"), figures.get("steps"), figures.get("batch_size")
+    losses: dict[int, float] = dict(figures.get("validation_loss") or {})
+    if not losses and perplexity and steps:
+        losses = {steps: math.log(perplexity)}
+    context = figures.get("model", {}).get("context_tokens")
+    points = []
+    for step, loss in sorted(losses.items()):
+        point: dict[str, float] = {STEP: step, "val/loss": loss, "val/perplexity": math.exp(loss)}
+        if batch and context:
+            point |= {TOKENS: step * batch * context, FLOPS: step * batch * context * flops_per_token}
+        points.append(point)
+    if points:
+        ends = {
+            "val/perplexity": perplexity,
+            SECONDS: figures["wall_clock_minutes"] * 60 if "wall_clock_minutes" in figures else None,
+            DOLLARS: figures.get("cost_usd"),
+        }
+        points[-1] |= {name: value for name, value in ends.items() if value is not None}
+    return points
