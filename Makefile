@@ -44,7 +44,7 @@ sweep: install  ## nine runs over size and steps, and the scaling law they give 
 report: install  ## one HTML page of all runs, outputs/report.html
 	$(BIN)/tinystories-lm report
 
-record: install  ## copy the newest run of a round into the lab notebook: make record ROUND=round2
+record: install  ## put the newest run of a round into the lab notebook and the README: make record ROUND=round2
 	$(BIN)/python experiments/record.py $(ROUND)
 
 bench: install  ## decoding speed against transformers, overhead of sweeps (10 minutes); figures land in experiments/benchmarks

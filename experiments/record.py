@@ -1,9 +1,10 @@
 """Copy what a run measured into the lab notebook.
 
-    python experiments/record.py RUN_FOLDER experiments/round1
+    python experiments/record.py RUN [FOLDER]
 
-writes beside published.yaml: measured.json (figures, settings, machine, versions, samples), curve.jsonl (the rows of
-metrics.jsonl) and curve.svg. Nothing in them is typed by hand.
+writes into experiments/<preset>, beside published.yaml, or into FOLDER: measured.json (figures, verdict, settings,
+machine, versions, samples), curve.jsonl (the rows of metrics.jsonl) and curve.svg; and sets the README's table of the
+rounds anew. Nothing in them is typed by hand.
 """
 
 import json
@@ -13,9 +14,12 @@ from pathlib import Path
 
 from tinystories_lm.config import settings
 from tinystories_lm.curve import draw
+from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.files import to_json, write_json, write_text
-from tinystories_lm.run_folder import RunFolder, read_config, read_json, read_records
+from tinystories_lm.published import read_published
+from tinystories_lm.run_folder import RunFolder, find_run, read_config, read_json, read_records
 
+BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
 PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # places on one machine
 
 
@@ -36,6 +40,8 @@ def record(run: RunFolder, folder: Path) -> None:
         "pieces": environment["pieces"],
         "stories": summary["stories"],
     }
+    if "plan" in environment:
+        measured["plan"] = environment["plan"]
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "measured.json", json.loads(json.dumps(measured, default=str)))
     write_text(folder / "curve.jsonl", "".join(to_json(row) + "\n" for row in rows))
@@ -50,5 +56,61 @@ def command_of(run: RunFolder) -> str:
     return " ".join(["tinystories-lm", "train", *shown])
 
 
+def rounds_table(experiments: Path) -> str:
+    """Published against measured, a row a round; what was not measured, or not published, stays blank."""
+    header = ["round", "", "steps × batch", "hardware", "minutes", "dollars", "perplexity"]
+    rows = []
+    for number in (1, 2, 3, 4):
+        published = read_published(f"round{number}")
+        assert published is not None
+        steps, batch = published["steps"], published["batch_size"]
+        size = f"{steps:,} × {batch}" if steps and batch else ""
+        figures = [f"~{published['wall_clock_minutes']}", f"~{published['cost_usd']:.2f}", str(published["perplexity"])]
+        rows.append([str(number), "published", size, published["hardware"], *figures])
+        rows.append(["", "measured", *_measured(experiments / f"round{number}" / "measured.json")])
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _measured(file: Path) -> list[str]:
+    if not file.is_file():
+        return [""] * 5
+    measured = read_json(file)
+    found, used = measured["figures"], measured["settings"]
+    machine = measured["pieces"][-1]["machine"]
+    return [
+        f"{used['training.steps']:,} × {used['training.batch_size']}",
+        f"{machine['device_name']}, {machine['threads']} cores"
+        if machine["device"] == "cpu"
+        else machine["device_name"],
+        f"{found['time/train_seconds'] / 60:.1f}",
+        f"{found['cost/usd']:.2f}",
+        f"{found['val/perplexity']:.4g}",
+    ]
+
+
+def update_readme(readme: Path, experiments: Path) -> None:
+    """Put the table between its two marks."""
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    write_text(readme, f"{before}{BEGIN}\n{rounds_table(experiments)}\n{END}{after}")
+
+
+def main(arguments: list[str]) -> None:
+    if not 1 <= len(arguments) <= 2:
+        raise UsageError("usage: python experiments/record.py RUN [FOLDER]; `make record ROUND=round2`")
+    here = Path(__file__).resolve().parent
+    run = find_run(arguments[0])
+    if not run.summary.is_file():
+        raise UsageError(f"{run.path} is not done: its figures are not final")
+    record(run, Path(arguments[1]) if len(arguments) == 2 else here / read_config(run).name)
+    update_readme(here.parent / "README.md", here)
+
+
 if __name__ == "__main__":
-    record(RunFolder(Path(sys.argv[1])), Path(sys.argv[2]))
+    try:
+        main(sys.argv[1:])
+    except CommandError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
