@@ -18,7 +18,8 @@ import pytest
 from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
 from tinystories_lm.config import TrackingConfig, TrackingMode
-from tinystories_lm.tracking import Mirror, chosen_mode, start_mirror
+from tinystories_lm.credentials import chosen_mode
+from tinystories_lm.tracking import Mirror, start_mirror
 
 KEY = "a1b2c3d4e5" * 4
 INIT_SECONDS, FINISH_SECONDS = 1, 1  # of servers that fail; those that work have longer
@@ -67,6 +68,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
 def tracking(mode: str = "offline", **changes: Any) -> TrackingConfig:
     values = {
         "project": "stories", "entity": None, "group": "round9", "job_type": "train", "tags": ["round9", "blue"],
+        "artifacts": False,
         "init_timeout_seconds": INIT_SECONDS, "finish_timeout_seconds": FINISH_SECONDS,
     }  # fmt: skip
     return TrackingConfig(mode=TrackingMode(mode), **{**values, **changes})
@@ -274,6 +276,31 @@ def test_an_online_run_arrives_whole(
     assert "wandb sync" not in caplog.text
     assert capfd.readouterr() == ("", "")
     assert not holds_key(tmp_path)
+
+
+def checkpoint(folder: Path) -> Path:
+    made = folder / "step-00000012"
+    made.mkdir()
+    (made / "model.safetensors").write_bytes(b"weights" * 99)
+    return made
+
+
+def test_a_checkpoint_arrives_as_a_model_artifact(server: WandbServer, tmp_path: Path) -> None:
+    mirror = start(tmp_path / "a run", tracking("online", **PATIENT))
+    mirror.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12, "val/loss": 1.5})
+    mirror.finish(exit_code=0)
+    assert server.files["artifact/model.safetensors"] == b"weights" * 99
+    assert ("round9-ab12cd", "model") in server.artifacts
+
+
+def test_offline_an_artifact_is_kept_to_be_sent_with_the_run(tmp_path: Path, server: WandbServer) -> None:
+    mirror = start(tmp_path / "a run", tracking())
+    mirror.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12})
+    folder = mirror.folder
+    mirror.finish(exit_code=0)
+    assert folder is not None
+    subprocess.run([sys.executable, "-m", "wandb", "sync", "--yes", str(folder)], check=True, capture_output=True)
+    assert server.files["artifact/model.safetensors"] == b"weights" * 99
 
 
 def test_a_resumed_run_goes_on_where_it_was_and_says_nothing_twice(server: WandbServer, tmp_path: Path) -> None:

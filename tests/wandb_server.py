@@ -37,6 +37,7 @@ class WandbServer:
     def __init__(self) -> None:
         self.runs: dict[str, UploadedRun] = {}
         self.files: dict[str, bytes] = {}  # by their path on the server
+        self.artifacts: list[tuple[str, str]] = []  # name and type of each that was begun
         self.status = 200  # what every request is answered with
         self.delay_seconds = 0.0  # before every answer
         self.requests: list[str] = []
@@ -134,7 +135,9 @@ class WandbServer:
         files = [self._upload(f"{variables['run']}/{name}") | {"name": name} for name in variables["files"]]
         return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
 
-    def _artifact(self, _: dict[str, Any]) -> dict[str, Any]:
+    def _artifact(self, variables: dict[str, Any]) -> dict[str, Any]:
+        asked = variables.get("input", variables)
+        self.artifacts.append((str(asked.get("artifactCollectionName")), str(asked.get("artifactTypeName"))))
         artifact = {"id": "artifact", "state": "PENDING", "artifactSequence": {"id": "s", "latestArtifact": None}}
         return {"createArtifact": {"artifact": artifact}}
 

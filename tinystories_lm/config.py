@@ -275,6 +275,7 @@ class TrackingConfig(SetOnce):
     group: str
     job_type: str
     tags: list[str]
+    artifacts: bool  # send the best checkpoint as a model artifact when the run is done
     init_timeout_seconds: int
     finish_timeout_seconds: int
 

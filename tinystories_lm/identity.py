@@ -12,6 +12,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "data": {"published_tokens": 0},
     "optimizer": {"kind": "adamw"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
+    "tracking": {"artifacts": False},
     "verdict": {
         "least_evaluations": 3,
         "least_fall_nats": 0.5,

@@ -204,6 +204,9 @@ def _train(
         verdict = diagnose(run, rules=config.verdict)
         write_json(run.summary, summary | {"verdict": as_record(verdict)})
         mirror.summarize(summary | {"verdict": verdict.name})
+        if config.tracking.artifacts:
+            best = {"step": progress.best_step, "val/loss": progress.best_loss, "parameters": parameters.total}
+            mirror.log_model(best_checkpoint(run), name=f"{config.name}-{record['run_id'][:6]}", metadata=best)
         notebook.bar.close()
         say_done(run, summary)
         log.info("\n%s", describe(verdict))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinystories_lm.config import TrackingConfig, TrackingMode
+from tinystories_lm.credentials import chosen_mode
 from tinystories_lm.run_folder import RunFolder, read_records
 
 if TYPE_CHECKING:
@@ -109,6 +110,19 @@ class Mirror:
             run.summary.update(figures)
 
         self._later(set_figures)
+
+    def log_model(self, folder: Path, *, name: str, metadata: Mapping[str, object]) -> None:
+        """Send a checkpoint's files as a model artifact; offline they are kept with the run, to be sent with it."""
+        about = dict(metadata)
+
+        def send(run: "wandb.Run") -> None:
+            import wandb
+
+            artifact = wandb.Artifact(name=name, type="model", metadata=about)
+            artifact.add_dir(str(folder))
+            run.log_artifact(artifact)
+
+        self._later(send)
 
     def finish(self, *, exit_code: int) -> None:
         """Hand over what is left, for as long as the deadlines allow, and say how to send the rest."""
@@ -312,30 +326,6 @@ def _define_axes(run: "wandb.Run") -> None:
     run.define_metric("progress/tokens")
     for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
         run.define_metric(metrics, step_metric="progress/tokens")
-
-
-def chosen_mode(mode: TrackingMode) -> TrackingMode:
-    """Settle `auto`: what WANDB_MODE or `wandb offline` says, else online where W&B finds a key, else offline."""
-    import wandb
-
-    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and says nothing, here or later
-    if mode is not TrackingMode.auto:
-        return mode
-    if found.mode == "disabled":
-        return TrackingMode.off
-    return TrackingMode.online if found.mode not in ("offline", "dryrun") and has_key(found) else TrackingMode.offline
-
-
-def has_key(settings: "wandb.Settings") -> bool:
-    """Whether there is a key where the SDK looks for one: the environment, its settings, the netrc file."""
-    if settings.api_key or settings.identity_token_file:
-        return True
-    try:
-        from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
-
-        return read_netrc_auth(host=settings.base_url) is not None
-    except Exception:  # a key it cannot use, or an SDK of another build: going online will tell
-        return True
 
 
 def unsent_pieces(run: "wandb.Run") -> list[Path]:

@@ -54,7 +54,7 @@ class Chart {
   }
 
   // curves: {run, hue, title, what, thin, dotted, points: [[x, y]…]}; marks: {name, points}; levels: {name, y}
-  // x, y: {title, text(value), unit(low, high), log}
+  // x, y: {title, text(value, digits), log}; x also {word(value), unit(high)}, y also {fromZero}
   show(view) {
     this.view = view;
     this.nearest = null;
@@ -72,9 +72,9 @@ class Chart {
     this.svg.replaceChildren();
     this.svg.setAttribute('viewBox', `0 0 ${this.width} ${this.height}`);
     const points = [...this.curves, ...this.marks].flatMap((one) => one.points);
-    if (!points.length || this.width < 80) {
+    const words = this.emptiness(points);
+    if (words) {
       this.x = null;
-      const words = this.view.curves.some((one) => one.points.length) ? 'a log axis has no place for 0' : 'no shown run has such numbers';
       this.svg.append(shape('text', { class: 'nothing', x: this.width / 2, y: this.height / 2, 'text-anchor': 'middle' }, words));
       return;
     }
@@ -83,12 +83,21 @@ class Chart {
     this.lines();
   }
 
+  // Why there is nothing to draw; empty where there is something.
+  emptiness(points) {
+    const all = this.view.curves.flatMap((one) => one.points);
+    if (!all.length && !points.length) return 'no shown run has such numbers';
+    if (all.length > 1 && all.every(([x]) => x === 0)) return `all of them at ${this.view.x.text(0)}: nothing to draw against`;
+    return points.length ? '' : 'a log axis has no place for 0';
+  }
+
   range(points) {
     const [x0, x1, y0, y1] = this.zoom ?? [];
     const [left, right] = isNumber(x0) ? [x0, x1] : extent(points.map(([a]) => a), this.view.x.log, 0);
     const inside = points.filter(([a]) => a >= left && a <= right);
     const levels = this.view.levels.map((one) => one.y);
     const heights = [...(inside.length ? inside : points).map(([, b]) => b), ...levels];
+    if (this.view.y.fromZero) heights.push(0);
     const [bottom, top] = isNumber(y0) ? [y0, y1] : extent(heights, this.view.y.log, 0.05);
     this.x = new Scale(left, right, LEFT, this.width - RIGHT, this.view.x.log);
     this.y = new Scale(bottom, top, this.height - BOTTOM, TOP, this.view.y.log);
@@ -96,15 +105,17 @@ class Chart {
 
   axes() {
     const { x, y } = this.view, bottom = this.height - BOTTOM, texts = [];
-    for (const tick of this.y.ticks(this.height / 55)) {
+    const heights = this.y.ticks(this.height / 55), heightWords = distinct(heights, y.text);
+    for (const [number, tick] of heights.entries()) {
       const place = Math.round(this.y.at(tick)) + 0.5;
       this.svg.append(shape('line', { class: 'grid', x1: LEFT, x2: this.width - RIGHT, y1: place, y2: place }));
-      texts.push(shape('text', { x: LEFT - 6, y: place + 4, 'text-anchor': 'end' }, y.text(tick)));
+      texts.push(shape('text', { x: LEFT - 6, y: place + 4, 'text-anchor': 'end' }, heightWords[number]));
     }
     let free = 0;
     const unit = x.unit?.(this.x.high) ?? { size: 1, text: x.text };
-    for (const tick of this.x.ticks(Math.max(3, this.width / 110), unit.size)) {
-      const place = Math.round(this.x.at(tick)) + 0.5, words = unit.text(tick), half = words.length * 3.3;
+    const places = this.x.ticks(Math.max(3, this.width / 110), unit.size), placeWords = distinct(places, unit.text);
+    for (const [number, tick] of places.entries()) {
+      const place = Math.round(this.x.at(tick)) + 0.5, words = placeWords[number], half = words.length * 3.3;
       this.svg.append(shape('line', { class: 'grid', x1: place, x2: place, y1: TOP, y2: bottom }));
       if (place - half < free || place - half < 8) continue;
       free = place + half + 10;

@@ -33,13 +33,13 @@ function amount(value, digits = 3) {
       return trim((value / unit).toPrecision(Math.max(digits, String(Math.floor(size / unit)).length))) + letter;
     }
   }
-  return size >= 1000 ? trim(value.toFixed(0)) : plain(value, digits);
+  return plain(value, size >= 1000 ? Math.max(digits, 4) : digits);
 }
 
 function plain(value, digits = 4) {
   if (value === 0) return '0';
   const size = Math.abs(value);
-  return size < 1e-3 || size >= 1e6 ? value.toExponential(Math.max(0, digits - 3)) : trim(value.toPrecision(digits));
+  return size < 1e-3 || size >= 1e6 ? value.toExponential(Math.max(1, digits - 2)).replace(/\.?0*e/, 'e') : trim(value.toPrecision(digits));
 }
 
 function duration(seconds) {
@@ -57,4 +57,13 @@ function age(seconds) {
 }
 
 const dollars = (value) => `$${value !== 0 && value < 0.1 ? value.toPrecision(2) : value.toFixed(2)}`;
-const percent = (value) => `${trim((100 * value).toPrecision(3))}%`;
+const percent = (value, digits = 3) => `${trim((100 * value).toPrecision(digits))}%`;
+
+// The same number of digits for all, as many as it takes to tell them apart.
+function distinct(values, text) {
+  for (let digits = 3; digits < 8; digits++) {
+    const words = values.map((value) => text(value, digits));
+    if (new Set(words).size === words.length) return words;
+  }
+  return values.map((value) => text(value, 8));
+}

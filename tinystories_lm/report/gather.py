@@ -215,7 +215,8 @@ def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
 def _state(folder: RunFolder, status: Mapping[str, Any], summary: Mapping[str, Any], problems: list[str]) -> State:
     name = status.get("status")
     if not isinstance(name, str) or name not in {str(one) for one in Status}:
-        problems.append("status.json names no status" if folder.status.is_file() else "status.json is missing")
+        if status or not folder.status.is_file():
+            problems.append("status.json names no status" if status else "status.json is missing")
         return State.UNKNOWN
     if "imported_from" in summary:
         return State.IMPORTED

@@ -5,8 +5,8 @@ const AXES = {
   'progress/step': { title: 'steps', text: amount, word: (value) => `step ${amount(value, 4)}` },
   'progress/tokens': { title: 'tokens', text: amount, word: (value) => `${amount(value)} tokens` },
   'progress/flops': { title: 'FLOPs', text: amount, word: (value) => `${amount(value)} FLOPs` },
-  'time/train_seconds': { title: 'time', text: duration, word: duration, unit: timeUnit },
-  'cost/usd': { title: 'dollars', text: dollars, word: dollars },
+  'time/train_seconds': { title: 'time', text: (value) => duration(value), word: duration, unit: timeUnit },
+  'cost/usd': { title: 'dollars', text: (value, digits) => (digits > 3 ? `$${plain(value, digits)}` : dollars(value)), word: dollars },
 };
 const METRICS = {
   loss: { title: 'loss: validation, and training (thin)', names: ['val/loss', 'train/loss'], log: true, unit: 'nats a token' },
@@ -43,7 +43,7 @@ function points(run, x, y) {
 
 function timeUnit(high) {
   const [size, name] = high >= 3 * 3600 ? [3600, 'h'] : high >= 180 ? [60, 'min'] : [1, 's'];
-  return { size, text: (value) => `${plain(value / size)} ${name}` };
+  return { size, text: (value, digits) => `${plain(value / size, digits)} ${name}` };
 }
 
 // ---------------------------------------------------------------- the address
@@ -183,8 +183,8 @@ function drawCurves(shown) {
   at('published').checked = chosen.published;
   curve.zoom = chosen.zoom;
   curve.show({ curves: lines, marks, levels, x, y: { title: metric.unit, text: (value, digits) => (Math.abs(value) >= 1e4 ? amount(value, digits) : plain(value, digits)), log } });
-  speed.show({ curves: curves(['speed/tokens_per_second']), marks: [], levels: [], x, y: { title: '', text: amount, log: false } });
-  utilisation.show({ curves: curves(['speed/mfu']), marks: [], levels: [], x, y: { title: '', text: percent, log: false } });
+  speed.show({ curves: curves(['speed/tokens_per_second']), marks: [], levels: [], x, y: { title: '', text: amount, log: false, fromZero: true } });
+  utilisation.show({ curves: curves(['speed/mfu']), marks: [], levels: [], x, y: { title: '', text: percent, log: false, fromZero: true } });
 }
 
 // The longer list goes downwards; a few runs always stand side by side.

@@ -51,7 +51,7 @@ class Table {
     const title = element('tr', { class: 'group' }, name, element('td', { colspan: this.columns.length - 1 }));
     const best = new Map();
     for (const column of COLUMNS.filter((one) => one.best)) {
-      const values = members.map(column.value).filter(isNumber);
+      const values = members.filter((run) => run.status === 'done').map(column.value).filter(isNumber);
       if (values.length > 1 && Math.min(...values) !== Math.max(...values)) best.set(column.key, column.best(...values));
     }
     const rows = new Map(members.map((run) => [run, this.row(run, best)]));
@@ -61,8 +61,7 @@ class Table {
   row(run, best) {
     const box = element('input', { type: 'checkbox', onchange: (event) => this.toggled(run, event.target.checked) });
     this.boxes.set(run, box);
-    const notes = [run.status === 'done' ? '' : run.reason, ...run.problems].filter(Boolean);
-    const name = element('th', { scope: 'row', title: run.run }, element('label', {}, box, element('span', { class: 'swatch', hue: run.hue }), run.label), ...notes.map((note) => element('span', { class: 'note' }, note)));
+    const name = element('th', { scope: 'row', title: run.run }, element('label', {}, box, element('span', { class: 'swatch', hue: run.hue }), run.label), ...notesOf(run));
     const cells = this.columns.slice(1).map((column) => this.cell(run, column, best));
     const point = (on) => () => this.pointed(on ? run.number : null);
     return element('tr', { class: 'run', onmouseenter: point(true), onmouseleave: point(false), onfocusin: point(true), onfocusout: point(false) }, name, ...cells);
@@ -72,7 +71,7 @@ class Table {
     if (column.key === 'status') return element('td', {}, stateOf(run));
     if (column.key === 'verdict') return element('td', { class: 'verdict' }, verdictOf(run));
     const value = column.value(run);
-    const marked = best.has(column.key) && best.get(column.key) === value;
+    const marked = run.status === 'done' && best.has(column.key) && best.get(column.key) === value;
     return element('td', { class: `number${marked ? ' best' : ''}` }, isNumber(value) ? column.text(value) : '–');
   }
 
@@ -117,6 +116,15 @@ class Table {
   light(number) {
     for (const { rows } of this.groups) for (const [run, row] of rows) row.classList.toggle('lit', run.number === number);
   }
+}
+
+// Why it did not end well, and what of its folder could not be read.
+function notesOf(run) {
+  const reason = run.status !== 'done' && run.reason ? [element('span', { class: 'note', title: run.reason }, run.reason)] : [];
+  const [first, ...more] = run.problems;
+  if (!more.length) return [...reason, ...(first ? [element('span', { class: 'note' }, first)] : [])];
+  const list = element('ul', {}, ...run.problems.map((problem) => element('li', {}, problem)));
+  return [...reason, element('details', { class: 'note' }, element('summary', {}, `${run.problems.length} problems in its folder`), list)];
 }
 
 function stateOf(run) {
