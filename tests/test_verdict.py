@@ -105,6 +105,12 @@ def test_within_the_first_epoch_no_run_is_data_bound() -> None:
     assert found.finding is Finding.CAPACITY_BOUND
 
 
+def test_a_curve_that_still_falls_a_little_after_far_too_many_tokens_is_capacity_bound() -> None:
+    curve = {0: 8.4, 10_000: 2.70, 40_000: 2.53, 60_000: 2.495}  # -0.06 per doubling
+    few, many = (verdict_on("round3", curve, {}, corpus_tokens=1e12, parameters=size) for size in (91.2e6, 9e6))
+    assert (few.finding, many.finding) == (Finding.HEALTHY, Finding.CAPACITY_BOUND)
+
+
 def test_thresholds_are_the_configs() -> None:
     found = verdict_on("round2", ROUND_2, {}, corpus_tokens=470e6, steep_nats=0.2)
     assert found.finding is Finding.HEALTHY

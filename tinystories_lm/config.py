@@ -332,7 +332,8 @@ class VerdictConfig(SetOnce):
     rise_nats: float  # of the validation loss over its best, while the training loss falls
     steep_nats: float  # fall of the validation loss per doubling of tokens, over the last third
     flat_nats: float  # likewise: below it the curve is flat
-    sated_tokens_per_parameter: float
+    sated_tokens_per_parameter: float  # from where on a flat curve says that the model is full
+    glutted_tokens_per_parameter: float  # from where on one that still falls a little says so
     looping_share: float  # of the last samples, above which the decoder loops
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
         "steep_nats": 0.1,
         "flat_nats": 0.05,
         "sated_tokens_per_parameter": 20.0,
+        "glutted_tokens_per_parameter": 100.0,
         "looping_share": 0.34,
     },
 }

@@ -8,7 +8,8 @@ Judged by slopes and gaps first, by tokens per parameter only where those leave 
 3. data-bound: what it learnt of its own text does not carry over. After at least one epoch the training loss is
    `gap_nats` below the validation loss, or the validation loss rose by `rise_nats` while the training loss fell.
 4. undertrained: over the last third the validation loss fell by `steep_nats` or more per doubling of tokens.
-5. capacity-bound: it fell by less than `flat_nats`, with `sated_tokens_per_parameter` or more read.
+5. capacity-bound: it fell by less than `flat_nats`, with `sated_tokens_per_parameter` or more read; or, between the
+   two, with `glutted_tokens_per_parameter` or more.
 6. healthy: none of these.
 
 A decoder loop is found apart, in the last samples: the fault of the way of drawing, not of the weights.
@@ -106,7 +107,8 @@ def _finding(evidence: Evidence, rules: VerdictConfig, *, diverged: bool) -> Fin
         return Finding.DATA_BOUND
     if -slope >= rules.steep_nats:
         return Finding.UNDERTRAINED
-    if -slope < rules.flat_nats and evidence.tokens_per_parameter >= rules.sated_tokens_per_parameter:
+    full = rules.sated_tokens_per_parameter if -slope < rules.flat_nats else rules.glutted_tokens_per_parameter
+    if evidence.tokens_per_parameter >= full:
         return Finding.CAPACITY_BOUND
     return Finding.HEALTHY
 

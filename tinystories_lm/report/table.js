@@ -41,8 +41,8 @@ class Table {
   }
 
   group(group, members) {
-    const states = members.filter((run) => run.status !== 'done').length;
-    const count = `${members.length} run${members.length === 1 ? '' : 's'}${states ? `, ${members.length - states} done` : ''}`;
+    const unfinished = members.filter((run) => !['done', 'imported'].includes(run.status)).length;
+    const count = `${members.length} run${members.length === 1 ? '' : 's'}${unfinished ? `, ${members.length - unfinished} done` : ''}`;
     const all = element('input', {
       type: 'checkbox', 'aria-label': `show all of ${members[0].group_name}`,
       onchange: (event) => members.forEach((run) => this.toggled(run, event.target.checked)),
