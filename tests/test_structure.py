@@ -18,6 +18,7 @@ LEVELS = [
     {"job", "evaluation", "exchange"},
     {"storyteller", "grid", "entry"},
     {"replay", "sweep", "scaling", "report"},
+    {"commands"},
     {"command"},
     {"__main__"},
 ]
