@@ -11,6 +11,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from tinystories_lm.config import settings
 from tinystories_lm.curve import draw
@@ -20,13 +21,14 @@ from tinystories_lm.published import read_published
 from tinystories_lm.run_folder import RunFolder, find_run, read_config, read_json, read_records
 
 BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
+MOST_ROWS = 200
 PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # places on one machine
 
 
 def record(run: RunFolder, folder: Path) -> None:
     """Write the three files."""
     summary, environment, config = read_json(run.summary), read_json(run.environment), read_config(run)
-    rows = read_records(run.metrics)
+    rows = thinned(read_records(run.metrics))
     measured = {
         "command": command_of(run),
         "figures": {key: value for key, value in summary.items() if key != "stories"},
@@ -46,6 +48,14 @@ def record(run: RunFolder, folder: Path) -> None:
     write_json(folder / "measured.json", json.loads(json.dumps(measured, default=str)))
     write_text(folder / "curve.jsonl", "".join(to_json(row) + "\n" for row in rows))
     write_text(folder / "curve.svg", draw(rows, title=f"{config.name}: {config.tokens / 1e6:.2f}M tokens"))
+
+
+def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All evaluations, and of the other rows at most MOST_ROWS, evenly spread."""
+    others = [row for row in rows if "val/loss" not in row]
+    every = max(1, len(others) // MOST_ROWS)
+    kept = {row["progress/step"] for row in others[::every]}
+    return [row for row in rows if "val/loss" in row or row["progress/step"] in kept]
 
 
 def command_of(run: RunFolder) -> str:

@@ -19,7 +19,7 @@ from tinystories_lm.run_folder import (
     read_status,
     runs_below,
 )
-from tinystories_lm.terminal import amount, table
+from tinystories_lm.terminal import amount, coloured, table
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def describe(runs: Sequence[Listed]) -> str:
     rows = [
         [
             one.run,
-            one.status,
-            one.verdict or "",
+            coloured(one.status),
+            coloured(one.verdict or ""),
             "" if one.parameters is None else amount(one.parameters),
             f"{one.step if one.step is not None else '?'}/{one.steps or '?'}",
             "" if one.loss is None else f"{one.loss:.3f}",

@@ -21,7 +21,7 @@ from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import write_json
 from tinystories_lm.identity import identity_hash
 from tinystories_lm.run_folder import read_json
-from tinystories_lm.terminal import amount, duration, table
+from tinystories_lm.terminal import amount, coloured, duration, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
@@ -211,7 +211,7 @@ def describe(plan: Plan) -> str:
             right=(1, 2),
         ),
     ]
-    return "\n".join([*lines, *(f"\nwarning: {warning}" for warning in plan.warnings)])
+    return "\n".join([*lines, *(f"\n{coloured('warning:')} {warning}" for warning in plan.warnings)])
 
 
 def as_record(plan: Plan) -> dict[str, Any]:

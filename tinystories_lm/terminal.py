@@ -1,6 +1,8 @@
 """What a person watching a run sees: a bar on a terminal, plain lines in a log."""
 
 import contextlib
+import os
+import re
 import sys
 import time
 from collections.abc import Collection, Sequence
@@ -82,15 +84,36 @@ def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
     )
 
 
+# What a word means to a person who looks for trouble; other words stay as they are.
+COLOURS = {
+    **dict.fromkeys(("done", "healthy", "yes", "identical"), "32"),  # green
+    **dict.fromkeys(("interrupted", "running", "undertrained", "data-bound", "capacity-bound", "warning:"), "33"),
+    **dict.fromkeys(("failed", "diverged", "damaged", "no"), "31"),  # red
+}
+ESCAPE = re.compile("\x1b\\[[0-9;]*m")
+
+
+def coloured(word: str) -> str:
+    """The word in its colour where a person reads, at a terminal and without NO_COLOR; else as it is."""
+    code = COLOURS.get(word.split(",")[0])
+    if code is None or os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        return word
+    return f"\x1b[{code}m{word}\x1b[0m"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int]) -> str:
     """Columns side by side under a line; those in `right`, by number, end together."""
     cells = [list(header), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["─" * width for width in widths])
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if place in right else cell.ljust(width)
+            " " * (width - _width(cell)) + cell if place in right else cell + " " * (width - _width(cell))
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     )
+
+
+def _width(cell: str) -> int:
+    return len(ESCAPE.sub("", cell))

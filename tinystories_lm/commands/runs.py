@@ -98,11 +98,16 @@ def diagnose(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from tinystories_lm.files import to_json
     from tinystories_lm.run_folder import find_run
+    from tinystories_lm.terminal import coloured
     from tinystories_lm.verdict import as_record, describe
     from tinystories_lm.verdict import diagnose as judge_run
 
     found = judge_run(find_run(options.run))
-    print(to_json(as_record(found), indent=2) if options.json else describe(found))
+    print(
+        to_json(as_record(found), indent=2)
+        if options.json
+        else describe(found).replace(found.name, coloured(found.name), 1)
+    )
 
 
 def replay(arguments: list[str]) -> None:

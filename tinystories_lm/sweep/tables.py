@@ -6,7 +6,7 @@ from typing import Any
 
 from tinystories_lm.run_folder import Status, read_json
 from tinystories_lm.sweep.members import Member
-from tinystories_lm.terminal import amount, duration, table
+from tinystories_lm.terminal import amount, coloured, duration, table
 
 SPREADS = {"val/loss": 4, "val/perplexity": 2, "cost/usd": 2}  # digits after the point
 
@@ -24,7 +24,7 @@ def describe_plan(members: Sequence[Member]) -> str:
                 amount(member.config.tokens),
                 "" if done else duration(member.expected.seconds),
                 "" if done else f"${member.expected.dollars:.2f}",
-                str(member.status or "new"),
+                coloured(str(member.status or "new")),
             ]
         )
     header = [*keys, "parameters", "tokens", "about", "dollars", "status"]
@@ -79,9 +79,9 @@ def results(member: Member) -> dict[str, Any]:
 
 def _result(found: Mapping[str, Any]) -> list[str]:
     if "val/loss" not in found:
-        return [found["status"], "", "", "", ""]
+        return [coloured(found["status"]), "", "", "", ""]
     return [
-        found["status"],
+        coloured(found["status"]),
         f"{found['val/loss']:.4f}",
         f"{found['val/perplexity']:.2f}",
         f"${found['cost/usd']:.2f}",
