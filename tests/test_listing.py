@@ -26,6 +26,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failed = make_run(folder / "sweeps/sizes/failed")
     write_status(failed, Status.FAILED, reason="oom", step=3)
     failed.metrics.write_text('{"progress/step": 2, "val/loss": 4.5, "val/perplexity": 90.0}\n{"progress/st')
+    (failed.path / ".hydra").mkdir()
+    (failed.path / ".hydra/overrides.yaml").write_text("- model=gpt_2m\n- training.seed=3\n")
     broken = make_run(folder / "small/broken")
     broken.config.write_text("name: [")
     broken.summary.write_text('{"val/loss": NaN')
@@ -51,9 +53,10 @@ def test_each_run_is_listed_as_far_as_it_can_be_read(outputs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [(["failed"], 1), (["small"], 2), (["loop", "done"], 1), (["sizes", "loop"], 0)]
+    ("words", "found"),
+    [(["failed"], 1), (["small"], 2), (["loop", "done"], 1), (["sizes", "loop"], 0), (["gpt_2m"], 1)],
 )
-def test_words_filter_by_folder_status_and_verdict(outputs: Path, words: list[str], found: int) -> None:
+def test_words_filter_by_folder_status_verdict_and_settings(outputs: Path, words: list[str], found: int) -> None:
     assert len(list_runs(words, outputs=outputs)) == found
 
 

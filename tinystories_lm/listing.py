@@ -14,6 +14,7 @@ from tinystories_lm.run_folder import (
     OUTPUTS,
     RunFolder,
     last_record,
+    overrides_of,
     read_config,
     read_json,
     read_status,
@@ -37,13 +38,14 @@ class Listed:
     perplexity: float | None
     dollars: float | None
     age_seconds: float  # since it was last heard of
+    overrides: list[str]  # what was typed
 
 
 SORTS = ("age", "name", "status", "size", "steps", "loss", "dollars")
 
 
 def list_runs(words: Sequence[str] = (), *, sort: str = "age", outputs: Path = OUTPUTS) -> list[Listed]:
-    """All runs under outputs/ in which every word is found: in folder, name, status or verdict.
+    """All runs under outputs/ in which every word is found: in folder, name, status, verdict or what was typed.
 
     Raises UsageError where there is none at all.
     """
@@ -64,7 +66,7 @@ def list_runs(words: Sequence[str] = (), *, sort: str = "age", outputs: Path = O
 
 
 def _matches(one: Listed, word: str) -> bool:
-    return any(word in str(text).lower() for text in (one.run, one.name, one.status, one.verdict) if text)
+    return any(word in str(text).lower() for text in (one.run, one.name, one.status, one.verdict, *one.overrides))
 
 
 def _listed(run: RunFolder) -> Listed:
@@ -98,6 +100,7 @@ def _listed(run: RunFolder) -> Listed:
         perplexity=_number(summary.get("val/perplexity")),
         dollars=_number(summary.get("cost/usd")),
         age_seconds=max(0.0, time.time() - run.status.stat().st_mtime),
+        overrides=overrides_of(run),
     )
 
 

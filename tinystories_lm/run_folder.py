@@ -110,14 +110,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def command_of(run: RunFolder, *, steps: int) -> str:
-    """What was typed to begin the run, but for so many steps: a finished run then goes on."""
+def overrides_of(run: RunFolder) -> list[str]:
+    """What was typed to begin the run; empty where Hydra's record of it is not there."""
     try:
         typed = OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "overrides.yaml"))
-    except (OSError, OmegaConfBaseException, YAMLError):
-        typed = []
+    except (OSError, ValueError, OmegaConfBaseException, YAMLError):
+        return []
+    return [str(override) for override in typed] if isinstance(typed, list) else []
+
+
+def command_of(run: RunFolder, *, steps: int) -> str:
+    """What was typed to begin the run, but for so many steps: a finished run then goes on."""
     leave_out = ("training.steps=", "+sweep=")  # the second would begin the whole sweep
-    kept = [str(override) for override in typed or [] if not str(override).startswith(leave_out)]
+    kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
     folder = f"hydra.run.dir={os.path.relpath(run.path)}"
     return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
 

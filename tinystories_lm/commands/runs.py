@@ -72,7 +72,9 @@ def runs(arguments: list[str]) -> None:
     from tinystories_lm.listing import SORTS
 
     parser = Parser(prog=f"{PROGRAM} runs", description="What there is under outputs/, the newest first.")
-    parser.add_argument("filter", nargs="*", help="words that a run's folder, name, status or verdict must hold")
+    parser.add_argument(
+        "filter", nargs="*", help="words that a run's folder, status, verdict or settings must hold: done gpt_2m"
+    )
     parser.add_argument("--sort", choices=SORTS, default="age", help="by what (age)")
     parser.add_argument("--json", action="store_true", help="one JSON object a run, for programs")
     options = parser.parse_args(arguments)
