@@ -1,6 +1,6 @@
 """Commands that train, or plan to: train, prepare, plan, sweep."""
 
-from tinystories_lm.commands.parsing import PROGRAM, Parser, log_to_stderr, positive
+from tinystories_lm.commands.parsing import PROGRAM, Parser, log_to_stderr, positive, positive_number
 
 
 def train(arguments: list[str]) -> None:
