@@ -1,0 +1,77 @@
+"""How long a person waits: for help, for the composed config, for a plan, and from the command to the first step.
+
+    python benchmarks/start.py [--rounds 5] [--json FILE]
+
+Whole processes, on a token cache that is ready; they take turns, so that whatever else the machine does strikes all.
+The first step is over when its row stands in metrics.jsonl: of `experiment=smoke`, logged at every step, not compiled.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from tinystories_lm.files import write_json
+from tinystories_lm.hardware import device_name, usable_cores
+from tinystories_lm.run_folder import read_records
+
+PROGRAM = [sys.executable, "-m", "tinystories_lm"]
+BARS = {"--help": 0.4, "train --cfg job": 0.4, "plan": 2.5, "first step of smoke": 6.0}  # seconds
+
+
+def process_seconds(arguments: list[str], folder: Path) -> float:
+    began = time.perf_counter()
+    subprocess.run([*PROGRAM, *arguments], cwd=folder, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def first_step_seconds(folder: Path) -> float:
+    """From the command to the first row of a step; the run is then killed."""
+    run = Path(tempfile.mkdtemp(dir=folder))
+    command = [*PROGRAM, "train", "experiment=smoke", "tracking=off", "training.log_every_steps=1",
+               f"hydra.run.dir={run / 'run'}"]  # fmt: skip
+    began = time.perf_counter()
+    started = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not any("train/loss" in row for row in read_records(run / "run" / "metrics.jsonl")):
+            if started.poll() is not None:
+                raise RuntimeError("the run ended before its first step")
+            time.sleep(0.01)
+        return time.perf_counter() - began
+    finally:
+        started.kill()
+        started.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    found: dict[str, list[float]] = {name: [] for name in BARS}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        process_seconds(["prepare", "experiment=smoke"], folder)
+        for _ in range(options.rounds):
+            for name in ("--help", "train --cfg job", "plan"):
+                found[name].append(process_seconds(name.split(), folder))
+            found["first step of smoke"].append(first_step_seconds(folder))
+    print(f"{'':<22}{'median':>8}{'from':>8}{'to':>8}{'bar':>8}   (seconds)")
+    rows = []
+    for name, times in found.items():
+        median = statistics.median(times)
+        print(f"{name:<22}{median:>8.2f}{min(times):>8.2f}{max(times):>8.2f}{BARS[name]:>8.1f}")
+        rows.append({"what": name, "seconds": median, "rounds": times, "bar_seconds": BARS[name]})
+    if options.json:
+        machine = {"processor": device_name(torch.device("cpu")), "cores": usable_cores(), "torch": torch.__version__}
+        command = f"python benchmarks/start.py --json {options.json}"
+        write_json(options.json, {"command": command, **machine, "starts": rows})
+
+
+if __name__ == "__main__":
+    main()
