@@ -284,7 +284,8 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
         write_status(run, Status.FAILED, reason=reason, step=progress.step)
         if isinstance(error, DivergedError):
-            log.info("%s", describe(diagnose(run)))
+            with contextlib.suppress(CommandError):  # what went wrong with the run is the news
+                log.info("%s", describe(diagnose(run)))
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
 

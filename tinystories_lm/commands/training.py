@@ -68,7 +68,7 @@ def sweep(arguments: list[str]) -> None:
     parser.add_argument("--parallel", type=positive, default=0, help="runs at a time (one for each GPU, one on a CPU)")
     parser.add_argument(
         "--deadline-minutes",
-        type=float,
+        type=positive_number,
         default=0.0,
         help="of a single run (its training.max_hours): it saves and ends",
     )
