@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 from tests.conftest import SMALL_RUN, Command
+from tinystories_lm.replay import compare
+from tinystories_lm.run_folder import RunFolder
 
 
 def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, corpus: Path, tmp_path: Path) -> None:
@@ -24,7 +26,8 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
     environment = json.loads((tmp_path / "one/environment.json").read_text())
     environment["pieces"][0]["packages"]["torch"] = "1.0"
     (tmp_path / "one/environment.json").write_text(json.dumps(environment))
-    assert "then and now: torch: 1.0, " in command("replay", "one").stdout
+    compared = compare(RunFolder(tmp_path / "one"), RunFolder(tmp_path / "again"))
+    assert "then and now: torch: 1.0, " in compared.describe()
 
     taken = command("replay", "one", "--folder", "again")
     assert taken.returncode == 2 and "is not empty" in taken.stderr and taken.stderr.count("\n") == 1

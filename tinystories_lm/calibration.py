@@ -12,7 +12,7 @@ from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.plan import keep_calibration
 from tinystories_lm.training import mean_loss, micro_batches, train_step
 
-SECONDS = 5.0  # of steps, after the first two
+SECONDS = 3.0  # of steps, after the first two
 LEAST_STEPS = 3
 
 

@@ -93,14 +93,14 @@ def check_mirror(folder: Path) -> None:
 def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    steps = ["training.steps=400", "training.eval_every_steps=100", "training.checkpoint_every_steps=20"]
+    steps = ["training.steps=240", "training.eval_every_steps=60", "training.checkpoint_every_steps=20"]
     line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", *steps)]
     for number, (strike, code) in enumerate(((signal.SIGINT, 75), (signal.SIGKILL, -9))):
         started = subprocess.Popen(
             [sys.executable, "-m", "tinystories_lm", *line],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        wait_until_reached(tmp_path, 100 * (number + 1))
+        wait_until_reached(tmp_path, 60 * (number + 1))
         os.kill(started.pid, strike)
         _, errors = started.communicate(timeout=60)
         assert started.returncode == code, errors
@@ -121,7 +121,7 @@ def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
 def wait_until_reached(folder: Path, step: int) -> None:
     until = time.monotonic() + 60
     logs = "outputs/sweeps/seeds/*/output.log"
-    while not any(f"step {step}/400" in log.read_text() for log in folder.glob(logs)):
+    while not any(f"step {step}/240" in log.read_text() for log in folder.glob(logs)):
         assert time.monotonic() < until
         time.sleep(0.05)
 
