@@ -21,11 +21,12 @@ install: $(INSTALLED)  ## the environment, in .venv
 demo: install  ## train a small model on stories and read what it writes (3 minutes on two cores)
 	$(BIN)/tinystories-lm train experiment=smoke hydra.run.dir=outputs/smoke/demo
 
+# Two at a time, with a thread each: torch's threads are very slow where they have to share their cores.
 test: install lint  ## linters, type checker and the tests
-	$(BIN)/python -m pytest -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile
 
 test-all: install lint  ## the slow tests too
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
