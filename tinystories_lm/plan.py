@@ -164,9 +164,11 @@ def warnings(plan: Plan, config: Config) -> list[str]:
     if plan.epochs is not None and plan.epochs > EPOCHS_AS_GOOD_AS_NEW:
         found.append(f"{plan.epochs:.1f} epochs: beyond about 4, repeated tokens teach little")
     if plan.tokens_per_parameter < STARVED_TOKENS_PER_PARAMETER:
+        few = f"{plan.tokens_per_parameter:.2g} tokens a parameter"
         found.append(
-            f"{plan.tokens_per_parameter:.2g} tokens a parameter: expect an undertrained run; "
-            f"{amount(wanted)} tokens would be {CHINCHILLA_TOKENS_PER_PARAMETER:.0f}"
+            f"with {few} this run ends before that: expect it undertrained"
+            if found
+            else f"{few}: expect an undertrained run; 20 a parameter would be {amount(wanted)} tokens"
         )
     if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
         found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
