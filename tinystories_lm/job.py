@@ -200,7 +200,8 @@ def _train(
                 "run the same command again to go on"
             )
         stories = [sample.text for sample in write_samples(FINAL_STORIES)[:FINAL_STORIES]]
-        summary = summarize(config, progress, parameters, cache) | {"stories": stories}
+        expected = {key: record["plan"][key] for key in ("expected_seconds", "expected_dollars") if "plan" in record}
+        summary = summarize(config, progress, parameters, cache) | expected | {"stories": stories}
         verdict = diagnose(run, rules=config.verdict)
         write_json(run.summary, summary | {"verdict": as_record(verdict)})
         mirror.summarize(summary | {"verdict": verdict.name})
@@ -379,6 +380,9 @@ def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
         duration(summary["time/train_seconds"]),
         summary["cost/usd"],
     )
+    if "expected_seconds" in summary:
+        took, expected = summary["time/train_seconds"], summary["expected_seconds"]
+        log.info("planned were %s: it took %.1f times as long", duration(expected), took / max(expected, 1e-9))
     for number, story in enumerate(summary["stories"], start=1):
         log.info("\nstory %d\n%s", number, story)
     folder = os.path.relpath(run.path)
