@@ -56,13 +56,16 @@ def plan(arguments: list[str]) -> None:
 
 
 def sweep(arguments: list[str]) -> None:
+    from tinystories_lm.composition import conf_folder
+
+    named = ", ".join(sorted(file.stem for file in (conf_folder() / "sweep").glob("*.yaml")))
     parser = Parser(
         prog=f"{PROGRAM} sweep",
         description="Run a named sweep of conf/sweep, each run in a process of its own. The same line again goes on "
         "with what is not done; a wider one runs only what is new.",
         epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
     )
-    parser.add_argument("name", metavar="NAME", help="a sweep of conf/sweep, such as size_by_steps or learning_rate")
+    parser.add_argument("name", metavar="NAME", help=f"one of {named}, or of your own")
     parser.add_argument("overrides", nargs="*", help="settings for all its runs; they win over those of the sweep")
     parser.add_argument("--dry-run", action="store_true", help="show the table of runs, and stop")
     parser.add_argument("--parallel", type=positive, default=0, help="runs at a time (one for each GPU, one on a CPU)")
