@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.arithmetic import count_parameters
+from tinystories_lm.choices import Boundary, DecayShape, Source
 from tinystories_lm.composition import Composed, compose_config, conf_folder, expand_sweep, register
-from tinystories_lm.config import Boundary, Config, DecayShape, Source, settings
+from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import UsageError
 from tinystories_lm.identity import config_hash
 

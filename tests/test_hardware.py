@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from tinystories_lm import hardware
-from tinystories_lm.config import Attention, Device, Precision
+from tinystories_lm.choices import Attention, Device, Precision
 from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware import Machine, open_for_inference, refuse_a_look_ahead
 

@@ -5,7 +5,8 @@ Letters as in model.py: B batch, T tokens, D d_model, F d_ff, V vocabulary, L la
 
 from typing import NamedTuple
 
-from tinystories_lm.config import Config, ModelConfig, OptimizerKind, Precision
+from tinystories_lm.choices import OptimizerKind, Precision
+from tinystories_lm.config import Config, ModelConfig
 
 CHINCHILLA_TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, arXiv 2203.15556, table 3
 # Bytes kept for the backward pass, for each token: of L D, of L F, of V and of D. Counted on the eager model.

@@ -7,16 +7,21 @@ name; the rules below fail with both numbers. Past the entry point the program s
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
 from typing import Any
 
-
-class Kind(StrEnum):
-    """What a change of a setting does to a run that goes on from a checkpoint."""
-
-    exact = "exact"  # other numbers: the run is another run
-    numerics = "numerics"  # the same run, rounded differently
-    free = "free"  # the same numbers: where things lie, what is shown, what it costs
+from tinystories_lm.choices import (
+    Attention,
+    Boundary,
+    DecayShape,
+    DecodeErrors,
+    Device,
+    Kind,
+    OptimizerKind,
+    Precision,
+    Source,
+    Switch,
+    TrackingMode,
+)
 
 
 def numerics() -> Any:
@@ -39,69 +44,6 @@ class SetOnce:
 def require(condition: bool, message: str) -> None:
     if not condition:
         raise ValueError(message)
-
-
-class Source(StrEnum):
-    grammar = "grammar"  # the project's own story grammar
-    hub = "hub"  # a dataset by its hub name
-
-
-class Boundary(StrEnum):
-    """Where one document ends and the next begins, in plain text."""
-
-    endoftext = "endoftext"  # a line that says <|endoftext|>
-    wikitext = "wikitext"  # before a line " = Title = "
-
-
-class DecodeErrors(Enum):
-    strict = "strict"
-    replace = "replace"
-
-
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-    mps = "mps"
-
-
-class Precision(StrEnum):
-    auto = "auto"  # bfloat16 where the processor multiplies it natively
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
-class Switch(StrEnum):
-    auto = "auto"
-    on = "on"
-    off = "off"
-
-
-class Attention(StrEnum):
-    """Which kernel scaled_dot_product_attention may use."""
-
-    auto = "auto"
-    flash = "flash"
-    cudnn = "cudnn"
-    efficient = "efficient"
-    math = "math"
-
-
-class OptimizerKind(StrEnum):
-    adamw = "adamw"
-    muon = "muon"  # for the inner matrices; AdamW for the rest
-
-
-class DecayShape(StrEnum):
-    cosine = "cosine"
-    linear = "linear"
-
-
-class TrackingMode(StrEnum):
-    auto = "auto"  # online where an API key is found, else offline
-    online = "online"
-    offline = "offline"
-    off = "off"
 
 
 @dataclass(kw_only=True)

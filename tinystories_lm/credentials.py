@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tinystories_lm.config import TrackingMode
+from tinystories_lm.choices import TrackingMode
 
 if TYPE_CHECKING:
     import wandb

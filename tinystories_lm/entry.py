@@ -20,6 +20,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from tinystories_lm.choices import Device
 from tinystories_lm.composition import (
     VERSION_BASE,
     Composed,
@@ -31,7 +32,7 @@ from tinystories_lm.composition import (
     sweep_name,
     swept_settings,
 )
-from tinystories_lm.config import Config, Device
+from tinystories_lm.config import Config
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
 from tinystories_lm.files import lock, writing
 from tinystories_lm.run_folder import RunFolder, Status, interrupted_run, read_status

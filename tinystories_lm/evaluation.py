@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinystories_lm.checkpoint import step_of
-from tinystories_lm.config import DataConfig, Device, Precision, SamplingConfig
+from tinystories_lm.choices import Device, Precision
+from tinystories_lm.config import DataConfig, SamplingConfig
 from tinystories_lm.data.cache import encode
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.decoding import Decoder

@@ -13,7 +13,8 @@ import torch
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tinystories_lm.config import Attention, Device, HardwareConfig, Precision, Switch
+from tinystories_lm.choices import Attention, Device, Precision, Switch
+from tinystories_lm.config import HardwareConfig
 from tinystories_lm.errors import UsageError
 
 # A config of conf/hardware and the words that its GPU's name holds.

@@ -14,8 +14,9 @@ from tinystories_lm.arithmetic import (
     memory,
     training_flops,
 )
+from tinystories_lm.choices import Source
 from tinystories_lm.composition import priced_hardware
-from tinystories_lm.config import Config, HardwareConfig, Source
+from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.data.corpus import Split, file_sizes
 from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import write_json

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.checkpoint import list_checkpoints
-from tinystories_lm.config import Config, TrackingMode
+from tinystories_lm.choices import TrackingMode
+from tinystories_lm.config import Config
 from tinystories_lm.entry import find_peaks_of, locked
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of

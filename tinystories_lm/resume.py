@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.checkpoint import Progress, check_checkpoint, list_checkpoints, valid_checkpoints
-from tinystories_lm.config import Config, Kind, settings
+from tinystories_lm.choices import Kind
+from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
 

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from tinystories_lm.config import Device, Precision, SamplingConfig
+from tinystories_lm.choices import Device, Precision
+from tinystories_lm.config import SamplingConfig
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import to_json

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinystories_lm.config import TrackingConfig, TrackingMode
+from tinystories_lm.choices import TrackingMode
+from tinystories_lm.config import TrackingConfig
 from tinystories_lm.credentials import chosen_mode
 from tinystories_lm.run_folder import RunFolder, read_records
 

@@ -25,7 +25,8 @@ from tests.data.test_corpus import (
     read,
     write_parquet,
 )
-from tinystories_lm.config import DataConfig, DecodeErrors
+from tinystories_lm.choices import DecodeErrors
+from tinystories_lm.config import DataConfig
 from tinystories_lm.data import cache
 from tinystories_lm.data.cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.corpus import Split

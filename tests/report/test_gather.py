@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.runs import loss_at, make_run, rows_of
-from tinystories_lm.config import Kind
+from tinystories_lm.choices import Kind
 from tinystories_lm.files import lock, write_json
 from tinystories_lm.report.gather import Reader, State, differences, read_run, shown
 from tinystories_lm.report.rounds import rounds_of

@@ -15,7 +15,7 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the stored weights")
     parser.add_argument("--gguf", action="store_true", help="a GGUF file too, for llama.cpp")
     options = parser.parse_args(arguments)
-    from tinystories_lm.config import Precision
+    from tinystories_lm.choices import Precision
     from tinystories_lm.exchange.export import export_run
 
     print(export_run(options.run, options.folder, precision=Precision(options.precision), with_gguf=options.gguf))

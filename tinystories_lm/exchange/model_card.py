@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.checkpoint import Progress, step_of
-from tinystories_lm.config import Config, DataConfig, Source
+from tinystories_lm.choices import Source
+from tinystories_lm.config import Config, DataConfig
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
 from tinystories_lm.run_folder import RunFolder, read_json, read_records
 from tinystories_lm.sampling import Sample

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.arithmetic import flops_per_token
-from tinystories_lm.config import Config, Kind, settings
+from tinystories_lm.choices import Kind
+from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_json, read_status
 from tinystories_lm.scaling.fitting import Sample
