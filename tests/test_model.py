@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tinystories_lm.choices import MlpKind
 from tinystories_lm.config import ModelConfig
 from tinystories_lm.model import (
     RMSNorm,
@@ -25,6 +26,8 @@ SMALL = ModelConfig(
     rope_theta=100.0,
     norm_eps=1e-5,
     qk_norm=False,
+    mlp=MlpKind.swiglu,
+    zero_init=False,
     tie_embeddings=False,
 )
 

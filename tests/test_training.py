@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from tests.test_model import SMALL, VOCAB, build, tokens
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.choices import Attention, DecayShape, OptimizerKind
+from tinystories_lm.choices import Attention, DecayShape, OptimizerKind, RowStart
 from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.errors import DivergedError
@@ -45,7 +45,8 @@ ADAMW = OptimizerConfig(
 
 def training(**changes: object) -> TrainingConfig:
     values: dict[str, object] = {
-        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "warmup_steps": 2, "log_every_steps": 1,
+        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "batch_doublings": 0, "rows_begin": RowStart.anywhere,
+            "warmup_steps": 2, "log_every_steps": 1,
         "eval_every_steps": 2, "eval_tokens": 64, "checkpoint_every_steps": 3, "keep_checkpoints": 2, "max_hours": 1.0,
         "max_dollars": 1.0, "deterministic": False, "fresh": False, "init_from": None,
     }  # fmt: skip
@@ -147,7 +148,7 @@ def run_loop(config: TrainingConfig, *, stop_at: int = -1) -> tuple[bool, Witnes
     finished = train(
         model,
         build_optimizer(model, ADAMW, device=CPU),
-        Batches(stream, context_tokens=16, batch_size=config.batch_size, seed=0),
+        Batches(stream, context_tokens=16, sequences=config.sequences, seed=0),
         progress=witness.progress,
         training=config,
         optimization=ADAMW,

@@ -57,6 +57,18 @@ class Attention(StrEnum):
     math = "math"
 
 
+class MlpKind(StrEnum):
+    swiglu = "swiglu"  # down(silu(gate(x)) * up(x)) (Shazeer 2020)
+    relu2 = "relu2"  # down(relu(up(x))²), two matrices instead of three (So et al. 2021)
+
+
+class RowStart(StrEnum):
+    """Where the rows of a batch begin."""
+
+    anywhere = "anywhere"  # where the row before ended: every token is predicted once an epoch
+    document = "document"  # at a document's beginning: one that the row's end cuts off begins the next row
+
+
 class OptimizerKind(StrEnum):
     adamw = "adamw"
     muon = "muon"  # for the inner matrices; AdamW for the rest

@@ -16,8 +16,10 @@ from tinystories_lm.choices import (
     DecodeErrors,
     Device,
     Kind,
+    MlpKind,
     OptimizerKind,
     Precision,
+    RowStart,
     Source,
     Switch,
     TrackingMode,
@@ -58,6 +60,8 @@ class ModelConfig(SetOnce):
     rope_theta: float  # base of the RoPE wavelengths, in tokens
     norm_eps: float  # added to the mean square in RMSNorm
     qk_norm: bool  # RMSNorm on each head's queries and keys
+    mlp: MlpKind
+    zero_init: bool  # what joins the residual stream is zero at first: every block begins as the identity
     tie_embeddings: bool  # one matrix for input embeddings and output head
 
     def __post_init__(self) -> None:
@@ -147,6 +151,8 @@ class TrainingConfig(SetOnce):
     steps: int  # optimizer steps
     batch_size: int  # sequences a step, over all micro-batches [B]
     micro_batch_size: int = numerics()  # sequences a forward pass; its gradients add up to the batch's
+    batch_doublings: int  # the batch begins so many times halved and has doubled to batch_size at half of the steps
+    rows_begin: RowStart
     warmup_steps: int
     log_every_steps: int
     eval_every_steps: int
@@ -176,8 +182,24 @@ class TrainingConfig(SetOnce):
             f"training.batch_size={self.batch_size} is no multiple of "
             f"training.micro_batch_size={self.micro_batch_size}",
         )
+        require(
+            self.batch_doublings >= 0 and self.batch_size % 2**self.batch_doublings == 0,
+            f"training.batch_size={self.batch_size} cannot be halved training.batch_doublings={self.batch_doublings} "
+            "times",
+        )
         require(self.max_hours > 0, f"training.max_hours={self.max_hours} must be positive")
         require(self.max_dollars > 0, f"training.max_dollars={self.max_dollars} must be positive")
+
+    def sequences(self, step: int) -> range:
+        """Which of the run's sequences step 0, 1, … reads, counted from its beginning."""
+        size, begun, first = self.batch_size >> self.batch_doublings, 0, 0
+        for doublings in range(1, self.batch_doublings + 1):
+            grows = -(-self.steps * doublings // (2 * self.batch_doublings))  # at equal distances, up to half of them
+            if step < grows:
+                break
+            first, begun, size = first + (grows - begun) * size, grows, 2 * size
+        first += (step - begun) * size
+        return range(first, first + size)
 
 
 @dataclass(kw_only=True)
@@ -312,7 +334,7 @@ class Config(SetOnce):
     @property
     def tokens(self) -> int:
         """Tokens trained on over all steps."""
-        return self.training.steps * self.training.batch_size * self.model.context_tokens
+        return self.training.sequences(self.training.steps).start * self.model.context_tokens
 
 
 def settings(config: Config) -> dict[str, tuple[Any, Kind]]:

@@ -17,8 +17,9 @@ class Estimate(NamedTuple):
 
 def estimate(config: Config, *, peak_flops_per_second: float, start_step: int = 0) -> Estimate:
     """Seconds are FLOPs over the peak times `hardware.utilisation`; evaluation and sampling come on top."""
-    steps_left = max(0, config.training.steps - start_step)
-    tokens = steps_left * config.training.batch_size * config.model.context_tokens
+    training = config.training
+    sequences_left = training.sequences(max(training.steps, start_step)).start - training.sequences(start_step).start
+    tokens = sequences_left * config.model.context_tokens
     flops = tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
     seconds = flops / (peak_flops_per_second * config.hardware.utilisation)
     return Estimate(flops, seconds, seconds / 3600 * config.hardware.dollars_per_hour)

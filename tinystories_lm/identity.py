@@ -11,7 +11,9 @@ from tinystories_lm.config import Config, settings
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "data": {"published_tokens": 0},
+    "model": {"mlp": "swiglu", "zero_init": False},
     "optimizer": {"kind": "adamw"},
+    "training": {"batch_doublings": 0, "rows_begin": "anywhere"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
     "tracking": {"artifacts": False},
     "verdict": {

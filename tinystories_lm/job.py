@@ -16,6 +16,7 @@ from tinystories_lm import plan as planning
 from tinystories_lm import published
 from tinystories_lm.arithmetic import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
+from tinystories_lm.choices import RowStart
 from tinystories_lm.config import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
@@ -174,7 +175,6 @@ def _train(
             progress,
             config=config.training,
             machine=machine,
-            tokens_per_step=config.training.batch_size * config.model.context_tokens,
             flops_per_token=flops_per_token(config.model, vocab_size=cache.vocab_size),
             run_id=record["run_id"],
             mirror=mirror,
@@ -247,8 +247,9 @@ def _batches(stream: torch.Tensor, config: Config) -> Batches:
         return Batches(
             stream,
             context_tokens=config.model.context_tokens,
-            batch_size=config.training.batch_size,
+            sequences=config.training.sequences,
             seed=config.training.seed,
+            documents=config.training.rows_begin is RowStart.document,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error

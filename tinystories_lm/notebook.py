@@ -33,7 +33,6 @@ class Notebook:
         *,
         config: TrainingConfig,
         machine: Machine,
-        tokens_per_step: int,
         flops_per_token: float,
         run_id: str,
         mirror: Mirror,
@@ -42,7 +41,7 @@ class Notebook:
     ) -> None:
         self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
         self.config, self.machine, self.run_id = config, machine, run_id
-        self.tokens_per_step, self.flops_per_token = tokens_per_step, flops_per_token
+        self.flops_per_token = flops_per_token
         self.mirror, self.write_samples, self.stop_requested = mirror, write_samples, stop_requested
         self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
         self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
@@ -50,19 +49,18 @@ class Notebook:
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._first_step, self._first_seconds = progress.step, progress.train_seconds
         self._clock = self._speed_clock = time.perf_counter()
-        self._speed_tokens = 0
+        self._speed_tokens = progress.tokens  # so many when the clock was started
         self._tokens_per_second = 0.0
 
     def trained(self, rate: float, result: StepResult) -> None:
         faults.reach("step", self.folder.path)
         self._pending.append(result)
-        self._speed_tokens += self.tokens_per_step
         self.bar.step()
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
         norm = self._read_results()
         seconds = time.perf_counter() - self._speed_clock
-        self._tokens_per_second = self._speed_tokens / seconds
+        self._tokens_per_second = (self.progress.tokens - self._speed_tokens) / seconds
         self._restart_speed_clock()
         loss = self.progress.loss_sum / self.progress.loss_steps
         self.progress.loss_sum, self.progress.loss_steps = 0.0, 0
@@ -170,7 +168,7 @@ class Notebook:
 
     def _restart_speed_clock(self) -> None:
         """Speed is that of the steps alone: evaluation, sampling and saving are left out."""
-        self._speed_clock, self._speed_tokens = time.perf_counter(), 0
+        self._speed_clock, self._speed_tokens = time.perf_counter(), self.progress.tokens
 
     def _where(self) -> str:
         return f"step {self.progress.step:,}/{self.config.steps:,}"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -18,8 +19,12 @@ def stream(n: int) -> torch.Tensor:
     return token_tensor(np.arange(n, dtype=np.uint16), CPU)
 
 
+def batches_of(size: int) -> Callable[[int], range]:
+    return lambda step: range(step * size, (step + 1) * size)
+
+
 def batches(n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0) -> Batches:
-    return Batches(stream(n), context_tokens=context_tokens, batch_size=batch_size, seed=seed)
+    return Batches(stream(n), context_tokens=context_tokens, sequences=batches_of(batch_size), seed=seed)
 
 
 def test_targets_are_the_tokens_after_the_inputs() -> None:
@@ -58,7 +63,7 @@ def test_the_order_is_the_same_in_every_process_and_version() -> None:
     program = (
         "import numpy as np, torch; from tinystories_lm.data.batches import Batches, token_tensor;"
         "t = token_tensor(np.arange(1003, dtype=np.uint16), torch.device('cpu'));"
-        "b = Batches(t, context_tokens=10, batch_size=7, seed=5);"
+        "b = Batches(t, context_tokens=10, sequences=lambda step: range(7 * step, 7 * step + 7), seed=5);"
         "print(b.batch(20, device=torch.device('cpu')).inputs_BT[:, 0].tolist())"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
@@ -69,7 +74,7 @@ def test_the_order_is_the_same_in_every_process_and_version() -> None:
 
 def test_ids_above_32767_survive() -> None:
     tokens = np.full(100, 65_535, dtype=np.uint16)
-    order = Batches(token_tensor(tokens, CPU), context_tokens=10, batch_size=1, seed=0)
+    order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0)
     assert order.batch(0, device=CPU).inputs_BT.unique().tolist() == [65_535]
 
 

@@ -5,13 +5,14 @@ Shapes: B batch, T tokens, N tokens of the stream, R rows of an epoch.
 
 import hashlib
 import warnings
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 
 IGNORED = -100  # the target that cross_entropy leaves out
 
@@ -46,44 +47,76 @@ class Batches:
 
     An epoch cuts the stream into rows that share only their border token, so that every token is predicted once,
     all but the fewer than T at its ends that fill no row; where the cut begins differs between epochs.
+
+    documents: begin each row at a document instead, as `document_starts` has it.
+    sequences: which of the endless rows each step reads.
     """
 
-    def __init__(self, tokens_N: Tensor, *, context_tokens: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        tokens_N: Tensor,
+        *,
+        context_tokens: int,
+        sequences: Callable[[int], range],
+        seed: int,
+        documents: bool = False,
+    ) -> None:
         if tokens_N.numel() <= context_tokens:
             raise ValueError(
                 f"the training split has {tokens_N.numel():,} tokens, model.context_tokens={context_tokens} "
                 f"needs at least {context_tokens + 1:,}: bring more text or take a shorter context"
             )
-        self.tokens_N, self.context_tokens, self.batch_size, self.seed = tokens_N, context_tokens, batch_size, seed
-        self.rows = (tokens_N.numel() - 1) // context_tokens
+        self.tokens_N, self.context_tokens, self.sequences, self.seed = tokens_N, context_tokens, sequences, seed
+        self.rows, self.fixed_starts_R = (tokens_N.numel() - 1) // context_tokens, None
+        if documents:
+            self.fixed_starts_R = document_starts(tokens_N, context_tokens=context_tokens)
+            self.rows = self.fixed_starts_R.numel()
+        self._offsets = torch.arange(context_tokens + 1, device=tokens_N.device)
+        self._starts_R: dict[int, Tensor] = {}  # of the epochs that the newest batch is of
 
     def batch(self, step: int, *, device: torch.device) -> Batch:
-        """The step's whole batch, on `device`; a batch may end one epoch and begin the next."""
-        first = step * self.batch_size
-        starts_B = torch.tensor([self._start(row) for row in range(first, first + self.batch_size)])
-        offsets = torch.arange(self.context_tokens + 1)
-        index = (starts_B[:, None] + offsets).to(self.tokens_N.device)
-        ids = _ids(self.tokens_N[index]).to(device)
+        """The step's whole batch, on `device`; a batch may end one epoch and begin the next.
+
+        Nothing waits for the device where the tokens live on it.
+        """
+        wanted = self.sequences(step)
+        epochs = range(wanted.start // self.rows, (wanted.stop - 1) // self.rows + 1)
+        self._starts_R = {epoch: self._starts_of(epoch) for epoch in epochs}
+        starts_B = torch.cat(
+            [
+                starts_R[max(0, wanted.start - epoch * self.rows) : wanted.stop - epoch * self.rows]
+                for epoch, starts_R in self._starts_R.items()
+            ]
+        )
+        ids = _ids(self.tokens_N[starts_B[:, None] + self._offsets]).to(device)
         return Batch(ids[:, :-1], ids[:, 1:])
 
-    def _start(self, row: int) -> int:
-        epoch, place = divmod(row, self.rows)
+    def _starts_of(self, epoch: int) -> Tensor:
+        """Where the rows of an epoch begin, in their order [R]."""
+        if epoch in self._starts_R:
+            return self._starts_R[epoch]
+        digest = hashlib.sha256(f"{self.seed}/{epoch}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
         slack = self.tokens_N.numel() - 1 - self.rows * self.context_tokens
-        order = _epoch_order(self.seed, epoch, self.rows, slack)
-        return order.offset + int(order.rows_R[place]) * self.context_tokens
+        offset = int(torch.randint(max(0, slack) + 1, (1,), generator=generator))
+        order_R = torch.randperm(self.rows, generator=generator)
+        if self.fixed_starts_R is not None:
+            return self.fixed_starts_R[order_R].to(self.tokens_N.device)
+        return (offset + order_R * self.context_tokens).to(self.tokens_N.device)
 
 
-class _Order(NamedTuple):
-    offset: int
-    rows_R: Tensor
+def document_starts(tokens_N: Tensor, *, context_tokens: int) -> Tensor:
+    """Where rows of T + 1 tokens begin so that each begins a document, if it can.
 
-
-@lru_cache(maxsize=2)
-def _epoch_order(seed: int, epoch: int, rows: int, slack: int) -> _Order:
-    digest = hashlib.sha256(f"{seed}/{epoch}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-    offset = int(torch.randint(slack + 1, (1,), generator=generator))
-    return _Order(offset, torch.randperm(rows, generator=generator))
+    A document that a row's end cuts off begins the next row, and is seen whole unless it is longer than a row: then
+    the next one goes on where the row ended.
+    """
+    begins_M = np.flatnonzero(tokens_N.cpu().numpy() == END_OF_TEXT_ID) + 1
+    starts, last = [0], tokens_N.numel() - 1 - context_tokens
+    while (row_end := starts[-1] + context_tokens) <= last:
+        begun = int(begins_M[np.searchsorted(begins_M, row_end, side="right") - 1]) if len(begins_M) else 0
+        starts.append(begun if begun > starts[-1] else row_end)
+    return torch.tensor([start for start in starts if start <= last])
 
 
 def validation_batches(

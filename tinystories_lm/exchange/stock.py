@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinystories_lm.choices import MlpKind
 from tinystories_lm.config import ModelConfig, SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.errors import UsageError
@@ -24,7 +25,8 @@ KEYS = {
     "norm_eps": "rms_norm_eps",
     "tie_embeddings": "tie_word_embeddings",
 }
-OTHERWISE = ("rope_theta", "qk_norm")  # within rope_parameters; the choice of the class
+# Within rope_parameters; the choice of the class; refused where no class has it; of no effect on what is trained.
+OTHERWISE = ("rope_theta", "qk_norm", "mlp", "zero_init")
 OUTER_TENSORS = {"embedding": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
 BLOCK_TENSORS = {
     "attention_norm": "input_layernorm",
@@ -65,7 +67,8 @@ def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[st
     Raises UsageError naming a setting that no stock class has.
     """
     for field in dataclasses.fields(config):
-        if field.name not in KEYS and field.name not in OTHERWISE:
+        known = field.name in KEYS or field.name in OTHERWISE
+        if not known or (field.name == "mlp" and config.mlp is not MlpKind.swiglu):
             setting = f"model.{field.name}={getattr(config, field.name)}"
             raise UsageError(
                 f"{setting}: no stock class of transformers has such a setting: this run cannot be exported"
@@ -149,7 +152,9 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
     vocab_size = _value(stock, "vocab_size", int)
     try:
-        config = ModelConfig(**values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3")
+        config = ModelConfig(
+            **values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3", mlp=MlpKind.swiglu, zero_init=False
+        )
     except ValueError as error:
         raise UsageError(f"{WHERE}: {error}") from error
     return StockModel(config, vocab_size)
