@@ -9,8 +9,10 @@ from torch.nn import functional as F
 
 from tinystories_lm import hardware
 from tinystories_lm.choices import Attention, Device, Precision
+from tinystories_lm.composition import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware import Machine, open_for_inference, refuse_a_look_ahead
+from tinystories_lm.job import as_begun
 
 HERE = Machine(
     name="cpu",
@@ -49,6 +51,37 @@ def test_a_kernel_that_lets_tokens_see_later_ones_is_refused(dtype: torch.dtype,
         refuse_a_look_ahead(dataclasses.replace(HERE, dtype=dtype))
 
 
+def test_the_kernel_that_takes_the_least_time_is_chosen(monkeypatch: Any) -> None:
+    seconds = {Attention.flash: [3.0, 2.0], Attention.efficient: [1.0, 9.0]}  # the smaller of each counts
+
+    def measured(leaves: object) -> float:
+        assert torch.backends.cuda.math_sdp_enabled() is False, "one kernel at a time"
+        for name, switch in (
+            (Attention.flash, torch.backends.cuda.flash_sdp_enabled),
+            (Attention.efficient, torch.backends.cuda.mem_efficient_sdp_enabled),
+        ):
+            if switch():
+                return seconds[name].pop() if seconds[name] else 9.0
+        raise RuntimeError("no kernel runs here")
+
+    monkeypatch.setattr(hardware, "_attention_seconds", measured)
+    assert hardware.fastest_attention(HERE, (2, 2, 16, 8)) is Attention.efficient
+
+
+def test_kernels_that_do_not_run_here_are_passed_over() -> None:
+    chosen = hardware.fastest_attention(HERE, (2, 2, 16, 8))  # on a CPU of the four only flash and math are there
+    assert chosen is Attention.flash
+
+
+def test_a_run_that_goes_on_keeps_the_kernel_it_began_with() -> None:
+    register()
+    config = compose_config(["hardware=cpu"]).config.hardware
+    assert as_begun(config, []).attention is Attention.auto
+    assert as_begun(config, [{"machine": {"attention": "cudnn"}}]).attention is Attention.cudnn
+    asked = compose_config(["hardware=cpu", "hardware.attention=math"]).config.hardware
+    assert as_begun(asked, [{"machine": {"attention": "cudnn"}}]).attention is Attention.math
+
+
 def test_a_leaky_kernel_is_refused_before_texts_are_read(monkeypatch: Any) -> None:
     monkeypatch.setattr(F, "scaled_dot_product_attention", leaky)
     with pytest.raises(UsageError, match="a token sees later ones"):
@@ -56,8 +89,6 @@ def test_a_leaky_kernel_is_refused_before_texts_are_read(monkeypatch: Any) -> No
 
 
 def test_a_leaky_kernel_is_refused_before_a_run_starts(monkeypatch: Any) -> None:
-    from tinystories_lm.composition import compose_config, register
-
     register()
     config = compose_config(["hardware=cpu", "hardware.threads=1"]).config.hardware
     monkeypatch.setattr(F, "scaled_dot_product_attention", leaky)

@@ -45,10 +45,10 @@ ADAMW = OptimizerConfig(
 
 def training(**changes: object) -> TrainingConfig:
     values: dict[str, object] = {
-        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "batch_doublings": 0, "rows_begin": RowStart.anywhere,
-            "warmup_steps": 2, "log_every_steps": 1,
+        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "batch_doublings": 0,
+        "rows_begin": RowStart.anywhere, "warmup_steps": 2, "log_every_steps": 1,
         "eval_every_steps": 2, "eval_tokens": 64, "checkpoint_every_steps": 3, "keep_checkpoints": 2, "max_hours": 1.0,
-        "max_dollars": 1.0, "deterministic": False, "fresh": False, "init_from": None,
+        "max_dollars": 1.0, "deterministic": False, "profile_steps": 0, "fresh": False, "init_from": None,
     }  # fmt: skip
     return TrainingConfig(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -96,8 +96,9 @@ def test_validation_is_the_mean_over_all_targets_in_nats_and_in_bits_per_byte() 
     found = validate(
         model,
         validation_batches(split, eval_tokens=1000, context_tokens=16, batch_size=3, device=CPU),
-        lengths,
+        torch.from_numpy(lengths),
         MACHINE,
+        loss_of=mean_loss,
     )
     nats = 0.0
     for first in range(0, 74, 16):
@@ -154,6 +155,7 @@ def run_loop(config: TrainingConfig, *, stop_at: int = -1) -> tuple[bool, Witnes
         optimization=ADAMW,
         schedule=ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=1.0, final_lr_fraction=0.0),
         machine=MACHINE,
+        loss_of=mean_loss,
         evaluate=lambda: ValidationLoss(1.0, 1.0, 1),
         observer=witness,
     )

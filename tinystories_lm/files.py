@@ -40,17 +40,23 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace the file at once: a reader, or a crash, sees the old text or the new, never a part."""
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Fill a temporary file, which becomes `path` at once: a reader, or a crash, sees the old one or the new."""
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     with writing(path):
         try:
-            temporary.write_text(text, encoding="utf-8")
+            yield temporary
             fsync(temporary)
             temporary.replace(path)
             fsync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def to_json(value: Any, **options: Any) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import platform
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -113,7 +115,7 @@ class Machine:
         """
         if self.device.type != "mps":
             return self
-        return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math)
+        return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math, compile=False)
 
     def describe(self) -> dict[str, object]:
         """For the run's record."""
@@ -132,11 +134,17 @@ class Machine:
 
 
 def open_machine(
-    config: HardwareConfig, *, peak_flops_per_second: float, compile_pays: bool, deterministic: bool
+    config: HardwareConfig,
+    *,
+    peak_flops_per_second: float,
+    compile_pays: bool,
+    deterministic: bool,
+    attention_shape: tuple[int, int, int, int] | None = None,
 ) -> Machine:
     """Settle what the config leaves open, and set torch's threads and determinism for this process.
 
     compile_pays: settles hardware.compile=auto on a CPU; a GPU always compiles.
+    attention_shape: of the queries [B, H, T, K]; given, it settles hardware.attention=auto on an Nvidia GPU.
     """
     check_hardware(config)
     use_threads(config)
@@ -158,6 +166,8 @@ def open_machine(
         peak_flops_per_second=peak_flops_per_second,
         dollars_per_hour=config.dollars_per_hour,
     )
+    if machine.device.type == "cuda" and machine.attention is Attention.auto and attention_shape and not deterministic:
+        machine = dataclasses.replace(machine, attention=fastest_attention(machine, attention_shape))
     for used in dict.fromkeys((machine, machine.for_inference())):
         refuse_a_look_ahead(used)
     return machine
@@ -212,6 +222,34 @@ def refuse_a_look_ahead(machine: Machine) -> None:
             f"under torch {torch.__version__} (a token sees later ones): take hardware.precision=float32 "
             "hardware.attention=math, another torch, or the CPU"
         )
+
+
+def fastest_attention(machine: Machine, shape: tuple[int, int, int, int]) -> Attention:
+    """The kernel that takes the least time, forward and backward, for queries of this shape [B, H, T, K], just now.
+
+    Which one that is differs between processors and versions of torch. `auto` where none of them runs.
+    """
+    leaves = [torch.randn(shape, device=machine.device, dtype=machine.dtype, requires_grad=True) for _ in range(3)]
+    best, chosen = math.inf, Attention.auto
+    for kind in (Attention.flash, Attention.cudnn, Attention.efficient):
+        try:
+            with sdpa_kernel([KERNELS[kind]]):
+                seconds = min(_attention_seconds(leaves) for _ in range(5))
+        except RuntimeError:  # this kernel does not run here
+            continue
+        if seconds < best:
+            best, chosen = seconds, kind
+    return chosen
+
+
+def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
+    q, k, v = leaves
+    began = time.perf_counter()
+    for _ in range(repeats):
+        y_BHTK = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        gradients = torch.autograd.grad(y_BHTK, leaves, torch.ones_like(y_BHTK))
+    float(gradients[0].flatten()[0])  # reading a number waits for the device
+    return time.perf_counter() - began
 
 
 def use_threads(config: HardwareConfig) -> None:

@@ -2,8 +2,8 @@
 
 import contextlib
 import dataclasses
+import gc
 import logging
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,10 +14,10 @@ import torch
 
 from tinystories_lm import plan as planning
 from tinystories_lm import published
-from tinystories_lm.arithmetic import ParameterCount, count_parameters, flops_per_token
+from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
-from tinystories_lm.choices import RowStart
-from tinystories_lm.config import Config
+from tinystories_lm.choices import Attention, RowStart
+from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
@@ -32,6 +32,7 @@ from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.plan import Plan, make_plan
+from tinystories_lm.profiling import profiled
 from tinystories_lm.resume import (
     Changes,
     Start,
@@ -44,7 +45,6 @@ from tinystories_lm.resume import (
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
-    command_of,
     find_run,
     new_run_id,
     read_json,
@@ -53,9 +53,10 @@ from tinystories_lm.run_folder import (
 )
 from tinystories_lm.sampling import Sample, encode_prompt, write_texts
 from tinystories_lm.signals import stop_on_signals
+from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
-from tinystories_lm.training import ValidationLoss, perplexity, train, validate
+from tinystories_lm.training import ValidationLoss, mean_loss, train, validate
 from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
@@ -92,10 +93,16 @@ def run_job(
         if not goes_on:
             write_config(run, config)
         machine = open_machine(
-            config.hardware,
+            as_begun(config.hardware, record["pieces"]),
             peak_flops_per_second=peak_flops_per_second,
             compile_pays=compile_pays(config, record["pieces"], peak_flops_per_second),
             deterministic=config.training.deterministic,
+            attention_shape=(
+                config.training.micro_batch_size,
+                config.model.n_heads,
+                config.model.context_tokens,
+                config.model.d_model // config.model.n_heads,
+            ),
         )
         cache = prepare(config.data)
         corpus = corpus_record(cache)
@@ -137,7 +144,8 @@ def _train(
         split: token_tensor(found.tokens, machine.device if fits(found.tokens, machine.device) else torch.device("cpu"))
         for split, found in cache.splits.items()
     }
-    token_bytes_V = token_byte_lengths(tokenizer)
+    token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
+    loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False) if machine.compile else mean_loss
     for prompt in config.sampling.prompts:
         encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)  # refused now, not at the end
 
@@ -149,7 +157,8 @@ def _train(
             batch_size=config.training.micro_batch_size,
             device=machine.device,
         )
-        return validate(model, batches, token_bytes_V, machine.for_inference())
+        reader = machine.for_inference()
+        return validate(model, batches, token_bytes_V, reader, loss_of=loss_of if reader.compile else mean_loss)
 
     def write_samples(count: int = config.sampling.count) -> list[Sample]:
         with machine.for_inference().attending():
@@ -180,8 +189,10 @@ def _train(
             mirror=mirror,
             write_samples=write_samples,
             stop_requested=stop_requested,
+            step_taken=stack.enter_context(profiled(run.path, config.training.profile_steps, machine.device)),
         )
         stack.callback(notebook.close)
+        stack.enter_context(unwatched_by_the_collector())
         finished = train(
             model,
             optimizer,
@@ -191,6 +202,7 @@ def _train(
             optimization=config.optimizer,
             schedule=config.schedule,
             machine=machine,
+            loss_of=loss_of,
             evaluate=evaluate,
             observer=notebook,
         )
@@ -220,6 +232,24 @@ def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_se
     if pieces:
         return bool(pieces[-1]["machine"]["compile"])
     return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
+
+
+def as_begun(config: HardwareConfig, pieces: list[dict[str, Any]]) -> HardwareConfig:
+    """A run that goes on keeps the attention kernel that was settled when it began, to round the same."""
+    if not pieces or config.attention is not Attention.auto:
+        return config
+    return dataclasses.replace(config, attention=Attention(pieces[-1]["machine"]["attention"]))
+
+
+@contextlib.contextmanager
+def unwatched_by_the_collector() -> Iterator[None]:
+    """What is there when the block begins is left out of garbage collections, which else walk through all of torch."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _begin(
@@ -346,47 +376,3 @@ def _introduce(plan: Plan, left: Estimate, machine: Machine, start: Start) -> No
         log.info("mind: %s", warning)
     if start.checkpoint is not None:
         log.info("going on from step %s", f"{start.progress.step:,}")
-
-
-def summarize(config: Config, progress: Progress, parameters: ParameterCount, cache: TokenCache) -> dict[str, Any]:
-    """The final figures, under the names of their metrics."""
-    assert progress.val_loss is not None
-    return {
-        "name": config.name,
-        "val/loss": progress.val_loss,
-        "val/perplexity": perplexity(progress.val_loss),
-        "val/bits_per_byte": progress.val_bits_per_byte,
-        "best/val_loss": progress.best_loss,
-        "best/step": progress.best_step,
-        "progress/step": progress.step,
-        "progress/tokens": progress.tokens,
-        "progress/epochs": progress.tokens / int(cache.splits[Split.TRAIN].tokens.size),
-        "cost/usd": progress.dollars,
-        "time/train_seconds": progress.train_seconds,
-        "parameters": parameters.total,
-        "parameters_without_embeddings": parameters.without_embeddings,
-        "pieces": progress.pieces,
-        "exact": progress.exact,
-    }
-
-
-def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
-    """What a newcomer wants at the end: the figures, three stories, where it all is, and what to type next."""
-    log.info(
-        "\ndone: validation loss %.4f, perplexity %.2f, %.3f bits per byte, after %s steps, %s and $%.2f",
-        summary["val/loss"],
-        summary["val/perplexity"],
-        summary["val/bits_per_byte"],
-        f"{summary['progress/step']:,}",
-        duration(summary["time/train_seconds"]),
-        summary["cost/usd"],
-    )
-    if "expected_seconds" in summary:
-        took, expected = summary["time/train_seconds"], summary["expected_seconds"]
-        log.info("planned were %s: it took %.1f times as long", duration(expected), took / max(expected, 1e-9))
-    for number, story in enumerate(summary["stories"], start=1):
-        log.info("\nstory %d\n%s", number, story)
-    folder = os.path.relpath(run.path)
-    log.info("\nthe run is in %s; next, try:", folder)
-    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
-    log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
+import torch
 from torch import nn, optim
 
 from tinystories_lm import faults
@@ -38,11 +39,13 @@ class Notebook:
         mirror: Mirror,
         write_samples: Callable[[], list[Sample]],
         stop_requested: Callable[[], bool],
+        step_taken: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
         self.config, self.machine, self.run_id = config, machine, run_id
         self.flops_per_token = flops_per_token
-        self.mirror, self.write_samples, self.stop_requested = mirror, write_samples, stop_requested
+        self.mirror, self.write_samples = mirror, write_samples
+        self.stop_requested, self.step_taken = stop_requested, step_taken
         self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
         self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
@@ -56,6 +59,7 @@ class Notebook:
         faults.reach("step", self.folder.path)
         self._pending.append(result)
         self.bar.step()
+        self.step_taken()
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
         norm = self._read_results()
@@ -128,9 +132,11 @@ class Notebook:
 
     def _read_results(self) -> float:
         """Fetch the pending steps' losses from the device; returns the newest gradient norm."""
+        if not self._pending:
+            return 0.0
         norm, first = 0.0, self.progress.step - len(self._pending) + 1
-        for step, result in enumerate(self._pending, start=first):
-            loss, norm = float(result.loss), float(result.gradient_norm)
+        found = torch.stack([torch.stack(result) for result in self._pending]).tolist()
+        for step, (loss, norm) in enumerate(found, start=first):
             require_finite(loss, "the training loss", step)
             require_finite(norm, "the gradient's norm", step)
             self.progress.loss_sum += loss

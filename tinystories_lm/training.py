@@ -4,10 +4,10 @@ Shapes: B batch, T tokens, V vocabulary.
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,6 +18,8 @@ from tinystories_lm.data.batches import IGNORED, Batch, Batches
 from tinystories_lm.errors import DivergedError
 from tinystories_lm.hardware import Machine
 from tinystories_lm.optimizer import gradient_norm, learning_rate, set_learning_rate
+
+LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
 
 
 class StepResult(NamedTuple):
@@ -54,6 +56,7 @@ def train(
     optimization: OptimizerConfig,
     schedule: ScheduleConfig,
     machine: Machine,
+    loss_of: LossOf,
     evaluate: Callable[[], ValidationLoss],
     observer: Observer,
 ) -> bool:
@@ -64,7 +67,6 @@ def train(
 
     Raises DivergedError when the loss or a gradient is no finite number.
     """
-    loss_of = torch.compile(mean_loss) if machine.compile else mean_loss
     if progress.step == 0:
         observer.evaluated(evaluate())
     while progress.step < training.steps and not observer.stop_requested():
@@ -104,7 +106,7 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     parts: list[Batch],
     *,
-    loss_of: Callable[[nn.Module, Batch], Tensor],
+    loss_of: LossOf,
     clip_grad_norm: float,
     machine: Machine,
 ) -> StepResult:
@@ -132,20 +134,26 @@ def mean_loss(model: nn.Module, batch: Batch) -> Tensor:
     return F.cross_entropy(logits_BTV.flatten(0, 1).float(), batch.targets_BT.flatten(), ignore_index=IGNORED)
 
 
-@torch.no_grad()
-def validate(model: nn.Module, batches: Iterable[Batch], token_bytes_V: np.ndarray, machine: Machine) -> ValidationLoss:
+def validate(
+    model: nn.Module, batches: Iterable[Batch], token_bytes_V: Tensor, machine: Machine, *, loss_of: LossOf
+) -> ValidationLoss:
     """Mean loss over all targets, and the same in bits per byte of the text that these targets stand for.
 
-    token_bytes_V: how many bytes of text each token is; bits per byte compare across tokenizers.
+    token_bytes_V: how many bytes of text each token is, on the machine's device; bits per byte compare across
+        tokenizers.
+    loss_of: a compiled one is called with gradients on, though none is taken: that is the graph of the training
+        steps, and another would have to be compiled.
     """
-    nats, tokens, text_bytes = 0.0, 0, 0
+    found: list[Tensor] = []
     for batch in batches:
-        scored = batch.targets_BT[batch.targets_BT != IGNORED]
-        with machine.computing():
-            nats += float(mean_loss(model, batch)) * scored.numel()
-        tokens += scored.numel()
-        text_bytes += int(token_bytes_V[scored.cpu().numpy()].sum())
-    return ValidationLoss(nats / tokens, nats / math.log(2) / max(1, text_bytes), tokens)
+        scored_BT = batch.targets_BT != IGNORED
+        with machine.computing(), torch.set_grad_enabled(machine.compile):
+            loss = loss_of(model, batch).detach()
+        text_bytes = (token_bytes_V[batch.targets_BT * scored_BT] * scored_BT).sum()
+        found.append(torch.stack((loss, scored_BT.sum().float(), text_bytes.float())))
+    losses, counts, lengths = torch.stack(found).T.tolist()  # the device is waited for here alone
+    nats, tokens = sum(map(operator.mul, losses, counts)), int(sum(counts))
+    return ValidationLoss(nats / tokens, nats / math.log(2) / max(1, sum(lengths)), tokens)
 
 
 def perplexity(loss: float) -> float:
