@@ -18,6 +18,7 @@ HERE = Machine(
     name="cpu",
     device=torch.device("cpu"),
     dtype=torch.float32,
+    residual=torch.float32,
     compile=False,
     attention=Attention.auto,
     threads=1,

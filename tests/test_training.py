@@ -32,6 +32,7 @@ MACHINE = Machine(
     name="cpu",
     device=CPU,
     dtype=torch.float32,
+    residual=torch.float32,
     compile=False,
     attention=Attention.auto,
     threads=1,

@@ -26,7 +26,7 @@ def calibrate(config: Config) -> float:
         config.hardware, peak_flops_per_second=find_peak(config.hardware), compile_pays=False, deterministic=False
     )
     vocabulary, shape = config.data.vocab_size, (config.training.batch_size, config.model.context_tokens)
-    model = Transformer(config.model, vocab_size=vocabulary)
+    model = Transformer(config.model, vocab_size=vocabulary, residual=machine.residual)
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)

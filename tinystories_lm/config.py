@@ -211,6 +211,7 @@ class HardwareConfig(SetOnce):
     name: str = free()
     device: Device = numerics()
     precision: Precision = numerics()  # of activations and matrix products; weights and optimizer stay float32
+    residual: Precision = numerics()  # of the residual stream between the blocks, where activations are bfloat16
     compile: Switch = numerics()  # torch.compile
     attention: Attention = numerics()
     threads: int = numerics()  # CPU threads; 0 takes all cores
@@ -223,6 +224,10 @@ class HardwareConfig(SetOnce):
         require(
             0 <= self.peak_flops_per_second < math.inf,
             f"hardware.peak_flops_per_second={self.peak_flops_per_second} must not be negative",
+        )
+        require(
+            self.residual is not Precision.auto,
+            "hardware.residual=auto: choose float32, as autocast has it, or bfloat16",
         )
         require(0 < self.utilisation <= 1, f"hardware.utilisation={self.utilisation} must lie in (0, 1]")
         require(

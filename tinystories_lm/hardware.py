@@ -83,6 +83,7 @@ class Machine:
     name: str
     device: torch.device
     dtype: torch.dtype  # of activations
+    residual: torch.dtype  # of the stream between the blocks
     compile: bool
     attention: Attention
     threads: int
@@ -124,6 +125,7 @@ class Machine:
             "device": str(self.device),
             "device_name": device_name(self.device),
             "precision": str(self.dtype).removeprefix("torch."),
+            "residual": str(self.residual).removeprefix("torch."),
             "compile": self.compile,
             "attention": str(self.attention),
             "threads": self.threads,
@@ -159,7 +161,8 @@ def open_machine(
     machine = Machine(
         name=config.name,
         device=torch.device(config.device.value),
-        dtype=chosen_dtype(config),
+        dtype=(dtype := chosen_dtype(config)),
+        residual=dtype if config.residual is Precision.bfloat16 else torch.float32,
         compile=compiles,
         attention=config.attention,
         threads=torch.get_num_threads(),
@@ -192,6 +195,7 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
         name=found.value,
         device=torch.device(found.value),
         dtype=torch.bfloat16 if halves else torch.float32,
+        residual=torch.float32,
         compile=False,
         attention=Attention.auto,
         threads=torch.get_num_threads(),

@@ -136,7 +136,7 @@ def _train(
     swept: Mapping[str, str],
 ) -> None:
     tokenizer = load_tokenizer(run.tokenizer)
-    model = Transformer(config.model, vocab_size=cache.vocab_size)
+    model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual)
     optimizer = _begin(model, config, machine, start, cache)
     progress = start.progress
     parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
@@ -343,8 +343,8 @@ def _compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progres
     """A run that goes on elsewhere, or under another torch, goes on with other roundings."""
     if not pieces:
         return
-    for what in ("device_name", "precision", "compile", "attention", "threads"):
-        if pieces[-1]["machine"][what] != now["machine"][what]:
+    for what in ("device_name", "precision", "residual", "compile", "attention", "threads"):
+        if pieces[-1]["machine"].get(what, "float32") != now["machine"][what]:
             progress.exact = False
     if pieces[-1]["packages"]["torch"] != now["packages"]["torch"]:
         progress.exact = False

@@ -59,7 +59,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
+        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
 
 
 class Attention(nn.Module):
@@ -129,11 +129,14 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Token ids in, next-token logits out."""
+    """Token ids in, next-token logits out.
 
-    def __init__(self, config: ModelConfig, *, vocab_size: int) -> None:
+    residual: dtype of the stream that the blocks add to; bfloat16 halves what is moved between them.
+    """
+
+    def __init__(self, config: ModelConfig, *, vocab_size: int, residual: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.residual = config, residual
         self.embedding = nn.Embedding(vocab_size, config.d_model)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
@@ -146,7 +149,7 @@ class Transformer(nn.Module):
         positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         head_width = self.config.d_model // self.config.n_heads
         positions = rotation(positions_T, head_width=head_width, theta=self.config.rope_theta)
-        x_BTD = self.embedding(tokens_BT)
+        x_BTD = self.embedding(tokens_BT).to(self.residual)
         for block in self.blocks:
             x_BTD = block(x_BTD, positions)
         return self.head(self.norm(x_BTD))
