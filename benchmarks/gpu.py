@@ -291,7 +291,8 @@ def main() -> None:
     if options.tiny:
         small = ["model=tiny", "model.n_layers=2", "model.context_tokens=64", "training.batch_size=4"]
         SIZES.update(dict.fromkeys(SIZES, small))
-        STEP[:] = ["training.steps=100", "hardware.compile=on", "training.micro_batch_size=2", "hardware.threads=1"]
+        STEP[:] = ["training.steps=100", "hardware.compile=on", "hardware.threads=1"]
+        VARIANTS["two micro-batches"] = ["training.micro_batch_size=2"]
     elif hardware in ("cpu", "mps"):
         parser.error("this measures an Nvidia GPU, and torch sees none here; --tiny tries the script itself")
     extra = SIZES["28M"] + ["training.batch_size=4", "training.steps=8"] if options.tiny else []
