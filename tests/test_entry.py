@@ -1,6 +1,7 @@
 """The `train` command as a person uses it: in its own process, started, stopped, repeated, swept."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.composition import compose_config, register
-from tinystories_lm.run_folder import RunFolder, Status, read_config, read_records, read_status
+from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_records, read_status
 
 VOLATILE = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
 
@@ -230,6 +233,32 @@ def test_a_mistake_is_one_line_with_exit_code_2_and_starts_nothing(
     assert words in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_diverges_stops_with_exit_code_6_and_its_last_good_checkpoint(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    wild = [
+        "optimizer.lr=9.99",
+        "optimizer.weight_decay=9.9",
+        "training.warmup_steps=0",
+        "training.max_skipped_steps=3",
+    ]
+    ended = command(*arguments(corpus, str(run), *wild, "training.steps=40", "hardware.precision=float32"))
+    assert ended.returncode == 6, ended.stderr
+    said = ended.stderr.splitlines()[-1]
+    assert re.search(
+        r"diverged at step \d+: .*(4 times in a row|loss is nan); it begins in the (output|gradient) of \S+;", said
+    )
+    assert "Traceback" not in ended.stderr
+    rows = read_records(run / "metrics.jsonl")
+    assert rows and "NaN" not in (run / "metrics.jsonl").read_text()
+    status = read_json(run / "status.json")
+    assert status["status"] == "failed" and status["reason"].startswith("diverged at step")
+    newest = max((run / "checkpoints").glob("step-*"))
+    for tensor in load_file(newest / "model.safetensors").values():
+        assert torch.isfinite(tensor).all()
 
 
 def test_a_place_that_cannot_be_written_is_exit_code_5(command: Command, corpus: Path, tmp_path: Path) -> None:

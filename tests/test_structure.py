@@ -13,7 +13,7 @@ LEVELS = [
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "decoding", "plan", "verdict", "published", "listing"},
     {"sampling"},
-    {"environment", "resume", "training", "dashboard", "profiling"},
+    {"environment", "resume", "training", "dashboard", "profiling", "divergence"},
     {"notebook", "scoring", "trained", "calibration", "summary"},
     {"job", "evaluation", "exchange"},
     {"storyteller", "grid", "entry"},

@@ -1,5 +1,7 @@
 """The step and the loop, against a hand-written step and hand-counted losses."""
 
+import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -12,16 +14,15 @@ from tinystories_lm.checkpoint import Progress
 from tinystories_lm.choices import Attention, DecayShape, OptimizerKind, RowStart
 from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
-from tinystories_lm.errors import DivergedError
+from tinystories_lm.divergence import origin
 from tinystories_lm.hardware import Machine
 from tinystories_lm.model import Transformer
-from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.optimizer import Several, build_optimizer, mask, named_state
 from tinystories_lm.training import (
     StepResult,
     ValidationLoss,
     mean_loss,
     micro_batches,
-    require_finite,
     train,
     train_step,
     validate,
@@ -49,7 +50,8 @@ def training(**changes: object) -> TrainingConfig:
         "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "batch_doublings": 0,
         "rows_begin": RowStart.anywhere, "warmup_steps": 2, "log_every_steps": 1,
         "eval_every_steps": 2, "eval_tokens": 64, "checkpoint_every_steps": 3, "keep_checkpoints": 2, "max_hours": 1.0,
-        "max_dollars": 1.0, "deterministic": False, "profile_steps": 0, "fresh": False, "init_from": None,
+        "max_dollars": 1.0, "deterministic": False, "profile_steps": 0, "max_skipped_steps": 10,
+        "fresh": False, "init_from": None,
     }  # fmt: skip
     return TrainingConfig(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -179,7 +181,73 @@ def test_a_requested_stop_saves_where_it_stands() -> None:
     assert witness.saved_at == [3, 4]
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_ends_the_run_with_its_step(value: float) -> None:
-    with pytest.raises(DivergedError, match="diverged at step 7"):
-        require_finite(value, "the training loss", 7)
+def poison(model: Transformer, at_steps: set[int], value: float) -> None:
+    """Put one number that is no number into a gradient, at these backward passes."""
+    passes = itertools.count()
+
+    def spoil(gradient: torch.Tensor) -> torch.Tensor:
+        if next(passes) in at_steps:
+            gradient = gradient.clone()
+            gradient[3, 4] = value
+        return gradient
+
+    model.get_parameter("blocks.1.mlp.up.weight").register_hook(spoil)
+
+
+def everything(model: Transformer, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state = dict(model.named_parameters()) | named_state(model, optimizer)
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("kind", [OptimizerKind.adamw, OptimizerKind.muon])
+def test_a_step_with_a_gradient_that_is_no_number_changes_nothing(kind: OptimizerKind, value: float) -> None:
+    model = build(wide=1.0)
+    optimizer = build_optimizer(model, dataclasses.replace(ADAMW, kind=kind), device=CPU)
+    poison(model, {1}, value)
+    seen = [everything(model, optimizer)]
+    for seed in range(3):
+        result = train_step(model, optimizer, [batch()], loss_of=mean_loss, clip_grad_norm=1.0, machine=MACHINE)
+        assert math.isfinite(result.loss) and math.isfinite(result.gradient_norm) == (seed != 1)
+        seen.append(everything(model, optimizer))
+    assert all(torch.equal(seen[1][name], seen[2][name]) for name in seen[1]), "also the optimizer's moments and steps"
+    assert not any(torch.equal(seen[2][name], seen[3][name]) for name in model.state_dict())
+    assert all(torch.isfinite(tensor).all() for tensor in seen[3].values())
+
+
+@pytest.mark.parametrize("kind", [OptimizerKind.adamw, OptimizerKind.muon])
+def test_a_masked_step_needs_nobody_to_wait_for_the_flag(kind: OptimizerKind) -> None:
+    """As on a GPU: the flag stays a tensor, and fused AdamW leaves all as it was."""
+    model = build(wide=1.0)
+    optimizer = build_optimizer(model, dataclasses.replace(ADAMW, kind=kind), device=CPU)
+    train_step(model, optimizer, [batch()], loss_of=mean_loss, clip_grad_norm=1.0, machine=MACHINE)
+    before = everything(model, optimizer)
+    for finite in (False, True):
+        for weight in model.parameters():
+            weight.grad = torch.full_like(weight, 0.1 if finite else math.nan)
+        for part in optimizer.parts if isinstance(optimizer, Several) else (optimizer,):
+            mask(part, torch.tensor(finite))
+            part.step()
+        now = everything(model, optimizer)
+        assert all(torch.isfinite(tensor).all() for tensor in now.values())
+        if kind is OptimizerKind.adamw:
+            assert all(torch.equal(before[name], now[name]) is not finite for name in before)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "value", "found"),
+    [
+        ("blocks.1.mlp.up.weight", math.nan, "the weights of blocks.1.mlp.up.weight"),
+        ("blocks.0.attention.key.weight", 3e38, "the output of blocks.0.attention"),
+        (None, math.nan, "the gradient of blocks.1.mlp.up.weight"),
+    ],
+)
+def test_the_tensor_where_it_began_is_named(tensor: str | None, value: float, found: str) -> None:
+    model = build(wide=1.0)
+    if tensor is None:
+        poison(model, {0}, value)
+    else:
+        with torch.no_grad():
+            model.get_parameter(tensor).fill_(value)
+    assert origin(model, [batch()], MACHINE).startswith(found)
+    assert all(weight.grad is None for weight in model.parameters())

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError
+from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.files import new_folder, remove_folder, sha256_of, to_json
 from tinystories_lm.optimizer import load_named_state, named_state
 
@@ -47,6 +47,8 @@ class Progress:
     best_step: int = 0
     metrics_bytes: int = 0  # length of metrics.jsonl and samples.jsonl: what is beyond was written after
     samples_bytes: int = 0
+    skipped_steps: int = 0  # whose loss or gradient was no finite number
+    skipped_in_a_row: int = 0  # of these the newest, without a finite one between
     pieces: int = 1  # processes this run took
     exact: bool = True  # bit for bit what one uninterrupted process would have got
 
@@ -56,8 +58,12 @@ def save_checkpoint(
 ) -> Path:
     """Write step-N below `folder`, then delete all but the newest `keep` and the best.
 
-    Raises CannotWriteError, with every earlier checkpoint as it was.
+    Raises CannotWriteError, with every earlier checkpoint as it was, and DivergedError for weights that are no longer
+    finite: such a checkpoint would take the place of a good one.
     """
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise DivergedError(f"diverged by step {progress.step}: {name} has values that are not finite")
     path = folder / f"step-{progress.step:08d}"
     if path.exists():  # of the same step: before an interruption, or damaged
         remove_folder(path)

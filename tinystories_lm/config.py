@@ -162,6 +162,7 @@ class TrainingConfig(SetOnce):
     max_hours: float = free()  # a run estimated to take longer does not start
     max_dollars: float = free()  # likewise
     deterministic: bool = numerics()  # deterministic kernels on the GPU; the CPU always is
+    max_skipped_steps: int = free()  # so many in a row may have no finite loss and gradient
     profile_steps: int = free()  # so many early steps are recorded by torch's profiler; 0 is none
     fresh: bool = free()  # begin a new run although an interrupted one could go on
     init_from: str | None  # a run whose weights this one begins from
@@ -187,6 +188,10 @@ class TrainingConfig(SetOnce):
             self.batch_doublings >= 0 and self.batch_size % 2**self.batch_doublings == 0,
             f"training.batch_size={self.batch_size} cannot be halved training.batch_doublings={self.batch_doublings} "
             "times",
+        )
+        require(
+            0 <= self.max_skipped_steps <= 10,
+            f"training.max_skipped_steps={self.max_skipped_steps} must lie in 0 to 10: more would hide a run's end",
         )
         require(self.profile_steps >= 0, f"training.profile_steps={self.profile_steps} must not be negative")
         require(self.max_hours > 0, f"training.max_hours={self.max_hours} must be positive")

@@ -13,7 +13,7 @@ ADDED_LATER: dict[str, dict[str, Any]] = {
     "data": {"published_tokens": 0},
     "model": {"mlp": "swiglu", "zero_init": False},
     "optimizer": {"kind": "adamw"},
-    "training": {"batch_doublings": 0, "rows_begin": "anywhere", "profile_steps": 0},
+    "training": {"batch_doublings": 0, "rows_begin": "anywhere", "profile_steps": 0, "max_skipped_steps": 10},
     "hardware": {"residual": "float32"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},
     "tracking": {"artifacts": False},

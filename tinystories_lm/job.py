@@ -22,6 +22,7 @@ from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_
 from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
+from tinystories_lm.divergence import origin
 from tinystories_lm.environment import corpus_record, piece_record
 from tinystories_lm.errors import CommandError, DamagedError, DivergedError, Interrupted, UsageError
 from tinystories_lm.estimate import Estimate, estimate
@@ -56,7 +57,7 @@ from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
-from tinystories_lm.training import ValidationLoss, mean_loss, train, validate
+from tinystories_lm.training import ValidationLoss, mean_loss, micro_batches, train, validate
 from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
@@ -144,13 +145,14 @@ def _train(
         split: token_tensor(found.tokens, machine.device if fits(found.tokens, machine.device) else torch.device("cpu"))
         for split, found in cache.splits.items()
     }
+    batches = _batches(streams[Split.TRAIN], config)
     token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
     loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False) if machine.compile else mean_loss
     for prompt in config.sampling.prompts:
         encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)  # refused now, not at the end
 
     def evaluate() -> ValidationLoss:
-        batches = validation_batches(
+        scored = validation_batches(
             streams[Split.VALIDATION],
             eval_tokens=config.training.eval_tokens,
             context_tokens=config.model.context_tokens,
@@ -158,7 +160,7 @@ def _train(
             device=machine.device,
         )
         reader = machine.for_inference()
-        return validate(model, batches, token_bytes_V, reader, loss_of=loss_of if reader.compile else mean_loss)
+        return validate(model, scored, token_bytes_V, reader, loss_of=loss_of if reader.compile else mean_loss)
 
     def write_samples(count: int = config.sampling.count) -> list[Sample]:
         with machine.for_inference().attending():
@@ -189,6 +191,11 @@ def _train(
             mirror=mirror,
             write_samples=write_samples,
             stop_requested=stop_requested,
+            origin=lambda step: origin(
+                model,
+                micro_batches(batches.batch(step - 1, device=machine.device), config.training.micro_batch_size),
+                machine,
+            ),
             step_taken=stack.enter_context(profiled(run.path, config.training.profile_steps, machine.device)),
         )
         stack.callback(notebook.close)
@@ -196,7 +203,7 @@ def _train(
         finished = train(
             model,
             optimizer,
-            _batches(streams[Split.TRAIN], config),
+            batches,
             progress=progress,
             training=config.training,
             optimization=config.optimizer,

@@ -12,12 +12,13 @@ from torch import nn, optim
 from tinystories_lm import faults
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config import TrainingConfig
+from tinystories_lm.errors import DivergedError
 from tinystories_lm.hardware import Machine
 from tinystories_lm.run_folder import Records, RunFolder
 from tinystories_lm.sampling import Sample
-from tinystories_lm.terminal import ProgressBar, amount, duration
+from tinystories_lm.terminal import ProgressBar, amount, duration, plain
 from tinystories_lm.tracking import Mirror
-from tinystories_lm.training import StepResult, ValidationLoss, perplexity, require_finite
+from tinystories_lm.training import StepResult, ValidationLoss, perplexity
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +40,14 @@ class Notebook:
         mirror: Mirror,
         write_samples: Callable[[], list[Sample]],
         stop_requested: Callable[[], bool],
+        origin: Callable[[int], str],
         step_taken: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
         self.config, self.machine, self.run_id = config, machine, run_id
         self.flops_per_token = flops_per_token
         self.mirror, self.write_samples = mirror, write_samples
-        self.stop_requested, self.step_taken = stop_requested, step_taken
+        self.stop_requested, self.origin, self.step_taken = stop_requested, origin, step_taken
         self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
         self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
@@ -63,28 +65,32 @@ class Notebook:
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
         norm = self._read_results()
+        progress = self.progress
         seconds = time.perf_counter() - self._speed_clock
         self._tokens_per_second = (self.progress.tokens - self._speed_tokens) / seconds
         self._restart_speed_clock()
-        loss = self.progress.loss_sum / self.progress.loss_steps
-        self.progress.loss_sum, self.progress.loss_steps = 0.0, 0
+        loss = progress.loss_sum / progress.loss_steps if progress.loss_steps else None
+        progress.loss_sum, progress.loss_steps = 0.0, 0
         flops_per_second = self._tokens_per_second * self.flops_per_token
-        self._write_row(
-            {
-                "train/loss": loss,
-                "optimizer/lr": rate,
-                "optimizer/grad_norm": norm,
-                "speed/tokens_per_second": self._tokens_per_second,
-                "speed/mfu": flops_per_second / self.machine.peak_flops_per_second,
-            }
-        )
-        self.bar.show(f" loss {loss:.3f} perplexity {perplexity(loss):.2f} {self._speed_and_cost()}")
+        row: dict[str, float | None] = {
+            "train/loss": loss,
+            "optimizer/lr": rate,
+            "optimizer/grad_norm": norm,
+            "progress/skipped_steps": progress.skipped_steps or None,
+            "speed/tokens_per_second": self._tokens_per_second,
+            "speed/mfu": flops_per_second / self.machine.peak_flops_per_second,
+        }
+        self._write_row({name: value for name, value in row.items() if value is not None})
+        if loss is None:
+            return
+        self.bar.show(f" loss {loss:.3f} perplexity {plain(perplexity(loss))} {self._speed_and_cost()}")
         if self.bar.line_is_due():
             log.info("%s | train loss %.4f | %s", self._where(), loss, self._speed_and_cost())
 
     def evaluated(self, validation: ValidationLoss) -> None:
         progress = self.progress
-        require_finite(validation.loss, "the validation loss", progress.step)
+        if not math.isfinite(validation.loss):
+            raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
         progress.val_step, progress.val_loss = progress.step, validation.loss
         progress.val_bits_per_byte = validation.bits_per_byte
         self._write_row(
@@ -95,10 +101,10 @@ class Notebook:
             }
         )
         log.info(
-            "%s | val loss %.4f | perplexity %.2f | %s%s",
+            "%s | val loss %.4f | perplexity %s | %s%s",
             self._where(),
             validation.loss,
-            validation.perplexity,
+            plain(validation.perplexity),
             self._speed_and_cost(),
             self._time_left(),
         )
@@ -130,19 +136,36 @@ class Notebook:
         self.metrics.close()
         self.samples.close()
 
-    def _read_results(self) -> float:
-        """Fetch the pending steps' losses from the device; returns the newest gradient norm."""
+    def _read_results(self) -> float | None:
+        """Fetch the pending steps' losses from the device; returns the newest finite gradient norm.
+
+        Raises DivergedError, with the tensor where it began, after too many steps in a row without finite numbers.
+        """
         if not self._pending:
-            return 0.0
-        norm, first = 0.0, self.progress.step - len(self._pending) + 1
+            return None
+        progress, first = self.progress, self.progress.step - len(self._pending) + 1
         found = torch.stack([torch.stack(result) for result in self._pending]).tolist()
-        for step, (loss, norm) in enumerate(found, start=first):
-            require_finite(loss, "the training loss", step)
-            require_finite(norm, "the gradient's norm", step)
-            self.progress.loss_sum += loss
-            self.progress.loss_steps += 1
         self._pending.clear()
-        return norm
+        newest = None
+        for step, (loss, norm) in enumerate(found, start=first):
+            if math.isfinite(loss) and math.isfinite(norm):
+                newest, progress.skipped_in_a_row = norm, 0
+                progress.loss_sum += loss
+                progress.loss_steps += 1
+                continue
+            progress.skipped_steps += 1
+            progress.skipped_in_a_row += 1
+            numbers = f"the loss is {loss:.4g}, the gradient's norm {norm:.4g}"
+            log.warning("step %s skipped: %s", f"{step:,}", numbers)
+            if progress.skipped_in_a_row > self.config.max_skipped_steps:
+                raise self._diverged(step, f"{numbers}, and so {progress.skipped_in_a_row} times in a row")
+        return newest
+
+    def _diverged(self, step: int, what: str) -> DivergedError:
+        return DivergedError(
+            f"diverged at step {step}: {what}; it begins in {self.origin(step)}; the last good checkpoint is kept: "
+            "try a lower optimizer.lr or a longer training.warmup_steps"
+        )
 
     def _write_row(self, values: dict[str, float]) -> None:
         progress = self.progress

@@ -100,6 +100,31 @@ def _is_fused(optimizer: torch.optim.Optimizer) -> bool:
     return any(group.get("fused") for group in optimizer.param_groups)
 
 
-def gradient_norm(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
+def clip_gradients(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
     """Scale the gradients down to a global norm of `limit` where they exceed it; returns the norm before."""
     return torch.nn.utils.clip_grad_norm_(list(parameters), limit)
+
+
+def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Take the step where `finite`, a bool on the device, is true, and else leave all as it is.
+
+    A GPU is not waited for: there fused AdamW looks at the flag by itself, as in mixed precision with a scaler. Muon
+    cannot: its gradient counts as zero in such a step, so that its momentum shrinks and moves the weights once more.
+    """
+    if not finite.is_cuda:
+        if finite:
+            optimizer.step()
+        return
+    for part in optimizer.parts if isinstance(optimizer, Several) else (optimizer,):
+        mask(part, finite)
+        part.step()
+
+
+def mask(part: torch.optim.Optimizer, finite: Tensor) -> None:
+    """Make the optimizer's next step one that does nothing, unless `finite`."""
+    if _is_fused(part):
+        part.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        return
+    for group in part.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.where(finite, parameter.grad, 0.0)

@@ -10,7 +10,7 @@ from tinystories_lm.config import Config
 from tinystories_lm.data.cache import TokenCache
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.run_folder import RunFolder, command_of
-from tinystories_lm.terminal import duration
+from tinystories_lm.terminal import duration, plain
 from tinystories_lm.training import perplexity
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def summarize(config: Config, progress: Progress, parameters: ParameterCount, ca
         "time/train_seconds": progress.train_seconds,
         "parameters": parameters.total,
         "parameters_without_embeddings": parameters.without_embeddings,
+        "skipped_steps": progress.skipped_steps,
         "pieces": progress.pieces,
         "exact": progress.exact,
     }
@@ -41,9 +42,9 @@ def summarize(config: Config, progress: Progress, parameters: ParameterCount, ca
 def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
     """What a newcomer wants at the end: the figures, three stories, where it all is, and what to type next."""
     log.info(
-        "\ndone: validation loss %.4f, perplexity %.2f, %.3f bits per byte, after %s steps, %s and $%.2f",
+        "\ndone: validation loss %.4f, perplexity %s, %.3f bits per byte, after %s steps, %s and $%.2f",
         summary["val/loss"],
-        summary["val/perplexity"],
+        plain(summary["val/perplexity"]),
         summary["val/bits_per_byte"],
         f"{summary['progress/step']:,}",
         duration(summary["time/train_seconds"]),

@@ -71,6 +71,11 @@ def amount(number: float) -> str:
     return f"{number:.3g}"
 
 
+def plain(number: float) -> str:
+    """4.03, 25.55, 1034.59, and 1.01e+304 for what nobody reads digit by digit."""
+    return f"{number:.2f}" if number < 1e6 else f"{number:.2e}"
+
+
 def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
     """A bar on standard error while something long goes on; nothing where that is no terminal."""
     return tqdm(

@@ -15,9 +15,8 @@ from torch.nn import functional as F
 from tinystories_lm.checkpoint import Progress
 from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches
-from tinystories_lm.errors import DivergedError
 from tinystories_lm.hardware import Machine
-from tinystories_lm.optimizer import gradient_norm, learning_rate, set_learning_rate
+from tinystories_lm.optimizer import clip_gradients, learning_rate, set_learning_rate, step_if
 
 LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
 
@@ -65,7 +64,7 @@ def train(
     A requested stop is obeyed after the step under way, with a checkpoint. Every step is a function of the weights,
     the optimizer, the seed and the step's number: a run may be cut between any two and goes on the same.
 
-    Raises DivergedError when the loss or a gradient is no finite number.
+    A step without a finite loss and gradient is skipped; the observer ends the run when they do not stop.
     """
     if progress.step == 0:
         observer.evaluated(evaluate())
@@ -110,15 +109,18 @@ def train_step(
     clip_grad_norm: float,
     machine: Machine,
 ) -> StepResult:
-    """One optimizer step on the mean loss over all micro-batches, which have the same size."""
+    """One optimizer step on the mean loss over all micro-batches, which have the same size.
+
+    A step whose loss or gradient is no finite number changes nothing: one such number would spread to every weight.
+    """
     total = torch.zeros((), device=machine.device)
     for part in parts:
         with machine.computing():
             loss = loss_of(model, part) / len(parts)
         loss.backward()
         total += loss.detach()
-    norm = gradient_norm(model.parameters(), limit=clip_grad_norm)
-    optimizer.step()
+    norm = clip_gradients(model.parameters(), limit=clip_grad_norm)
+    step_if(torch.isfinite(norm) & torch.isfinite(total), optimizer)
     optimizer.zero_grad(set_to_none=True)
     return StepResult(total, norm)
 
@@ -159,11 +161,3 @@ def validate(
 def perplexity(loss: float) -> float:
     """e to the mean loss, as large as a float goes."""
     return math.exp(min(loss, 700.0))
-
-
-def require_finite(value: float, what: str, step: int) -> None:
-    if not math.isfinite(value):
-        raise DivergedError(
-            f"diverged at step {step}: {what} is {value}; the last good checkpoint is kept: "
-            "try a lower optimizer.lr or a longer training.warmup_steps"
-        )

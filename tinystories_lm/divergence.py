@@ -1,0 +1,49 @@
+"""Where a number that is no number began."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from tinystories_lm.data.batches import Batch
+from tinystories_lm.hardware import Machine
+from tinystories_lm.training import mean_loss
+
+
+def origin(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:
+    """The first tensor that is not finite when a step is taken again, in words; the weights stay as they are.
+
+    Looked for in the order of computing: weights, then what each module gives, then the gradients, from the head down.
+    """
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            return f"the weights of {name}"
+    found: list[str] = []
+
+    def watch(name: str, output: Tensor) -> None:
+        if not found and not torch.isfinite(output).all():
+            found.append(f"the output of {name or 'the model'}")
+
+    hooks = [
+        module.register_forward_hook(lambda _, __, output, name=name: watch(name, output))
+        for name, module in model.named_modules()
+    ]
+    try:
+        for part in parts:
+            with machine.computing():
+                loss = mean_loss(model, part)
+            if not found and not torch.isfinite(loss):
+                found.append("the loss")
+            if found:
+                return found[0]
+            loss.backward()
+        broken = [
+            name
+            for name, weight in model.named_parameters()
+            if weight.grad is not None and not torch.isfinite(weight.grad).all()
+        ]
+        return f"the gradient of {broken[-1]}" if broken else "the sum of the gradients"
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.zero_grad(set_to_none=True)
