@@ -75,9 +75,9 @@ def tracking(mode: str = "offline", **changes: Any) -> TrackingConfig:
     return TrackingConfig(mode=TrackingMode(mode), **{**values, **changes})
 
 
-def start(folder: Path, config: TrackingConfig, run_id: str = "run1", resumed: bool = False) -> Mirror:
+def start(folder: Path, config: TrackingConfig, run_id: str = "run1", resumed_at: int | None = None) -> Mirror:
     settings = {"training": {"steps": 5, "seed": 7}}
-    return start_mirror(config, folder, run_id=run_id, name="a name", settings=settings, resumed=resumed)
+    return start_mirror(config, folder, run_id=run_id, name="a name", settings=settings, resumed_at=resumed_at)
 
 
 def rows(steps: range) -> list[dict[str, float]]:
@@ -304,13 +304,21 @@ def test_offline_an_artifact_is_kept_to_be_sent_with_the_run(tmp_path: Path, ser
     assert server.files["artifact/model.safetensors"] == b"weights" * 99
 
 
-def test_a_resumed_run_goes_on_where_it_was_and_says_nothing_twice(server: WandbServer, tmp_path: Path) -> None:
+def keep(folder: Path, steps: range) -> None:
+    """The run folder's own record of these rows."""
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(steps)))
+
+
+@pytest.mark.parametrize("arrived", [10, 5])
+def test_a_resumed_run_leaves_no_gap_and_says_nothing_twice(arrived: int, server: WandbServer, tmp_path: Path) -> None:
+    """Cut off after ten rows, of which all or five arrived; the checkpoint was that of step 6."""
     first = start(tmp_path, tracking("online", **PATIENT))
-    log_all(first, range(10))
+    log_all(first, range(arrived))
     first.finish(exit_code=75)
+    keep(tmp_path, range(10))
     (tmp_path / "samples.jsonl").write_text(json.dumps({"step": 5, **sample("before")}) + "\n")
-    second = start(tmp_path, tracking("online", **PATIENT), resumed=True)
-    log_all(second, range(7, 13))  # the checkpoint was that of step 6
+    second = start(tmp_path, tracking("online", **PATIENT), resumed_at=6)
+    log_all(second, range(7, 13))
     second.log_samples(12, [sample("after")])
     second.finish(exit_code=0)
     run = server.runs["run1"]
@@ -319,25 +327,32 @@ def test_a_resumed_run_goes_on_where_it_was_and_says_nothing_twice(server: Wandb
     assert run.exit_code == 0
 
 
-def test_the_offline_pieces_of_a_resumed_run_join_when_they_are_sent(
-    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("written", [10, 5])
+def test_offline_the_newest_piece_of_a_resumed_run_is_the_whole_run(
+    written: int, server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = start(tmp_path, tracking())
-    log_all(first, range(10))
+    log_all(first, range(written))
     first.finish(exit_code=75)
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(range(10))))
-    second = start(tmp_path, tracking(), resumed=True)
+    keep(tmp_path, range(10))
+    second = start(tmp_path, tracking(), resumed_at=6)
     log_all(second, range(7, 13))
     with caplog.at_level(logging.INFO):
         second.finish(exit_code=0)
+    assert second.folder is not None and list((tmp_path / "wandb").glob("offline-run-*")) == [second.folder]
+    assert [row["progress/step"] for row in history(inspect(second.folder))] == list(range(13))
     done = subprocess.run(sync_command(caplog.text), cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert [row["progress/step"] for row in server.runs["run1"].rows] == list(range(13))
-    third = start(tmp_path, tracking(), resumed=True)
+    keep(tmp_path, range(13))
+    third = start(tmp_path, tracking(), resumed_at=12)  # what was sent stays, and is not said again
+    log_all(third, range(13, 15))
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         third.finish(exit_code=0)
     assert third.folder is not None
-    assert sync_command(caplog.text)[-2:] == ["--yes", f"wandb/{third.folder.name}"]  # the others are sent
+    assert sync_command(caplog.text)[-2:] == ["--yes", f"wandb/{third.folder.name}"]
+    assert [row["progress/step"] for row in history(inspect(third.folder))] == [13, 14]
 
 
 @pytest.mark.parametrize("fault", ["401", *(pytest.param(f, marks=SLOW) for f in ("dies", "dies before the samples"))])

@@ -174,7 +174,8 @@ def _mirror(trained: Trained, result: dict[str, Any]) -> None:
         run_id=run_id,
         name=f"{trained.config.name}-{run_id[:6]}",
         settings=dataclasses.asdict(trained.config),
-        resumed=True,
+        resumed_at=None,
+        is_done=True,
     )
     figures = {key: value for key, value in result.items() if isinstance(value, int | float)}
     mirror.summarize({f"evaluation/{key}": value for key, value in figures.items()})

@@ -176,7 +176,7 @@ def _train(
             tags=[f"{key}={value}" for key, value in swept.items()],
             settings=dataclasses.asdict(config)
             | {"environment": record, "parameters": parameters._asdict(), "swept": dict(swept)},
-            resumed=start.checkpoint is not None,
+            resumed_at=start.progress.step if start.checkpoint is not None else None,
         )
         stack.push(lambda _, error, __: mirror.finish(exit_code=_exit_code(error)))
         notebook = Notebook(

@@ -51,6 +51,7 @@ class Notebook:
         self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
         self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
+        self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # for the next row alone
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._first_step, self._first_seconds = progress.step, progress.train_seconds
         self._clock = self._speed_clock = time.perf_counter()
@@ -175,9 +176,11 @@ class Notebook:
             "progress/tokens": progress.tokens,
             "progress/flops": progress.tokens * self.flops_per_token,
             **values,
+            **self._marks,
             "cost/usd": progress.dollars,
             "time/train_seconds": progress.train_seconds,
         }
+        self._marks = {}
         self.metrics.append(row)
         self.mirror.log(row)
 

@@ -9,18 +9,19 @@ import contextlib
 import logging
 import os
 import queue
-import shlex
+import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.config import TrackingConfig
 from tinystories_lm.credentials import chosen_mode
 from tinystories_lm.run_folder import RunFolder, read_records
+from tinystories_lm.wandb_folder import is_unsent, pieces_of, sync_command, unsent_pieces
 
 if TYPE_CHECKING:
     import wandb
@@ -42,7 +43,7 @@ class Mirror:
 
     begin: makes the SDK's run, in the mirror's thread, or returns None where there can be none.
     samples: those of before a resume, for the table.
-    after_step: rows up to here were mirrored before a resume.
+    earlier: the rows of before a resume that still count; what of them W&B has not got is sent again.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class Mirror:
         *,
         finish_timeout_seconds: int,
         samples: Sequence[Mapping[str, object]] = (),
-        after_step: int = -1,
+        earlier: Sequence[Mapping[str, float | int]] = (),
     ) -> None:
-        self._begin, self._finish_timeout_seconds, self._after_step = begin, finish_timeout_seconds, after_step
+        self._begin, self._finish_timeout_seconds, self._earlier = begin, finish_timeout_seconds, earlier
+        self._after_step = -1  # rows up to here are there already
         self._run: wandb.Run | None = None
         self._table: dict[int, list[list[object]]] = {}  # its rows by their step
         self._table_due = False
@@ -169,6 +171,11 @@ class Mirror:
         """The thread: begin, make the calls in their order, finish."""
         assert self._begin is not None
         self._run = self._begin()
+        if self._run is not None and self._earlier:
+            try:
+                self._catch_up(self._run)
+            except Exception as error:
+                self._failed(error)
         self._begun.set()
         while (call := self._calls.get()) is not None:
             if self._run is None or self._silent:
@@ -183,6 +190,24 @@ class Mirror:
             self._log_table(self._run)
             self._end(self._run)
         self._ended.set()
+
+    def _catch_up(self, run: "wandb.Run") -> None:
+        """Leave no gap and say nothing twice, however the run was cut off before.
+
+        Online the server says which step it waits for. Offline the newest piece stands for the whole run, and those
+        before, whose last rows a kill may have cost, are removed; but not once one of them was sent.
+        """
+        pieces = [piece for piece in pieces_of(run) if piece != Path(run.settings.sync_dir)]
+        if not run.offline:
+            self._after_step = run.step - 1
+        elif not all(is_unsent(piece) for piece in pieces):
+            self._after_step = int(self._earlier[-1]["progress/step"])
+        for row in self._earlier:
+            if (step := int(row["progress/step"])) > self._after_step:
+                run.log(dict(row), step=step)
+        if run.offline and self._after_step < 0:
+            for piece in pieces:
+                shutil.rmtree(piece, ignore_errors=True)
 
     def _log_table(self, run: "wandb.Run") -> None:
         """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none."""
@@ -214,34 +239,37 @@ def start_mirror(
     name: str,
     tags: Sequence[str] = (),
     settings: Mapping[str, object],
-    resumed: bool,
+    resumed_at: int | None,
+    is_done: bool = False,
 ) -> Mirror:
     """Begin the mirror of the run in `folder`, online where that is wanted and possible, else offline.
 
     tags: beside those of the config.
     settings: the run's resolved settings and record, for W&B's config; never the process's environment.
-    resumed: whether the run goes on from a checkpoint. What it wrote after that was mirrored already and will be
-    written again: the mirror leaves it out, and so must begin before the run's records are cut back.
+    resumed_at: the step of the checkpoint that the run goes on from; rows of after it will be written again.
+    is_done: the run is over, and figures are to be added to what is there.
     """
     if config.mode is TrackingMode.off:
         return Mirror(None, finish_timeout_seconds=config.finish_timeout_seconds)
+    resumed = [] if resumed_at is None else ["resumed"]
     begin = partial(
         _begin_run,
         config,
         folder.resolve(),
         run_id=run_id,
         name=name,
-        tags=[tag for tag in dict.fromkeys([*config.tags, *tags]) if len(tag) <= LONGEST_TAG],
+        tags=[tag for tag in dict.fromkeys([*config.tags, *tags, *resumed]) if len(tag) <= LONGEST_TAG],
         settings=dict(settings),
-        resumed=resumed,
+        resumed=bool(resumed) or is_done,
     )
-    mirrored = resumed and any(folder.glob(f"wandb/*run-*-{run_id}*"))
-    rows = read_records(RunFolder(folder).metrics) if mirrored else []
+    rows = read_records(RunFolder(folder).metrics) if resumed else []
+    earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
+    samples = read_records(RunFolder(folder).samples) if resumed else []
     mirror = Mirror(
         begin,
         finish_timeout_seconds=config.finish_timeout_seconds,
-        samples=read_records(RunFolder(folder).samples) if resumed else (),
-        after_step=max((int(row.get("progress/step", -1)) for row in rows), default=-1),
+        samples=[sample for sample in samples if sample.get("step", 0) <= (resumed_at or 0)],
+        earlier=earlier,
     )
     mirror.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
     return mirror
@@ -329,18 +357,8 @@ def _define_axes(run: "wandb.Run") -> None:
         run.define_metric(metrics, step_metric="progress/tokens")
 
 
-def unsent_pieces(run: "wandb.Run") -> list[Path]:
-    """The folders of the run that were written offline, before a resume and now, and that no one sent yet."""
-    found = Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}*")  # …-1 for a second in one second
-    return sorted(piece for piece in found if not list(piece.glob("*.synced")))
-
-
-def sync_command(run: "wandb.Run", *, unfinished: bool = False) -> str:
-    """What uploads the run's unsent pieces, and with `unfinished` what an online run could not send."""
-    online = unfinished and not run.offline
-    folders = [*unsent_pieces(run), *([Path(run.settings.sync_dir)] if online else [])]
-    words = ["wandb", "sync", *(["--include-online"] if online else [])]
-    return shlex.join([*words, *(_shown(folder) for folder in folders)])
+def _step_of(row: Mapping[str, Any]) -> int:
+    return int(row.get("progress/step", 0))
 
 
 def _abandon_service() -> None:
@@ -378,9 +396,3 @@ def _cells(sample: Mapping[str, object]) -> list[object]:
 def _one_line(error: Exception) -> str:
     message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice on settings that are not the user's
     return " ".join(message.split())[:200] or type(error).__name__
-
-
-def _shown(folder: Path) -> str:
-    with contextlib.suppress(ValueError):
-        return str(folder.relative_to(Path.cwd()))
-    return str(folder)
