@@ -111,10 +111,10 @@ def document_starts(tokens_N: Tensor, *, context_tokens: int) -> Tensor:
     A document that a row's end cuts off begins the next row, and is seen whole unless it is longer than a row: then
     the next one goes on where the row ended.
     """
-    begins_M = np.flatnonzero(tokens_N.cpu().numpy() == END_OF_TEXT_ID) + 1
+    begins_M = np.concatenate([[0], np.flatnonzero(tokens_N.cpu().numpy() == END_OF_TEXT_ID) + 1])
     starts, last = [0], tokens_N.numel() - 1 - context_tokens
     while (row_end := starts[-1] + context_tokens) <= last:
-        begun = int(begins_M[np.searchsorted(begins_M, row_end, side="right") - 1]) if len(begins_M) else 0
+        begun = int(begins_M[np.searchsorted(begins_M, row_end, side="right") - 1])
         starts.append(begun if begun > starts[-1] else row_end)
     return torch.tensor([start for start in starts if start <= last])
 
