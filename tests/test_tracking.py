@@ -242,7 +242,8 @@ def test_a_server_that_fails_at_the_start_costs_seconds_and_no_row(
     assert mirror.folder is not None
     assert [row["progress/step"] for row in history(inspect(mirror.folder))] == [0, 1, 2]
     ours = [record for record in caplog.records if record.name == "tinystories_lm.tracking"]
-    (warning,) = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
+    warnings = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
+    (warning,) = [warning for warning in warnings if "no answer yet" not in warning]  # said on a busy machine
     assert f"`wandb sync wandb/{mirror.folder.name}`" in warning
     assert capfd.readouterr() == ("", "")
     assert not holds_key(tmp_path)

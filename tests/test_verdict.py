@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.composition import compose_config, register
-from tinystories_lm.verdict import Finding, Point, Verdict, describe, gather, judge, slope
+from tinystories_lm.verdict import Finding, Point, Verdict, describe, gather, judge, slope, spikes
 
 LOOPING = "Once upon a lotion. Once upon a lotion. Once upon a lotion."
 PLAIN = "Once upon a time there was a dog named Cookie. She loved to run in the park. The end."
@@ -142,3 +142,21 @@ def test_every_run_ends_with_its_verdict_and_the_command_says_the_same(
     (tmp_path / "one/config.yaml").write_text("name: [")
     damaged = command("diagnose", "one")
     assert damaged.returncode == 3 and damaged.stderr.count("\n") == 1
+
+
+def test_a_spike_of_the_training_loss_is_told_from_noise_and_from_the_beginning() -> None:
+    smooth = [Point(100.0 * place, 8.0 - 0.05 * place + 0.1 * (place % 2)) for place in range(60)]
+    assert not spikes(smooth) and not spikes([Point(100.0 * place, 9.0 - place) for place in range(9)])
+    curve = list(smooth)
+    for place, rise in ((30, 0.7), (31, 2.0), (32, 0.9), (50, 0.8)):
+        curve[place] = Point(curve[place].tokens, curve[place].loss + rise)
+    first, second = spikes(curve)
+    assert first.tokens == 3100 and 1.6 < first.loss < 2.0
+    assert second.tokens == 5000
+
+
+def test_spikes_and_skipped_steps_are_among_the_reasons() -> None:
+    training = {step: 5.0 - step / 10_000 + (1.5 if step == 12_000 else 0.0) for step in range(0, 15_000, 500)}
+    found = verdict_on("round2", ROUND_2, training, corpus_tokens=470e6)
+    assert any("spikes of the training loss: 1, the worst by 1." in reason for reason in found.because)
+    assert json.loads(json.dumps(found.evidence.spikes))

@@ -17,6 +17,7 @@ A decoder loop is found apart, in the last samples: the fault of the way of draw
 
 import json
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -26,7 +27,10 @@ from tinystories_lm.config import Config, VerdictConfig
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import RunFolder, read_config, read_json, read_records
 from tinystories_lm.story_quality import strongest_loop, words
+from tinystories_lm.terminal import amount
 
+SPIKE_NATS = 0.5  # of a row's training loss over the median of the ten rows before
+SPIKE_ROWS = 10
 TRAINING_SHARE = 0.1  # of the run, at its end, over which the training loss is averaged
 
 
@@ -63,6 +67,8 @@ class Evidence:
     final_lr_share: float | None  # of the peak
     looping_samples: int
     samples: int
+    spikes: tuple[Point, ...] = ()  # of the training loss; the loss is what it rose by
+    skipped_steps: int = 0  # whose loss or gradient was no finite number
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,14 @@ def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list
         said.append(f"validation loss {evidence.gap_nats:+.3f} nats from the training loss")
     epochs = "" if evidence.epochs is None else f"{evidence.epochs:.2f} epochs, "
     said.append(f"{epochs}{evidence.tokens_per_parameter:.3g} tokens a parameter (Chinchilla: 20)")
+    if evidence.spikes:
+        worst = max(evidence.spikes, key=lambda spike: spike.loss)
+        said.append(
+            f"spikes of the training loss: {len(evidence.spikes)}, the worst by {worst.loss:.2f} nats "
+            f"after {amount(worst.tokens)} tokens"
+        )
+    if evidence.skipped_steps:
+        said.append(f"{evidence.skipped_steps:,} steps without a finite loss and gradient were skipped")
     return said
 
 
@@ -196,7 +210,27 @@ def gather(
         final_lr_share=rates[-1] / config.optimizer.lr if rates else None,
         looping_samples=sum(_loops(sample) for sample in newest),
         samples=len(newest),
+        spikes=spikes(training),
+        skipped_steps=max((int(row.get("progress/skipped_steps", 0)) for row in rows), default=0),
     )
+
+
+def spikes(training: Sequence[Point]) -> tuple[Point, ...]:
+    """Where the training loss rose by SPIKE_NATS or more over the median of the rows before, and by how much.
+
+    Of neighbouring rows that did, the highest.
+    """
+    found: list[Point] = []
+    for place in range(SPIKE_ROWS, len(training)):
+        point = training[place]
+        rise = point.loss - statistics.median(before.loss for before in training[place - SPIKE_ROWS : place])
+        if rise < SPIKE_NATS:
+            continue
+        if found and point.tokens - found[-1].tokens <= SPIKE_ROWS * (point.tokens - training[place - 1].tokens):
+            found[-1] = max(found[-1], Point(point.tokens, rise), key=lambda spike: spike.loss)
+        else:
+            found.append(Point(point.tokens, rise))
+    return tuple(found)
 
 
 def slope(points: Sequence[Point]) -> float | None:

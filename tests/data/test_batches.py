@@ -89,7 +89,12 @@ def test_a_growing_batch_skips_no_row_and_is_whole_from_half_of_the_steps(doubli
 @pytest.mark.parametrize("first", [3, 12, 35])
 def test_rows_at_documents_begin_with_one_and_leave_no_token_out(first: int) -> None:
     random = np.random.default_rng(0)
-    lengths = [first, *random.integers(1, 9, 60).tolist(), 40, *random.integers(1, 9, 60).tolist()]  # 40 is more than a row
+    lengths = [
+        first,
+        *random.integers(1, 9, 60).tolist(),
+        40,
+        *random.integers(1, 9, 60).tolist(),
+    ]  # 40 is more than a row
     tokens = np.array([token for length in lengths for token in [*range(1, length), 0]], dtype=np.uint16)
     starts = document_starts(token_tensor(tokens, CPU), context_tokens=10).tolist()
     inside = 0
