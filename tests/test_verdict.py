@@ -148,7 +148,7 @@ def test_a_spike_of_the_training_loss_is_told_from_noise_and_from_the_beginning(
     smooth = [Point(100.0 * place, 8.0 - 0.05 * place + 0.1 * (place % 2)) for place in range(60)]
     assert not spikes(smooth) and not spikes([Point(100.0 * place, 9.0 - place) for place in range(9)])
     curve = list(smooth)
-    for place, rise in ((30, 0.7), (31, 2.0), (32, 0.9), (50, 0.8)):
+    for place, rise in ((30, 0.7), (31, 2.0), (32, 0.9), (50, 1.1)):
         curve[place] = Point(curve[place].tokens, curve[place].loss + rise)
     first, second = spikes(curve)
     assert first.tokens == 3100 and 1.6 < first.loss < 2.0
