@@ -89,7 +89,8 @@ class Batches:
             ]
         )
         ids = _ids(self.tokens_N[starts_B[:, None] + self._offsets]).to(device)
-        return Batch(ids[:, :-1], ids[:, 1:])
+        # A compiled model is compiled again for other strides, and validation's batches are contiguous.
+        return Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
 
     def _starts_of(self, epoch: int) -> Tensor:
         """Where the rows of an epoch begin, in their order [R]."""
