@@ -1,5 +1,6 @@
 """The learning rate's shape and AdamW's step, against hand-written ones."""
 
+import dataclasses
 import math
 
 import pytest
@@ -13,10 +14,24 @@ from tinystories_lm.optimizer import build_optimizer, learning_rate, load_named_
 COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)
 STABLE = ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=0.2, final_lr_fraction=0.0)
 ADAMW = OptimizerConfig(
-    kind=OptimizerKind.adamw, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0
+    kind=OptimizerKind.adamw,
+    lr=1e-2,
+    tuned_at_width=0,
+    beta1=0.9,
+    beta2=0.95,
+    eps=1e-8,
+    weight_decay=0.1,
+    clip_grad_norm=1.0,
 )
 MUON = OptimizerConfig(
-    kind=OptimizerKind.muon, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=1.0
+    kind=OptimizerKind.muon,
+    lr=1e-2,
+    tuned_at_width=0,
+    beta1=0.9,
+    beta2=0.95,
+    eps=1e-8,
+    weight_decay=0.1,
+    clip_grad_norm=1.0,
 )
 
 
@@ -122,3 +137,9 @@ def test_the_named_state_restores_the_optimizer_bit_for_bit(config: OptimizerCon
         its_optimizer.step()
     for left, right in zip(toy.parameters(), other.parameters(), strict=True):
         assert torch.equal(left, right)
+
+
+def test_a_rate_follows_the_root_of_the_width_from_where_it_was_tuned() -> None:
+    tuned = dataclasses.replace(MUON, lr=8e-3, tuned_at_width=128)
+    assert [tuned.peak_lr(width) for width in (32, 128, 512)] == pytest.approx([16e-3, 8e-3, 4e-3])
+    assert {MUON.peak_lr(width) for width in (32, 128, 512)} == {MUON.lr}

@@ -41,7 +41,14 @@ MACHINE = Machine(
     dollars_per_hour=0.0,
 )
 ADAMW = OptimizerConfig(
-    kind=OptimizerKind.adamw, lr=1e-2, beta1=0.9, beta2=0.95, eps=1e-8, weight_decay=0.1, clip_grad_norm=0.5
+    kind=OptimizerKind.adamw,
+    lr=1e-2,
+    tuned_at_width=0,
+    beta1=0.9,
+    beta2=0.95,
+    eps=1e-8,
+    weight_decay=0.1,
+    clip_grad_norm=0.5,
 )
 
 
@@ -155,7 +162,8 @@ def run_loop(config: TrainingConfig, *, stop_at: int = -1) -> tuple[bool, Witnes
         Batches(stream, context_tokens=16, sequences=config.sequences, seed=0),
         progress=witness.progress,
         training=config,
-        optimization=ADAMW,
+        peak_lr=ADAMW.lr,
+        clip_grad_norm=ADAMW.clip_grad_norm,
         schedule=ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=1.0, final_lr_fraction=0.0),
         machine=MACHINE,
         loss_of=mean_loss,

@@ -113,6 +113,7 @@ class OptimizerConfig(SetOnce):
 
     kind: OptimizerKind
     lr: float  # peak learning rate; Muon's steps are scaled to the size of AdamW's, so one rate serves both
+    tuned_at_width: int  # d_model that lr was tuned at, for other widths to follow from; 0 takes lr as it is
     beta1: float
     beta2: float
     eps: float
@@ -121,11 +122,20 @@ class OptimizerConfig(SetOnce):
 
     def __post_init__(self) -> None:
         require(0 < self.lr < 10, f"optimizer.lr={self.lr} must lie in (0, 10)")
+        require(self.tuned_at_width >= 0, f"optimizer.tuned_at_width={self.tuned_at_width} must not be negative")
         require(0 <= self.beta1 < 1, f"optimizer.beta1={self.beta1} must lie in [0, 1)")
         require(0 <= self.beta2 < 1, f"optimizer.beta2={self.beta2} must lie in [0, 1)")
         require(0 < self.eps < 1, f"optimizer.eps={self.eps} must lie in (0, 1)")
         require(0 <= self.weight_decay < 10, f"optimizer.weight_decay={self.weight_decay} must lie in [0, 10)")
         require(0 < self.clip_grad_norm < math.inf, f"optimizer.clip_grad_norm={self.clip_grad_norm} must be positive")
+
+    def peak_lr(self, d_model: int) -> float:
+        """The peak rate of a model so wide: as 1 / sqrt(d_model) from the width that `lr` was tuned at.
+
+        A step of the size of AdamW's changes each weight by as much, and what a matrix gives by as much more as the
+        root of its width. experiments/speedrun has the best rates at 64, 128 and 256 wide.
+        """
+        return self.lr * math.sqrt(self.tuned_at_width / d_model) if self.tuned_at_width else self.lr
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,7 @@ from tinystories_lm.config import Config, settings
 ADDED_LATER: dict[str, dict[str, Any]] = {
     "data": {"published_tokens": 0},
     "model": {"mlp": "swiglu", "zero_init": False},
-    "optimizer": {"kind": "adamw"},
+    "optimizer": {"kind": "adamw", "tuned_at_width": 0},
     "training": {"batch_doublings": 0, "rows_begin": "anywhere", "profile_steps": 0, "max_skipped_steps": 10},
     "hardware": {"residual": "float32"},
     "sampling": {"no_repeat_ngram": 0, "stop": [], "beyond_context": False},

@@ -14,7 +14,7 @@ from tinystories_lm.arithmetic import (
     memory,
     training_flops,
 )
-from tinystories_lm.choices import Source
+from tinystories_lm.choices import OptimizerKind, Source
 from tinystories_lm.composition import priced_hardware
 from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.data.corpus import Split, file_sizes
@@ -173,8 +173,9 @@ def warnings(plan: Plan, config: Config) -> list[str]:
         )
     if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
         found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
-    if config.optimizer.lr >= RATE_THAT_OFTEN_DIVERGES:
-        found.append(f"optimizer.lr={config.optimizer.lr:g} is where models of this kind often diverge")
+    peak = config.optimizer.peak_lr(config.model.d_model)
+    if config.optimizer.kind is OptimizerKind.adamw and peak >= RATE_THAT_OFTEN_DIVERGES:
+        found.append(f"optimizer.lr={peak:g} is where models of this kind often diverge")
     evaluations = config.training.steps / config.training.eval_every_steps
     share = evaluations * config.training.eval_tokens / 3 / config.tokens  # forward only: a third of a step
     if share > EVALUATION_SHARE:

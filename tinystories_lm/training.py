@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from tinystories_lm.config import ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches
 from tinystories_lm.hardware import Machine
 from tinystories_lm.optimizer import clip_gradients, learning_rate, set_learning_rate, step_if
@@ -52,7 +52,8 @@ def train(
     *,
     progress: Progress,
     training: TrainingConfig,
-    optimization: OptimizerConfig,
+    peak_lr: float,
+    clip_grad_norm: float,
     schedule: ScheduleConfig,
     machine: Machine,
     loss_of: LossOf,
@@ -71,7 +72,7 @@ def train(
     while progress.step < training.steps and not observer.stop_requested():
         rate = learning_rate(
             progress.step,
-            peak=optimization.lr,
+            peak=peak_lr,
             warmup_steps=training.warmup_steps,
             steps=training.steps,
             schedule=schedule,
@@ -83,7 +84,7 @@ def train(
             optimizer,
             micro_batches(batch, training.micro_batch_size),
             loss_of=loss_of,
-            clip_grad_norm=optimization.clip_grad_norm,
+            clip_grad_norm=clip_grad_norm,
             machine=machine,
         )
         progress.step += 1

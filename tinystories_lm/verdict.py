@@ -207,7 +207,7 @@ def gather(
         training_fell=trained is not None and bool(before_best) and trained < before_best[-1],
         epochs=tokens / corpus_tokens if corpus_tokens else None,
         tokens_per_parameter=tokens / parameters,
-        final_lr_share=rates[-1] / config.optimizer.lr if rates else None,
+        final_lr_share=rates[-1] / config.optimizer.peak_lr(config.model.d_model) if rates else None,
         looping_samples=sum(_loops(sample) for sample in newest),
         samples=len(newest),
         spikes=spikes(training),

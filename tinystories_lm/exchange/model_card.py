@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.checkpoint import Progress, step_of
-from tinystories_lm.choices import Source
+from tinystories_lm.choices import OptimizerKind, Source
 from tinystories_lm.config import Config, DataConfig
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
 from tinystories_lm.run_folder import RunFolder, read_json, read_records
@@ -167,8 +167,15 @@ def _training_rows(config: Config, environment: dict[str, Any], progress: Progre
     if corpus_tokens:
         rows.append(("epochs", f"{progress.tokens / corpus_tokens:.2f}"))
     rows += [
-        ("optimizer", f"AdamW, betas {optimizer.beta1:g} and {optimizer.beta2:g}, decay {optimizer.weight_decay:g}"),
-        ("learning rate", f"{optimizer.lr:g}, {training.warmup_steps} warm-up steps, then {_schedule(config)}"),
+        (
+            "optimizer",
+            ("Muon for the inner matrices, beside " if optimizer.kind is OptimizerKind.muon else "")
+            + f"AdamW, betas {optimizer.beta1:g} and {optimizer.beta2:g}, decay {optimizer.weight_decay:g}",
+        ),
+        (
+            "learning rate",
+            f"{optimizer.peak_lr(config.model.d_model):g}, {training.warmup_steps} warm-up steps, then {_schedule(config)}",
+        ),
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
     ]
