@@ -174,7 +174,8 @@ def _training_rows(config: Config, environment: dict[str, Any], progress: Progre
         ),
         (
             "learning rate",
-            f"{optimizer.peak_lr(config.model.d_model):g}, {training.warmup_steps} warm-up steps, then {_schedule(config)}",
+            f"{optimizer.peak_lr(config.model.d_model):g}, {training.warmup_steps} warm-up steps, "
+            f"then {_schedule(config)}",
         ),
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
