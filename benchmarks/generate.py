@@ -26,8 +26,9 @@ from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.exchange.stock import generation_config, stock_config, tensor_names
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import device_name, usable_cores
+from tinystories_lm.hardware import device_name
 from tinystories_lm.model import Transformer
+from tinystories_lm.processes import usable_cores
 from tinystories_lm.sampling import Text, write
 
 PROMPT = list(range(300, 312))

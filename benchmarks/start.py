@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import device_name, usable_cores
+from tinystories_lm.hardware import device_name
+from tinystories_lm.processes import usable_cores
 from tinystories_lm.run_folder import read_records
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import device_name, usable_cores
+from tinystories_lm.hardware import device_name
+from tinystories_lm.processes import usable_cores
 
 SMALL = [
     "model.n_layers=1", "model.d_model=32", "model.n_heads=2", "model.d_ff=64", "model.context_tokens=32",

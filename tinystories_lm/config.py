@@ -93,6 +93,7 @@ class DataConfig(SetOnce):
     grammar_bytes: int  # size of the training text that the story grammar writes
     grammar_seed: int
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
+    tokenizer_bytes: int  # the vocabulary is learnt from about so much of the training text, spread over all of it
     allow_smaller_vocabulary: bool  # go on when the corpus cannot fill vocab_size
     cache_dir: str = free()  # where tokenizers and token caches are kept
 
@@ -102,6 +103,7 @@ class DataConfig(SetOnce):
             257 <= self.vocab_size <= 65_536,
             f"data.vocab_size={self.vocab_size} must lie in 257 (bytes and <|endoftext|>) to 65536 (uint16)",
         )
+        require(self.tokenizer_bytes >= 1, f"data.tokenizer_bytes={self.tokenizer_bytes} must be positive")
         require(self.grammar_bytes >= 1, f"data.grammar_bytes={self.grammar_bytes} must be positive")
         require(0 <= self.published_tokens < math.inf, f"data.published_tokens={self.published_tokens} is no count")
         require(self.path != "", "data.path is empty: name a file or a folder, or leave it out")

@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tinystories_lm.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config import HardwareConfig
 from tinystories_lm.errors import UsageError
+from tinystories_lm.processes import usable_cores
 
 # A config of conf/hardware and the words that its GPU's name holds.
 GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
@@ -258,13 +259,6 @@ def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
 
 def use_threads(config: HardwareConfig) -> None:
     torch.set_num_threads(config.threads or usable_cores())
-
-
-def usable_cores() -> int:
-    """The cores this process may run on, fewer than the machine's in a container."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def chosen_dtype(config: HardwareConfig) -> torch.dtype:

@@ -27,6 +27,13 @@ TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and the kill
 
 
+def usable_cores() -> int:
+    """The cores this process may run on, fewer than the machine's in a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Task:
     """`work(*arguments)` in a process of its own; both must pickle."""

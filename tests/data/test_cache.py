@@ -1,5 +1,6 @@
 """The token cache's laws: the corpus and nothing else, built once, whole or not at all, and never read damaged."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -343,3 +344,24 @@ def test_real_stories_come_back(tmp_path: Path) -> None:
     assert tokenizer.decode(tokens, skip_special_tokens=False) == "".join(story + END_OF_TEXT for story in stories)
     train = found.splits[Split.TRAIN]
     assert 3.8 < train.bytes / train.tokens.size < 4.3, "bytes a token; GPT-2's vocabulary has 4.06"
+
+
+def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
+    config: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[list[str]] = []
+
+    def train(texts: Iterable[str], *arguments: Any, **options: Any) -> Any:
+        learned.append(list(texts))
+        return train_tokenizer(learned[-1], *arguments, **options)
+
+    monkeypatch.setattr(cache, "train_tokenizer", train)
+    whole = prepare(config)
+    size = (Path(config.path or "") / "train.txt").stat().st_size
+    third = prepare(dataclasses.replace(config, tokenizer_bytes=size // 3))
+    same = prepare(dataclasses.replace(config, tokenizer_bytes=size))
+    assert third.folder != whole.folder == same.folder, "a limit that cuts nothing off is no other corpus"
+    stories = read(Path(config.path or ""), Split.TRAIN)
+    assert learned[0] == stories
+    assert learned[1] == stories[2::3] or len(learned[1]) == pytest.approx(len(stories) / 3, abs=2)
+    assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "spread over all"

@@ -55,6 +55,7 @@ def data_config(**settings: Any) -> DataConfig:
         "grammar_bytes": 20_000,
         "grammar_seed": 0,
         "vocab_size": 300,
+        "tokenizer_bytes": 50_000_000,
         "allow_smaller_vocabulary": False,
         "cache_dir": "nowhere",
     }

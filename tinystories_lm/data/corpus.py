@@ -108,6 +108,15 @@ def file_sizes(config: DataConfig) -> dict[Split, int]:
     return {split: sum(file.path.stat().st_size for file in parts) for split, parts in files.items()}
 
 
+def training_bytes(config: DataConfig) -> int:
+    """About how much training text there is, without reading it."""
+    if config.path is not None:
+        return file_sizes(config)[Split.TRAIN]
+    if config.source is Source.grammar:
+        return config.grammar_bytes
+    return int(_hub_dataset(config)[Split.TRAIN].data.nbytes)
+
+
 def replaced(config: DataConfig, split: Split) -> int:
     """Places of invalid UTF-8 that the split's files have and data.decode_errors=replace made U+FFFD."""
     if config.path is None or config.decode_errors is DecodeErrors.strict:
