@@ -11,9 +11,11 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tinystories_lm.errors import CannotWriteError
+
+LEAST_REMEMBERED_BYTES = 10_000_000  # hashed in a hundredth of a second
 
 
 @contextlib.contextmanager
@@ -104,6 +106,45 @@ def sweep_leftovers(folder: Path) -> None:
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Hashed(NamedTuple):
+    sha256: str
+    just_now: bool  # and not remembered from an earlier time
+
+
+def remembered_sha256(path: Path, notes: Path) -> Hashed:
+    """The file's sha256, read from `notes` where neither its size, its inode nor its times have changed since.
+
+    Whoever writes to a file, or sets its modification time back, changes the time of its last change, which only the
+    system sets. What is not seen: bits that rot on the disk after the file was hashed; `notes` may be deleted at any
+    time. Small files are always read, and so is one that was changed within the last two seconds, whose next change
+    its times might not show.
+    """
+    status = path.stat()
+    key, state = str(path.resolve()), [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+    if status.st_size < LEAST_REMEMBERED_BYTES:
+        return Hashed(sha256_of(path), True)
+    known = _read_notes(notes)
+    if isinstance(note := known.get(key), dict) and note.get("state") == state:
+        return Hashed(str(note.get("sha256")), False)
+    found = sha256_of(path)
+    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > 2e9:
+        with contextlib.suppress(OSError, CannotWriteError):  # a folder that only others may write to
+            write_json(
+                notes,
+                {key_: note for key_, note in known.items() if Path(key_).exists()}
+                | {key: {"state": state, "sha256": found}},
+            )
+    return Hashed(found, True)
+
+
+def _read_notes(notes: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(notes.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @contextlib.contextmanager

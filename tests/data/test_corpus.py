@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tinystories_lm.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config import DataConfig
 from tinystories_lm.data import boundaries, corpus
-from tinystories_lm.data.corpus import Split, documents, fingerprint, pieces, replaced, splits
+from tinystories_lm.data.corpus import Split, documents, pieces, replaced, splits
 from tinystories_lm.errors import DamagedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,6 +36,10 @@ ARTICLES = [
     "= Dog ( animal ) = \n\n A dog . \n\n = Nor here = \n Yes .",
     "= E = mc = \n\n Light .",
 ]
+
+
+def fingerprint(config: DataConfig) -> str:
+    return corpus.fingerprint(config, notes=Path("nowhere"))
 
 
 def data_config(**settings: Any) -> DataConfig:

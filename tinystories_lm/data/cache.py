@@ -31,11 +31,22 @@ from tinystories_lm.data.corpus import Split, fingerprint, pieces, replaced, spl
 from tinystories_lm.data.encoder import Encode, make_encoder
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.errors import DamagedError, NewerFormatError, UsageError
-from tinystories_lm.files import lock, new_folder, remove_folder, sha256_of, to_json, write_json, write_text, writing
+from tinystories_lm.files import (
+    lock,
+    new_folder,
+    remembered_sha256,
+    remove_folder,
+    sha256_of,
+    to_json,
+    write_json,
+    write_text,
+    writing,
+)
 from tinystories_lm.processes import usable_cores
 
 FORMAT = "tinystories_lm token cache"
 VERSION = 1
+NOTES = "hashes.json"  # beside the caches: see remembered_sha256
 TOKENIZER_KIND = "byte-level BPE"
 BATCH_CHARS = 1 << 20  # of text, encoded at a time
 GIANT_WORD_CHARS = 2_000_000  # without white space, of which a tokenizer learns: each costs it 80 bytes and 2 us
@@ -67,7 +78,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
     Raises UsageError where there is no corpus or too little of it, DamagedError where its files are broken,
     CannotWriteError and NewerFormatError.
     """
-    source = fingerprint(config)
+    source = fingerprint(config, notes=Path(config.cache_dir) / NOTES)
     identity = [FORMAT, VERSION, TOKENIZER_KIND, source, config.vocab_size, config.allow_smaller_vocabulary]
     on_hub = config.path is None and config.source is Source.hub  # whose size only a download tells
     if on_hub or _share_to_learn_from(config) < 1:
@@ -91,7 +102,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
 
 
 def open_cache(folder: Path) -> TokenCache:
-    """Map a cache's tokens into memory after every byte of it was checked.
+    """Map a cache's tokens into memory after every byte of it was checked, now or since it was last written to.
 
     Raises DamagedError where anything is not as recorded, NewerFormatError.
     """
@@ -116,16 +127,19 @@ def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSpl
     size, tokens = path.stat().st_size, record["tokens"]
     if size != 2 * tokens or tokens < LEAST_TOKENS:
         raise DamagedError(f"{path} has {size:,} bytes for {tokens:,} tokens of 2 bytes each")
-    _check_hash(path, record["sha256"])
+    just_now = _check_hash(path, record["sha256"])
     found: NDArray[np.uint16] = np.memmap(path, dtype="<u2", mode="r")
-    if (largest := int(found.max())) >= vocab_size:
+    if just_now and (largest := int(found.max())) >= vocab_size:
         raise DamagedError(f"{path} has token {largest}, its tokenizer {vocab_size} entries")
     return TokenSplit(found, record["documents"], record["bytes"])
 
 
-def _check_hash(path: Path, recorded: str) -> None:
-    if (found := sha256_of(path)) != recorded:
+def _check_hash(path: Path, recorded: str) -> bool:
+    """Whether the file was read for it; an unchanged large one that was read before is not."""
+    found, just_now = remembered_sha256(path, path.parent.with_name(NOTES))
+    if found != recorded:
         raise DamagedError(f"{path} is damaged: its sha256 is {found[:16]}…, recorded is {recorded[:16]}…")
+    return just_now
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
@@ -184,7 +198,7 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
             "splits": {split: _encode(config, split, tokenizer, new, progress=progress) for split in found},
         }
         write_json(new / "header.json", header | {"sha256": _header_hash(header)})
-        if fingerprint(config) != source:
+        if fingerprint(config, notes=folder.with_name(NOTES)) != source:
             raise DamagedError(f"the corpus {config.name} changed while it was read: run this again")
 
 

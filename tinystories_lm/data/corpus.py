@@ -28,7 +28,7 @@ from tinystories_lm.data.boundaries import (
     tidied,
 )
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
-from tinystories_lm.files import sha256_of
+from tinystories_lm.files import remembered_sha256, sha256_of
 
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
 ROWS = 256  # read at a time
@@ -127,8 +127,11 @@ def replaced(config: DataConfig, split: Split) -> int:
     return sum(count for path in texts for _, count in _blocks(path, config.decode_errors))
 
 
-def fingerprint(config: DataConfig) -> str:
-    """A sha256 over all that decides the documents: contents, not places, and no setting without an effect."""
+def fingerprint(config: DataConfig, *, notes: Path) -> str:
+    """A sha256 over all that decides the documents: contents, not places, and no setting without an effect.
+
+    notes: where the hashes of large unchanged files are remembered.
+    """
     identity: dict[str, Any] = {"rules": RULES_VERSION}
     if config.path is not None:
         files = _local_files(Path(config.path))
@@ -136,7 +139,7 @@ def fingerprint(config: DataConfig) -> str:
             identity["held_out_fraction"] = config.held_out_fraction
             files = {Split.TRAIN: [files]}
         for split, found in files.items():
-            identity[split] = [[file.format for file in found], _hashes(file.path for file in found)]
+            identity[split] = [[file.format for file in found], _hashes((file.path for file in found), notes)]
         identity["text"] = [config.boundary, config.decode_errors.value]
         if any(file.format != "text" for found in files.values() for file in found):
             identity["column"] = config.text_column
@@ -148,15 +151,15 @@ def fingerprint(config: DataConfig) -> str:
     else:
         identity["hub"] = [config.hub_name, config.text_column, config.boundary]
         if (folder := Path(config.hub_path)).is_dir():
-            identity["hub"] += _hashes(path for path in sorted(folder.rglob("*")) if path.is_file())
+            identity["hub"] += _hashes((path for path in sorted(folder.rglob("*")) if path.is_file()), notes)
         else:
             identity["hub"] += [config.hub_path, config.hub_revision]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def _hashes(paths: Iterable[Path]) -> list[str]:
+def _hashes(paths: Iterable[Path], notes: Path) -> list[str]:
     with _reading(Path("the corpus")):
-        return [sha256_of(path) for path in paths]
+        return [remembered_sha256(path, notes).sha256 for path in paths]
 
 
 @contextlib.contextmanager
