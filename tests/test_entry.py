@@ -279,6 +279,17 @@ def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command)
     assert "type hardware=" in refused.stderr
 
 
+@pytest.mark.parametrize("more", [[], ["--resolve"]])
+def test_the_shown_config_is_the_one_that_hydra_shows(command: Command, more: list[str]) -> None:
+    """Ours is composed once; with a package named, it is Hydra that prints."""
+    settings = ["experiment=round2", "tracking.group=one", "sampling.prompts=['a, b']"]
+    ours = command("train", "--cfg", "job", *more, *settings)
+    theirs = command("train", "--cfg", "job", "--package", "_global_", *more, *settings)
+    assert ours.returncode == 0 and ours.stdout == theirs.stdout and "group: one" in ours.stdout
+    wrong = command("train", "--cfg", "job", "training.steps=0")
+    assert wrong.returncode == 2 and not wrong.stdout and "training.steps=0" in wrong.stderr
+
+
 def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Path) -> None:
     for words in (
         ["--help"],

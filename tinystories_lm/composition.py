@@ -4,10 +4,11 @@ Needs neither torch nor a Hydra job: `plan`, `prepare` and the checks before a r
 `train` job that Hydra has composed itself is parsed here.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,15 +121,29 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
 
     Raises UsageError in one line for whatever is wrong with the overrides.
     """
+    with _composed(overrides, config_dir) as composed:
+        config, hydra = parse(composed), composed.hydra
+        sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
+        return Composed(config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides))
+
+
+def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, resolve: bool) -> str:
+    """What `--cfg job` prints, checked: Hydra would compose it a second time."""
+    with _composed(overrides, config_dir) as composed:
+        parse(composed)
+        settings = OmegaConf.masked_copy(composed, [key for key in map(str, composed) if key != "hydra"])
+        if resolve:
+            OmegaConf.resolve(settings)
+        return OmegaConf.to_yaml(settings)
+
+
+@contextlib.contextmanager
+def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[DictConfig]:
     check_overrides(overrides)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-            composed = compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
-            config = parse(composed)
-            hydra = composed.hydra
-            sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
-            return Composed(config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides))
+            yield compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(one_line(error)) from error
 

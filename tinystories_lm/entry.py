@@ -25,6 +25,7 @@ from tinystories_lm.composition import (
     VERSION_BASE,
     Composed,
     compose_config,
+    compose_text,
     conf_folder,
     expand_sweep,
     parse,
@@ -50,6 +51,9 @@ def train(arguments: list[str]) -> None:
     if options.experimental_rerun or options.config_path or options.config_name:
         raise UsageError("--experimental-rerun, --config-path and --config-name are not offered: use --config-dir")
     start_hydra()
+    if options.cfg == "job" and not options.multirun and not options.package:
+        sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
+        return
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
         _compose_jobs(options.overrides, options.multirun, options.config_dir)
         _run_hydra(arguments, {})

@@ -55,17 +55,28 @@ CHOICES: dict[str, list[str]] = {
     "zero-init": [*LINEAR, "model.zero_init=true"],
     "relu2": [*LINEAR, "model.mlp=relu2", "model.d_ff=512"],  # as many parameters as with SwiGLU
     "at-stories": [*LINEAR, "training.rows_begin=document"],
-    "growing": [*LINEAR, "training.batch_doublings=2"],
+    "growing": [*LINEAR, "training.batch_doublings=2", "training.steps=745", "training.eval_every_steps=186",
+                "training.checkpoint_every_steps=745"],  # as many tokens
     "batch-4": [*LINEAR, "training.batch_size=4", "training.steps=1024", "training.eval_every_steps=256",
                 "training.checkpoint_every_steps=1024"],
+    "qk-norm, zero-init": [*LINEAR, "model.qk_norm=true", "model.zero_init=true"],
+    "qk-norm, zero-init, 16e-3": [*LINEAR, "optimizer.lr=16e-3", "model.qk_norm=true", "model.zero_init=true"],
+    "qk-norm, 192 steps": [*LINEAR, "model.qk_norm=true", "training.steps=192", "training.eval_every_steps=64",
+                           "training.checkpoint_every_steps=192"],
+    "qk-norm, 128 steps": [*LINEAR, "model.qk_norm=true", "training.steps=128", "training.eval_every_steps=64",
+                           "training.checkpoint_every_steps=128"],
     "averaged": [*LINEAR, *EVERY_16],
     "averaged-constant": [*MUON, "schedule.final_lr_fraction=1.0", *EVERY_16],
 }  # fmt: skip
 
 
+def folder_of(corpus: str, size: str, choice: str, seed: int) -> Path:
+    return RUNS / f"{corpus}-{size}-{choice.replace(', ', '-')}-{seed}"
+
+
 def overrides_of(corpus: str, size: str, choice: str, seed: int) -> list[str]:
     lines = [*STEPS, f"data={corpus}", f"data.path={DATA / corpus}", f"model=gpt_{size}", f"training.seed={seed}"]
-    lines += [f"hydra.run.dir={RUNS / f'{corpus}-{size}-{choice}-{seed}'}", *CHOICES[choice]]
+    lines += [f"hydra.run.dir={folder_of(corpus, size, choice, seed)}", *CHOICES[choice]]
     return list({line.partition("=")[0]: line for line in lines}.values())  # a choice's own wins
 
 
@@ -73,7 +84,7 @@ def run(corpus: str, size: str, choice: str, seed: int) -> dict[str, Any]:
     overrides = overrides_of(corpus, size, choice, seed)
     command = [sys.executable, "-m", "tinystories_lm", "train", *overrides]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    folder = RunFolder(RUNS / f"{corpus}-{size}-{choice}-{seed}")
+    folder = RunFolder(folder_of(corpus, size, choice, seed))
     found = read_json(folder.summary)
     record: dict[str, Any] = {
         "corpus": corpus, "size": size, "choice": choice, "seed": seed, "overrides": CHOICES[choice],
