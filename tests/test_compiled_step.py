@@ -2,6 +2,10 @@
 
 import dataclasses
 import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +13,14 @@ import torch
 from torch._dynamo.utils import counters
 from torch._inductor.utils import run_and_get_code
 
+from tests.conftest import SMALL_RUN
 from tests.test_model import SMALL, VOCAB, build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
+from tinystories_lm.compilation import compile_loss
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.run_folder import read_json
 from tinystories_lm.training import LossOf, mean_loss, micro_batches, train_step, validate
 
 pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute
@@ -60,6 +67,40 @@ def test_training_and_validation_share_one_graph_without_a_break() -> None:
         validate(model, scored, torch.ones(VOCAB, dtype=torch.int64), BF16, loss_of=loss_of)
     assert counters["stats"]["unique_graphs"] == 1
     assert not counters["graph_break"]
+
+
+def test_compiling_leaves_the_weights_alone_and_tells_its_time() -> None:
+    torch.compiler.reset()
+    model, data = build(wide=1.0), batch(ROWS)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    loss_of, seconds = compile_loss(model, data, BF16)
+    assert seconds > 0.1 and all(weight.grad is None for weight in model.parameters())
+    assert all(torch.equal(before[name], weight) for name, weight in model.named_parameters())
+    began = time.perf_counter()
+    with BF16.computing():
+        loss_of(model, data).backward()
+    assert time.perf_counter() - began < seconds / 5, "nothing is left to compile, backward neither"
+
+
+def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
+    corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    broken = environment | {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor")}
+    words = [sys.executable, "-m", "tinystories_lm", "train", *SMALL_RUN, f"data.path={corpus}", "training.steps=4"]
+    command = [*words, f"hydra.run.dir={tmp_path / 'on'}", "hardware.compile=on"]
+    told = subprocess.run(command, cwd=tmp_path, env=broken, capture_output=True, text=True)
+    assert told.returncode == 2 and "torch.compile does not work here" in told.stderr.splitlines()[-1]
+    assert "Traceback" not in told.stderr
+    program = (
+        "import sys; from tinystories_lm import conditions; conditions.COMPILE_PAYS_SECONDS = 0;"
+        "from tinystories_lm.command import main; sys.argv[0] = 'tinystories-lm'; sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, *words[3:], f"hydra.run.dir={tmp_path / 'auto'}"]
+    auto = subprocess.run(command, cwd=tmp_path, env=broken, capture_output=True, text=True)
+    assert auto.returncode == 0, auto.stderr
+    assert "not compiled, the run is slower for it" in auto.stderr
+    (piece,) = read_json(tmp_path / "auto" / "environment.json")["pieces"]
+    assert piece["machine"]["compile"] is False and piece["compile_seconds"] == 0
 
 
 def test_the_logits_are_held_in_bfloat16_alone() -> None:

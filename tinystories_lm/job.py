@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import gc
 import logging
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +15,9 @@ from tinystories_lm import plan as planning
 from tinystories_lm import published
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
-from tinystories_lm.choices import Attention, RowStart
-from tinystories_lm.config import Config, HardwareConfig
+from tinystories_lm.choices import RowStart
+from tinystories_lm.conditions import as_begun, compare_machines, compile_or_not, compile_pays
+from tinystories_lm.config import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
@@ -57,12 +57,11 @@ from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
-from tinystories_lm.training import ValidationLoss, mean_loss, micro_batches, train, validate
+from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, validate
 from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
 FINAL_STORIES = 3
-COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
 
 
 def run_job(
@@ -109,9 +108,9 @@ def run_job(
         corpus = corpus_record(cache)
         if "corpus" in record:
             check_corpus(run, corpus)
-        shutil.copyfile(cache.folder / "tokenizer.json", run.tokenizer)
+        write_text(run.tokenizer, (cache.folder / "tokenizer.json").read_text(encoding="utf-8"))
         piece = piece_record(machine, first_step=start.progress.step)
-        _compare_machines(record["pieces"], piece, start.progress)
+        compare_machines(record["pieces"], piece, start.progress)
         corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
         plan = make_plan(config, corpus_tokens=corpus_tokens, vocab_size=cache.vocab_size)
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
@@ -147,7 +146,10 @@ def _train(
     }
     batches = _batches(streams[Split.TRAIN], config)
     token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
-    loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False) if machine.compile else mean_loss
+    loss_of: LossOf = mean_loss
+    if machine.compile:
+        part = micro_batches(batches.batch(progress.step, device=machine.device), config.training.micro_batch_size)[0]
+        loss_of, machine = compile_or_not(model, part, machine, run, record, progress, demanded=config.hardware.compile)
     for prompt in config.sampling.prompts:
         encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)  # refused now, not at the end
 
@@ -233,20 +235,6 @@ def _train(
         log.info("\n%s", describe(verdict))
         if (comparison := published.compare(run)) is not None:
             log.info("\n%s", published.describe(comparison))
-
-
-def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:
-    """Whether compiling saves more than it takes; a run that goes on stays as it was begun, to round the same."""
-    if pieces:
-        return bool(pieces[-1]["machine"]["compile"])
-    return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
-
-
-def as_begun(config: HardwareConfig, pieces: list[dict[str, Any]]) -> HardwareConfig:
-    """A run that goes on keeps the attention kernel that was settled when it began, to round the same."""
-    if not pieces or config.attention is not Attention.auto:
-        return config
-    return dataclasses.replace(config, attention=Attention(pieces[-1]["machine"]["attention"]))
 
 
 @contextlib.contextmanager
@@ -345,19 +333,6 @@ def _exit_code(error: BaseException | None) -> int:
     if isinstance(error, CommandError):
         return error.exit_code
     return 0 if error is None else 1
-
-
-def _compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progress: Progress) -> None:
-    """A run that goes on elsewhere, or under another torch, goes on with other roundings."""
-    if not pieces:
-        return
-    for what in ("device_name", "precision", "residual", "compile", "attention", "threads"):
-        if pieces[-1]["machine"].get(what, "float32") != now["machine"][what]:
-            progress.exact = False
-    if pieces[-1]["packages"]["torch"] != now["packages"]["torch"]:
-        progress.exact = False
-    if not progress.exact:
-        log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
 
 
 def _introduce(plan: Plan, left: Estimate, machine: Machine, start: Start) -> None:

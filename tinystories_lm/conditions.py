@@ -1,0 +1,76 @@
+"""What a run's numbers depend on beside its config: settled when it begins, and kept when it goes on."""
+
+import dataclasses
+import logging
+from typing import Any
+
+from tinystories_lm.checkpoint import Progress
+from tinystories_lm.choices import Attention, Switch
+from tinystories_lm.compilation import compile_loss
+from tinystories_lm.config import Config, HardwareConfig
+from tinystories_lm.data.batches import Batch
+from tinystories_lm.errors import UsageError
+from tinystories_lm.estimate import estimate
+from tinystories_lm.files import write_json
+from tinystories_lm.hardware import Machine
+from tinystories_lm.model import Transformer
+from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.terminal import duration
+from tinystories_lm.training import LossOf, mean_loss
+
+COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
+log = logging.getLogger(__name__)
+
+
+def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:
+    """Whether compiling saves more than it takes; a run that goes on stays as it was begun, to round the same."""
+    if pieces:
+        return bool(pieces[-1]["machine"]["compile"])
+    return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
+
+
+def as_begun(config: HardwareConfig, pieces: list[dict[str, Any]]) -> HardwareConfig:
+    """A run that goes on keeps the attention kernel that was settled when it began, to round the same."""
+    if not pieces or config.attention is not Attention.auto:
+        return config
+    return dataclasses.replace(config, attention=Attention(pieces[-1]["machine"]["attention"]))
+
+
+def compile_or_not(
+    model: Transformer,
+    part: Batch,
+    machine: Machine,
+    run: RunFolder,
+    record: dict[str, Any],
+    progress: Progress,
+    *,
+    demanded: Switch,
+) -> tuple[LossOf, Machine]:
+    """The compiled loss, or the eager one where torch cannot compile and nobody demanded it; the record says which."""
+    seconds = 0.0
+    loss_of: LossOf = mean_loss
+    try:
+        loss_of, seconds = compile_loss(model, part, machine)
+        log.info("compiled in %s", duration(seconds))
+    except UsageError as error:
+        if demanded is Switch.on:
+            raise
+        log.warning("not compiled, the run is slower for it: %s", error)
+        machine = dataclasses.replace(machine, compile=False)
+        progress.exact &= not any(piece["machine"]["compile"] for piece in record["pieces"][:-1])
+    record["pieces"][-1] |= {"machine": machine.describe(), "compile_seconds": seconds}
+    write_json(run.environment, record)
+    return loss_of, machine
+
+
+def compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progress: Progress) -> None:
+    """A run that goes on elsewhere, or under another torch, goes on with other roundings."""
+    if not pieces:
+        return
+    for what in ("device_name", "precision", "residual", "compile", "attention", "threads"):
+        if pieces[-1]["machine"].get(what, "float32") != now["machine"][what]:
+            progress.exact = False
+    if pieces[-1]["packages"]["torch"] != now["packages"]["torch"]:
+        progress.exact = False
+    if not progress.exact:
+        log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
