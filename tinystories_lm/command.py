@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from tinystories_lm import __version__
 from tinystories_lm.commands import comparing, exchange, runs, training
 from tinystories_lm.commands.parsing import PROGRAM
+from tinystories_lm.credentials import scrubbed
 from tinystories_lm.errors import CommandError, ExitCode
 from tinystories_lm.signals import sigterm_as_interrupt
 
@@ -77,7 +78,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         commands[name](rest)
     except CommandError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {scrubbed(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         goes_on = ": run the same command again to go on" if name in ("train", "prepare", "sweep") else ""

@@ -20,11 +20,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from tinystories_lm.config import Config, HardwareConfig, setting_types
 from tinystories_lm.errors import UsageError
 from tinystories_lm.identity import config_hash
 
+HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # code that Hydra brings, or an installed plugin
 VERSION_BASE = "1.3"
 # What conf/hydra/launcher builds on, and the extra that brings it.
 LAUNCHER_EXTRAS = {
@@ -102,6 +104,19 @@ def _typed(section: Any) -> Any:
     return OmegaConf.to_object(section) if OmegaConf.is_config(section) else section
 
 
+def _refuse_code(section: Any, where: str) -> None:
+    """A file of --config-dir may speak of Hydra too: of its own launchers and sweepers, and of no other code.
+
+    `()` is how a logging configuration names a function to call.
+    """
+    for key, value in section.items() if isinstance(section, dict) else enumerate(section):
+        named = value if key in ("_target_", "()") else ""
+        if named and not (key == "_target_" and str(named).startswith(HYDRAS_OWN)):
+            raise UsageError(f"{where}.{key}={named} is refused: settings choose values, not code")
+        if isinstance(value, dict | list):
+            _refuse_code(value, f"{where}.{key}")
+
+
 def _refuse_unknown(composed: DictConfig) -> None:
     """`+training.foo=1` gets past Hydra's check of names."""
     names = {*setting_types(), *(field.name for field in dataclasses.fields(Config)), "hydra"}
@@ -143,8 +158,10 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[Dict
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-            yield compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException) as error:
+            composed = compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
+            _refuse_code(OmegaConf.to_container(composed.hydra, resolve=False), "hydra")
+            yield composed
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UsageError(one_line(error)) from error
 
 

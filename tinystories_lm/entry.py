@@ -273,9 +273,11 @@ def _run_hydra(
     failures: list[CommandError] = []
 
     def job(composed: DictConfig) -> None:
+        from tinystories_lm.credentials import scrub_logs
         from tinystories_lm.hardware import find_peak
         from tinystories_lm.job import run_job
 
+        scrub_logs()
         context = HydraConfig.get()
         config, folder = parse(composed), Path(context.runtime.output_dir)
         peak = peaks.get(config.hardware.name) or find_peak(config.hardware)
