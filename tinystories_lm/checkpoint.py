@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tinystories_lm import faults
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.files import new_folder, remove_folder, sha256_of, to_json
 from tinystories_lm.optimizer import load_named_state, named_state
@@ -70,7 +71,9 @@ def save_checkpoint(
     try:
         with new_folder(path) as temporary:
             save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
+            faults.reach("checkpoint.after_weights", path)
             save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
+            faults.reach("checkpoint.after_optimizer", path)
             (temporary / "state.json").write_text(to_json(dataclasses.asdict(progress), indent=2), encoding="utf-8")
             files = {
                 name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_of(temporary / name)}

@@ -1,9 +1,11 @@
 """Faults on request, so that tests can break a run where it would hurt.
 
 `TSLM_FAULT=POINT:COUNT:KIND[:WHERE]` strikes when a point is reached for the COUNT-th time in a process; with WHERE
-only in run folders whose path holds that text. Unset, as it is for everyone else, a point does nothing.
+only where the path at hand holds that text. Unset, as it is for everyone else, a point does nothing. KIND is one of
+those below, or the name of a system's error, such as ENOSPC. Every function that writes has a point (tests/faults).
 """
 
+import errno
 import os
 import signal
 import time
@@ -14,13 +16,13 @@ VARIABLE = "TSLM_FAULT"
 _reached: Counter[str] = Counter()
 
 
-def reach(point: str, folder: Path) -> None:
+def reach(point: str, path: Path) -> None:
     """Strike here if the environment asks for it."""
     asked = os.environ.get(VARIABLE)
     if asked is None:
         return
     wanted, count, kind, *where = asked.split(":")
-    if wanted != point or not all(text in str(folder) for text in where):
+    if wanted != point or not all(text in str(path) for text in where):
         return
     _reached[point] += 1
     if _reached[point] == int(count):
@@ -43,5 +45,7 @@ def strike(kind: str) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         case "hang":
             time.sleep(3600)
+        case _ if hasattr(errno, kind):
+            raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)))
         case _:
             raise ValueError(f"{VARIABLE}: there is no fault of kind {kind}")

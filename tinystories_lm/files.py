@@ -13,8 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinystories_lm import faults
 from tinystories_lm.errors import CannotWriteError
 
+REFUSALS = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
+    errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
+}  # fmt: skip
 LEAST_REMEMBERED_BYTES = 10_000_000  # hashed in a hundredth of a second
 
 
@@ -24,8 +29,7 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        refusals = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO)
-        if error.errno not in (*refusals, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if error.errno not in REFUSALS:
             raise
         where = error.filename or path
         raise CannotWriteError(
@@ -50,6 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             fsync(temporary)
+            faults.reach("file.before_rename", path)
             temporary.replace(path)
             fsync(path.parent)
         finally:
@@ -81,7 +86,9 @@ def new_folder(path: Path) -> Iterator[Path]:
             for file in temporary.iterdir():
                 fsync(file)
             fsync(temporary)
+            faults.reach("folder.before_rename", path)
             temporary.rename(path)
+            faults.reach("folder.after_rename", path)
             fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -90,7 +97,9 @@ def new_folder(path: Path) -> Iterator[Path]:
 def remove_folder(path: Path) -> None:
     """Delete a folder; a crash in the middle leaves no half of it under its name."""
     doomed = path.with_name(f".del-{path.name}-{os.getpid()}")
-    path.rename(doomed)
+    with writing(path):
+        path.rename(doomed)
+    faults.reach("folder.half_removed", path)
     shutil.rmtree(doomed, ignore_errors=True)
 
 

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn, optim
@@ -12,7 +13,7 @@ from torch import nn, optim
 from tinystories_lm import faults
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config import TrainingConfig
-from tinystories_lm.errors import DivergedError
+from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.hardware import Machine
 from tinystories_lm.run_folder import Records, RunFolder
 from tinystories_lm.sampling import Sample
@@ -121,8 +122,11 @@ class Notebook:
             progress.best_loss, progress.best_step = min(
                 (progress.val_loss, progress.step), (progress.best_loss or math.inf, progress.best_step)
             )
+        self.metrics.sync()
+        self.samples.sync()
         progress.metrics_bytes, progress.samples_bytes = self.metrics.size_bytes, self.samples.size_bytes
-        save_checkpoint(
+        write = partial(
+            save_checkpoint,
             self.folder.checkpoints,
             self.model,
             self.optimizer,
@@ -130,6 +134,11 @@ class Notebook:
             run_id=self.run_id,
             keep=self.config.keep_checkpoints,
         )
+        try:
+            write()
+        except CannotWriteError as error:  # a network's file system may only have coughed
+            log.warning("%s; trying once more", error)
+            write()
         self._restart_speed_clock()
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import json
+import logging
 import os
 import shlex
 import time
@@ -17,6 +18,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from tinystories_lm import faults
 from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import lock, to_json, write_json, write_text, writing
@@ -25,6 +27,8 @@ from tinystories_lm.identity import ADDED_LATER, config_hash
 LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
 MOST_NAMED = 12  # in one line
 OUTPUTS = Path("outputs")  # below the folder a command is started in
+
+log = logging.getLogger(__name__)
 
 
 class Status(StrEnum):
@@ -154,15 +158,24 @@ class Records:
     def __init__(self, path: Path, *, keep_bytes: int) -> None:
         with writing(path):
             path.touch()
+            faults.reach("rows.before_cut", path)
+            if (there := path.stat().st_size) < keep_bytes:
+                log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
             with path.open("r+b") as file:
-                file.truncate(keep_bytes)
+                file.truncate(min(there, keep_bytes))
             self._file: TextIO = path.open("a", encoding="utf-8")
         self._path = path
 
     def append(self, row: dict[str, Any]) -> None:
         with writing(self._path):
+            faults.reach("row.before", self._path)
             self._file.write(to_json(row) + "\n")
             self._file.flush()
+
+    def sync(self) -> None:
+        """Wait until the rows are on the disk."""
+        with writing(self._path):
+            os.fsync(self._file.fileno())
 
     @property
     def size_bytes(self) -> int:

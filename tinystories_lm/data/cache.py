@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from tinystories_lm import faults
 from tinystories_lm.choices import Source
 from tinystories_lm.config import DataConfig
 from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
@@ -291,6 +292,7 @@ def _encode(
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
         for part in encode(config, split, tokenizer):
+            faults.reach("cache.before_part", folder)
             data = part.ids.tobytes()
             file.write(data)
             digest.update(data)

@@ -1,0 +1,93 @@
+"""The kill trial: whatever moment a run is killed in, the same command ends it with the same bits."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.faults import trials
+
+SLOW = pytest.mark.slow
+
+
+class Whole(NamedTuple):
+    ending: dict[str, Any]
+    seconds: float
+    corpus: Path
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """The run that nobody cut off, and how long it takes once the corpus is prepared."""
+    folder = tmp_path_factory.mktemp("whole")
+    trials.warm()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in ("first", "second"):
+        began = time.monotonic()
+        run = folder / name
+        assert trials.end(trials.start(corpus, run, cache_of(folder))) == 0, trials.said(run)
+        seconds = time.monotonic() - began
+    return Whole(trials.ending(run), seconds, corpus)
+
+
+def cache_of(folder: Path) -> str:
+    return f"data.cache_dir={folder / 'cache'}"
+
+
+def check(whole: Whole, run: Path, *more: str) -> None:
+    code = trials.end(trials.start(whole.corpus, run, *more))
+    assert code == 0, trials.said(run)
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+@pytest.mark.parametrize("numbers", [range(4), pytest.param(range(4, 200), marks=SLOW)], ids=["4", "196 more"])
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(whole: Whole, tmp_path: Path, numbers: range) -> None:
+    killed = 0
+    for number in numbers:
+        run = tmp_path / f"run{number}"
+        for cut in trials.cuts(number, whole.seconds):
+            killed += cut(trials.start(whole.corpus, run, cache_of(tmp_path))) < 0
+        check(whole, run, cache_of(tmp_path))
+    assert killed > len(numbers) / 2
+
+
+@pytest.mark.parametrize("numbers", [range(2), pytest.param(range(2, 100), marks=SLOW)], ids=["2", "98 more"])
+def test_a_run_killed_while_it_saves_ends_with_the_same_bits(whole: Whole, tmp_path: Path, numbers: range) -> None:
+    killed = 0
+    for number in numbers:
+        run = tmp_path / f"run{number}"
+        pid = trials.start(whole.corpus, run, cache_of(tmp_path))
+        killed += trials.kill_in_save(pid, run / "checkpoints", 1 + number % 10) < 0
+        check(whole, run, cache_of(tmp_path))
+    assert killed > len(numbers) / 2
+
+
+POINTS = [
+    "step:7", "row.before:5", "rows.before_cut:1", "file.before_rename:3", "folder.before_rename:3",
+    "folder.after_rename:3", "folder.half_removed:1", "checkpoint.after_weights:2", "checkpoint.after_optimizer:2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_killed_at_a_point_ends_with_the_same_bits(whole: Whole, tmp_path: Path, point: str) -> None:
+    run, cache = tmp_path / "run", cache_of(tmp_path)
+    assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, "the point is reached"
+    if point == "step:7":  # and once more while it goes on
+        trials.end(trials.start(whole.corpus, run, cache, fault=f"rows.before_cut:1:kill:{run}"))
+    check(whole, run, cache)
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EIO", "ESTALE"])
+@pytest.mark.parametrize("point", ["checkpoint.after_weights:2", "folder.before_rename:2", "row.before:9"])
+def test_a_write_that_fails_keeps_the_last_good_checkpoint(whole: Whole, tmp_path: Path, point: str, name: str) -> None:
+    """A checkpoint is tried once more, and passes; a row that cannot be written ends the run with exit code 5."""
+    run, cache = tmp_path / "run", cache_of(tmp_path)
+    code = trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:{name}:{run}"))
+    assert "Traceback" not in trials.said(run)
+    if point.startswith("row"):
+        assert code == 5 and "cannot write" in trials.said(run).splitlines()[-1]
+    else:
+        assert code == 0 and "trying once more" in trials.said(run)
+    check(whole, run, cache)

@@ -1,0 +1,63 @@
+"""No write path without a place to break it: read from the source itself."""
+
+import ast
+from pathlib import Path
+
+import tinystories_lm
+from tests.faults.test_kill import POINTS
+
+PACKAGE = Path(tinystories_lm.__file__).parent
+CHANGES = {"rename", "write_text", "write_bytes", "truncate", "save_file", "tofile", "copyfile", "rmtree", "unlink"}
+# What changes files and has no point of its own, and why it may.
+EXEMPT = {
+    "files.lock": "the lock's text is for people; the lock itself is the kernel's",
+    "files.sweep_leftovers": "deletes only what a killed process left, and would be swept again",
+    "data.cache._sweep": "likewise",
+    "entry._run_single": "deletes the folder of a run that was refused, which has nothing in it",
+    "tracking._catch_up": "deletes pieces of W&B's that the newest one holds too",
+    "exchange.export._write_tokenizer": "within the new_folder of export_run",
+    "exchange.export._write_tensors": "likewise",
+    "exchange.export._write_card": "likewise",
+}
+
+
+def changes_files(call: ast.Call) -> bool:
+    if isinstance(call.func, ast.Attribute):
+        name = call.func.attr
+        path_replace = name == "replace" and len(call.args) == 1 and not call.keywords
+        opened = name == "open" and any(
+            isinstance(word, ast.Constant) and isinstance(word.value, str) and set(word.value) & set("wa+x")
+            for word in call.args[:1]
+        )
+        return name in CHANGES or path_replace or opened
+    return isinstance(call.func, ast.Name) and call.func.id == "save_file"  # ours by name are files.py's
+
+
+def has_a_point(function: ast.AST) -> bool:
+    called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
+    return bool(called & {"faults.reach", "new_folder", "replacing"})
+
+
+def functions_that_write() -> dict[str, bool]:
+    """Each function of the package that changes files, and whether a fault can strike in it."""
+    found = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(function, ast.FunctionDef) and any(
+                isinstance(node, ast.Call) and changes_files(node) for node in ast.walk(function)
+            ):
+                found[f"{module}.{function.name}"] = has_a_point(function)
+    return found
+
+
+def test_every_function_that_writes_can_be_broken() -> None:
+    writers = functions_that_write()
+    assert {"files.replacing", "files.new_folder", "checkpoint.save_checkpoint"} <= set(writers), "the reader reads"
+    assert sorted(name for name, broken in writers.items() if not broken and name not in EXEMPT) == []
+
+
+def test_every_point_of_a_run_is_tried() -> None:
+    text = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
+    named = {part.split('"')[0] for part in text.split('faults.reach("')[1:]}
+    assert named - {point.partition(":")[0] for point in POINTS} == {"cache.before_part"}, "tried in tests/data"

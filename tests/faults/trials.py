@@ -1,0 +1,124 @@
+"""Runs that are cut off: a real `train`, in a process forked from this one, so that a trial costs half a second."""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.conftest import SMALL_RUN
+from tests.test_entry import VOLATILE
+from tinystories_lm import entry, job  # loaded once, before the processes part  # noqa: F401
+from tinystories_lm.command import main
+from tinystories_lm.run_folder import read_json, read_records
+
+LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]
+RUN = list({setting.partition("=")[0]: setting for setting in [*SMALL_RUN, *LENGTH]}.values())
+
+
+def warm() -> None:
+    """Load what the first step would load."""
+    torch.set_num_threads(1)
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    optimizer = torch.optim.AdamW([weight], fused=True)
+    (weight @ weight).sum().backward()
+    optimizer.step()
+
+
+def start(corpus: Path, run: Path, *more: str, fault: str | None = None) -> int:
+    """Begin `train` in a process of its own; returns its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
+    try:
+        os.chdir(run.parent)
+        silence = os.open(run.with_suffix(".out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that the tests watch
+        os.environ.pop("TSLM_FAULT", None)
+        if fault is not None:
+            os.environ["TSLM_FAULT"] = fault
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.argv = ["tinystories-lm", "train", *RUN, f"data.path={corpus}", f"hydra.run.dir={run}", *more]
+        main()
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def end(pid: int) -> int:
+    """Wait for it; the exit code, or below zero the signal that ended it."""
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+def kill_after(pid: int, seconds: float) -> int:
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGKILL)
+    return end(pid)
+
+
+def kill_in_save(pid: int, checkpoints: Path, saves: int) -> int:
+    """Kill it when so many checkpoints have been begun."""
+    seen: set[str] = set()
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            seen |= {name for name in os.listdir(checkpoints) if name.startswith(".tmp-")}
+        if len(seen) >= saves:
+            os.kill(pid, signal.SIGKILL)
+            return end(pid)
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+
+
+def said(run: Path) -> str:
+    return run.with_suffix(".out").read_text(encoding="utf-8")
+
+
+def ending(run: Path) -> dict[str, Any]:
+    """All of a finished run that may not depend on where it was cut off."""
+    rows = [
+        {key: value for key, value in row.items() if key not in VOLATILE} for row in read_records(run / "metrics.jsonl")
+    ]
+    summary = read_json(run / "summary.json")
+    kept = ("val/loss", "best/val_loss", "best/step", "progress/step", "progress/tokens", "stories", "exact")
+    return {
+        "rows": rows,
+        "samples": (run / "samples.jsonl").read_text(encoding="utf-8"),
+        "summary": {key: summary[key] for key in kept},
+        "weights": {
+            str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in sorted(run.glob("checkpoints/step-*/*.safetensors"))
+        },
+        "leftovers": sorted(path.name for path in run.rglob(".*-*") if path.name.startswith((".tmp-", ".del-"))),
+    }
+
+
+def first_difference(a: dict[str, Any], b: dict[str, Any]) -> str:
+    for key in a:
+        if a[key] != b[key]:
+            return f"{key}: {json.dumps(a[key])[:300]} is not {json.dumps(b[key])[:300]}"
+    return ""
+
+
+def cuts(number: int, seconds: float) -> Iterator[Callable[[int], int]]:
+    """One to four kills at random moments of a run that takes so long."""
+    choose = random.Random(number)
+    for _ in range(choose.choice([1, 1, 2, 4])):
+        moment = choose.uniform(0, 1.1 * seconds)
+        yield lambda pid, moment=moment: kill_after(pid, moment)
