@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint bench round1 round2 round3 round4 rounds sweep report record clean
+.PHONY: help install demo test test-all test-faults lint bench round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: install lint  ## linters, type checker and the tests
 test-all: install lint  ## the slow tests too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
+test-faults: install  ## 300 runs killed at random and inside a save, each to end with the same bits (8 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -48,10 +51,13 @@ report: install  ## one HTML page of all runs, outputs/report.html
 record: install  ## put the newest run of a round into the lab notebook and the README: make record ROUND=round2
 	$(BIN)/python experiments/record.py $(ROUND)
 
-bench: install  ## decoding speed against transformers, overhead of sweeps (10 minutes); figures land in experiments/benchmarks
+bench: install  ## speed against peers: training, decoding, preparing, sweeps, start (35 minutes); lands in experiments/benchmarks
 	mkdir -p experiments/benchmarks
 	$(BIN)/python benchmarks/generate.py --json experiments/benchmarks/generate.json
 	$(BIN)/python benchmarks/sweep.py --json experiments/benchmarks/sweep.json
+	$(BIN)/python benchmarks/train.py --rounds 3 --steps 40 --json experiments/benchmarks/train.json
+	$(BIN)/python benchmarks/prepare.py --rounds 2 --json experiments/benchmarks/prepare.json
+	$(BIN)/python benchmarks/start.py --json experiments/benchmarks/start.json
 
 clean:  ## remove the environment and caches; outputs/ stays
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -21,7 +21,7 @@ from tinystories_lm.checkpoint import (
     save_checkpoint,
     valid_checkpoints,
 )
-from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError
+from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.training import mean_loss, train_step
@@ -115,6 +115,15 @@ def test_a_weight_that_is_no_number_is_refused_by_name(tmp_path: Path, value: fl
     save_file(tensors, file)
     with pytest.raises(DamagedError, match=r"blocks\.1\.mlp\.up\.weight"):
         load_weights(tmp_path / "step-00000001", model)
+
+
+def test_weights_that_are_no_numbers_do_not_take_the_place_of_a_good_checkpoint(tmp_path: Path) -> None:
+    model, optimizer = saved(tmp_path, 1)
+    with torch.no_grad():
+        model.get_parameter("blocks.1.mlp.up.weight")[3, 4] = torch.nan
+    with pytest.raises(DivergedError, match=r"diverged by step 2: blocks\.1\.mlp\.up\.weight"):
+        save_checkpoint(tmp_path, model, optimizer, Progress(step=2), run_id="abc", keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
 
 
 def test_a_save_that_fails_leaves_the_earlier_checkpoint_and_nothing_half(

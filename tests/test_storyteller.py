@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from tests.conftest import Command
 from tests.exchange.test_export import make_run
 from tests.test_sampling import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
 from tinystories_lm.decoding import Decoder
+from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.model import Transformer
-from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.run_folder import RunFolder, read_json
 from tinystories_lm.sampling import Text, begin_texts, write
 from tinystories_lm.storyteller import show, write_json_lines
 
@@ -102,16 +104,15 @@ def test_a_run_without_a_checkpoint_is_one_line(tmp_path: Path, command: Command
 
 
 def test_weights_that_are_not_finite_are_refused_by_the_tensors_name(tmp_path: Path, command: Command) -> None:
-    from tinystories_lm.checkpoint import Progress, save_checkpoint
-    from tinystories_lm.optimizer import build_optimizer
-    from tinystories_lm.trained import load_trained
-
     run: RunFolder = make_run(tmp_path / "outputs" / "small" / "one")
-    trained = load_trained(str(run.path))
-    with torch.no_grad():
-        trained.model.get_parameter("blocks.1.mlp.up.weight")[3, 4] = torch.nan
-    optimizer = build_optimizer(trained.model, trained.config.optimizer, device=torch.device("cpu"))
-    save_checkpoint(run.checkpoints, trained.model, optimizer, Progress(step=13), run_id="abc", keep=1)
+    (checkpoint,) = run.checkpoints.glob("step-*")
+    file, manifest = checkpoint / "model.safetensors", checkpoint / "manifest.json"
+    tensors = load_file(file)
+    tensors["blocks.1.mlp.up.weight"][3, 4] = torch.nan
+    save_file(tensors, file)
+    record = read_json(manifest)
+    record["files"][file.name] = {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
+    write_json(manifest, record)
     refused = command("sample", "small")
     assert refused.returncode == 3
     assert "blocks.1.mlp.up.weight has values that are not finite" in refused.stderr

@@ -10,7 +10,7 @@ from tinystories_lm.config import Config, settings
 
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
 ADDED_LATER: dict[str, dict[str, Any]] = {
-    "data": {"published_tokens": 0, "tokenizer_bytes": 50_000_000},
+    "data": {"published_tokens": 0, "tokenizer_bytes": 25_000_000},
     "model": {"mlp": "swiglu", "zero_init": False},
     "optimizer": {"kind": "adamw", "tuned_at_width": 0},
     "training": {"batch_doublings": 0, "rows_begin": "anywhere", "profile_steps": 0, "max_skipped_steps": 10},
