@@ -101,15 +101,12 @@ def begin(overrides: list[str], *, stacked: bool) -> Subject:
         peak_flops_per_second=find_peak(config.hardware),
         compile_pays=True,
         deterministic=config.training.deterministic,
-        attention_shape=(
-            config.training.micro_batch_size,
-            config.model.n_heads,
-            config.model.context_tokens,
-            config.model.d_model // config.model.n_heads,
-        ),
+        attention_shape=config.attention_shape,
     )
     torch.compiler.reset()
-    model = Transformer(config.model, vocab_size=config.data.vocab_size, residual=machine.residual)
+    model = Transformer(
+        config.model, vocab_size=config.data.vocab_size, residual=machine.residual, attend=machine.attend
+    )
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)

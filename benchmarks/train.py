@@ -4,9 +4,10 @@
 
 Vocabulary 4,096, context 256, 16 sequences a step, AdamW, clipping. Every subject is a process of its own that takes
 some steps first (where what is compiled is compiled) and is then timed; subjects take turns. "bare" is a hand-written
-loop over our model; "ours" is `tinystories-lm train` as it is used, with rows, a checkpoint, progress and offline
-tracking, timed by the clock of its own rows between its second and its last row of a step. Peers: the Trainer of
-transformers (extra `bench`) over its Llama of the same shape, and a loop in nanoGPT's manner over a GPT-2 of that
+loop over our model, with the attention and the handling of memory that ours chooses on a CPU, or as torch comes; "ours"
+is `tinystories-lm train` as it is used, with rows, a checkpoint, progress and offline tracking, timed by the clock of
+its own rows between its second and its last row of a step. Peers: the Trainer of transformers (extra `bench`) over its
+Llama of the same shape, and a loop in nanoGPT's manner over a GPT-2 of that
 shape. What is not installed is left out by name.
 """
 
@@ -28,9 +29,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tinystories_lm.attention import causal, causal_in_blocks
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import device_name
+from tinystories_lm.hardware import device_name, keep_freed_memory
 from tinystories_lm.model import Transformer
 from tinystories_lm.run_folder import read_records
 
@@ -55,10 +57,12 @@ def timed(step: Callable[[], object], steps: int) -> float:
     return steps * B * T / (time.perf_counter() - began)
 
 
-def bare(steps: int) -> float:
+def bare(steps: int, *, as_ours: bool) -> float:
     """The least that trains our model: no rows, no schedule, no checkpoint."""
     register()
-    model = Transformer(compose_config(OURS).config.model, vocab_size=V)
+    if as_ours:
+        keep_freed_memory()
+    model = Transformer(compose_config(OURS).config.model, vocab_size=V, attend=causal_in_blocks if as_ours else causal)
     model.initialise(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     data = torch.from_numpy(tokens_at_random().astype(np.int64))
@@ -187,7 +191,8 @@ def nanogpt(steps: int) -> float:
 
 
 SUBJECTS: dict[str, Callable[[int], float]] = {
-    "bare": bare,
+    "bare": lambda steps: bare(steps, as_ours=True),
+    "bare, torch's attention and malloc": lambda steps: bare(steps, as_ours=False),
     "ours": ours,
     "Trainer, compiled": lambda steps: trainer(steps, compiled=True),
     "Trainer, eager": lambda steps: trainer(steps, compiled=False),
@@ -228,7 +233,7 @@ def main() -> None:
     for _ in range(options.rounds):
         for name, speeds in found.items():
             speeds.append(in_a_process(name, options.steps))
-    print(f"{'':<20}{'tokens/s':>10}{'from':>9}{'to':>9}{'ours, times theirs':>20}{'bar':>7}")
+    print(f"{'':<36}{'tokens/s':>10}{'from':>9}{'to':>9}{'ours, times theirs':>20}{'bar':>7}")
     rows = []
     for name, speeds in found.items():
         ratio = (
@@ -237,7 +242,7 @@ def main() -> None:
         bar = BARS.get(name, "")
         shown = "" if ratio is None else f"{ratio:.2f}"
         print(
-            f"{name:<20}{statistics.median(speeds):>10,.0f}{min(speeds):>9,.0f}{max(speeds):>9,.0f}{shown:>20}{bar:>7}"
+            f"{name:<36}{statistics.median(speeds):>10,.0f}{min(speeds):>9,.0f}{max(speeds):>9,.0f}{shown:>20}{bar:>7}"
         )
         rows.append({"subject": name, "tokens_per_second": speeds, "ours_times_theirs": ratio, "bar": BARS.get(name)})
     if options.json:

@@ -1,6 +1,9 @@
 """The machine: what cannot be trusted is refused before it computes anything."""
 
 import dataclasses
+import platform
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -40,7 +43,7 @@ ATTENTION = F.scaled_dot_product_attention
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("attention", [Attention.auto, Attention.math])
+@pytest.mark.parametrize("attention", [Attention.auto, Attention.blocks, Attention.math])
 def test_causal_attention_of_this_torch_is_trusted(dtype: torch.dtype, attention: Attention) -> None:
     refuse_a_look_ahead(dataclasses.replace(HERE, dtype=dtype, attention=attention))
 
@@ -78,9 +81,50 @@ def test_a_run_that_goes_on_keeps_the_kernel_it_began_with() -> None:
     register()
     config = compose_config(["hardware=cpu"]).config.hardware
     assert as_begun(config, []).attention is Attention.auto
-    assert as_begun(config, [{"machine": {"attention": "cudnn"}}]).attention is Attention.cudnn
+    flash = [{"machine": {"attention": "flash", "device": "cpu"}}]
+    assert as_begun(config, flash).attention is Attention.flash
     asked = compose_config(["hardware=cpu", "hardware.attention=math"]).config.hardware
-    assert as_begun(asked, [{"machine": {"attention": "cudnn"}}]).attention is Attention.math
+    assert as_begun(asked, flash).attention is Attention.math
+
+
+def test_a_run_that_moves_to_another_kind_of_device_has_its_kernel_chosen_there() -> None:
+    register()
+    config = compose_config(["hardware=cpu"]).config.hardware
+    assert as_begun(config, [{"machine": {"attention": "cudnn", "device": "cuda"}}]).attention is Attention.auto
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"),
+    [
+        ((16, 4, 256, 64), Attention.blocks),
+        ((8, 8, 512, 64), Attention.blocks),
+        ((64, 8, 512, 64), Attention.auto),  # 537 MB of scores in each layer
+        ((1, 8, 1024, 64), Attention.auto),
+    ],
+)
+def test_on_a_cpu_short_contexts_are_computed_in_blocks(shape: tuple[int, int, int, int], found: Attention) -> None:
+    assert hardware.settle_attention(HERE, shape, deterministic=False) is found
+    assert hardware.settle_attention(HERE, shape, deterministic=True) is found
+
+
+def test_freed_memory_is_kept_for_the_next_step() -> None:
+    count = """
+import resource, torch
+from tinystories_lm.hardware import keep_freed_memory
+if {keep}: keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(2**24)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+print(min(faults() for _ in range(5)))
+"""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another libc")
+    kept, given_back = (
+        int(subprocess.run([sys.executable, "-c", count.format(keep=keep)], capture_output=True, check=True).stdout)
+        for keep in (True, False)
+    )
+    assert kept < 100 < 1000 < given_back
 
 
 def test_a_leaky_kernel_is_refused_before_texts_are_read(monkeypatch: Any) -> None:

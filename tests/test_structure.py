@@ -8,7 +8,18 @@ import tinystories_lm
 PACKAGE = Path(tinystories_lm.__file__).parent
 # Imports point one way: a module may import those of its own level's left only.
 LEVELS = [
-    {"errors", "choices", "config", "identity", "terminal", "signals", "faults", "credentials", "wandb_folder"},
+    {
+        "errors",
+        "choices",
+        "attention",
+        "config",
+        "identity",
+        "terminal",
+        "signals",
+        "faults",
+        "credentials",
+        "wandb_folder",
+    },
     {"arithmetic", "files", "composition", "processes", "curve", "story_quality"},
     {"data", "model", "optimizer", "hardware", "tracking", "estimate", "run_folder"},
     {"checkpoint", "decoding", "plan", "verdict", "published", "listing"},

@@ -23,10 +23,14 @@ def calibrate(config: Config) -> float:
     is timed eager.
     """
     machine = open_machine(
-        config.hardware, peak_flops_per_second=find_peak(config.hardware), compile_pays=False, deterministic=False
+        config.hardware,
+        peak_flops_per_second=find_peak(config.hardware),
+        compile_pays=False,
+        deterministic=False,
+        attention_shape=config.attention_shape,
     )
     vocabulary, shape = config.data.vocab_size, (config.training.batch_size, config.model.context_tokens)
-    model = Transformer(config.model, vocab_size=vocabulary, residual=machine.residual)
+    model = Transformer(config.model, vocab_size=vocabulary, residual=machine.residual, attend=machine.attend)
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)

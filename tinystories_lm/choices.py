@@ -48,9 +48,10 @@ class Switch(StrEnum):
 
 
 class Attention(StrEnum):
-    """Which kernel scaled_dot_product_attention may use."""
+    """How causal attention is computed: by which kernel of scaled_dot_product_attention, or in plain torch."""
 
-    auto = "auto"
+    auto = "auto"  # a GPU: the fastest for the run's shape, measured; a CPU: blocks for short contexts; else torch's
+    blocks = "blocks"  # plain torch, a block of queries at a time
     flash = "flash"
     cudnn = "cudnn"
     efficient = "efficient"

@@ -4,6 +4,8 @@ import dataclasses
 import logging
 from typing import Any
 
+import torch
+
 from tinystories_lm.checkpoint import Progress
 from tinystories_lm.choices import Attention, Switch
 from tinystories_lm.compilation import compile_loss
@@ -29,9 +31,14 @@ def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_se
     return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
 
 
+def begun_here(config: HardwareConfig, pieces: list[dict[str, Any]]) -> bool:
+    """Whether the run goes on, and on the kind of device where it was last."""
+    return bool(pieces) and torch.device(pieces[-1]["machine"]["device"]).type == config.device.value
+
+
 def as_begun(config: HardwareConfig, pieces: list[dict[str, Any]]) -> HardwareConfig:
     """A run that goes on keeps the attention kernel that was settled when it began, to round the same."""
-    if not pieces or config.attention is not Attention.auto:
+    if config.attention is not Attention.auto or not begun_here(config, pieces):
         return config
     return dataclasses.replace(config, attention=Attention(pieces[-1]["machine"]["attention"]))
 

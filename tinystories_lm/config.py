@@ -360,6 +360,12 @@ class Config(SetOnce):
         """Tokens trained on over all steps."""
         return self.training.sequences(self.training.steps).start * self.model.context_tokens
 
+    @property
+    def attention_shape(self) -> tuple[int, int, int, int]:
+        """Of the queries in a training step: micro-batch, heads, tokens, head width."""
+        heads = self.model.n_heads
+        return self.training.micro_batch_size, heads, self.model.context_tokens, self.model.d_model // heads
+
 
 def settings(config: Config) -> dict[str, tuple[Any, Kind]]:
     """Every setting as `section.key: (value, kind)`, in the schema's order."""

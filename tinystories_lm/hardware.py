@@ -1,6 +1,7 @@
 """The machine under a run: what is there, what it can do, and how a run is to use it."""
 
 import contextlib
+import ctypes
 import dataclasses
 import math
 import os
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from tinystories_lm.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config import HardwareConfig
 from tinystories_lm.errors import UsageError
@@ -22,6 +23,10 @@ from tinystories_lm.processes import usable_cores
 
 # A config of conf/hardware and the words that its GPU's name holds.
 GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
+
+BLOCKS_PAY_TOKENS = 512  # on a CPU, at 1,024 torch's kernel is the faster one
+BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 
 KERNELS = {
     Attention.flash: SDPBackend.FLASH_ATTENTION,
@@ -103,11 +108,16 @@ class Machine:
     @contextlib.contextmanager
     def attending(self) -> Iterator[None]:
         """Attention by the chosen kernel."""
-        if self.attention is Attention.auto:
+        if self.attention not in KERNELS:
             yield
             return
         with sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]):
             yield
+
+    @property
+    def attend(self) -> Attend:
+        """For a model that is trained here."""
+        return causal_in_blocks if self.attention is Attention.blocks else causal
 
     def for_inference(self) -> "Machine":
         """The same machine for reading and writing texts.
@@ -147,13 +157,15 @@ def open_machine(
     """Settle what the config leaves open, and set torch's threads and determinism for this process.
 
     compile_pays: settles hardware.compile=auto on a CPU; a GPU always compiles.
-    attention_shape: of the queries [B, H, T, K]; given, it settles hardware.attention=auto on an Nvidia GPU.
+    attention_shape: of the queries [B, H, T, K]; given, it settles hardware.attention=auto, but for MPS.
     """
     check_hardware(config)
     use_threads(config)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
     torch.use_deterministic_algorithms(deterministic)
+    if config.device is Device.cpu:
+        keep_freed_memory()
     if config.device is Device.cuda:
         torch.set_float32_matmul_precision("high")
     compiles = config.compile is Switch.on or (
@@ -170,8 +182,8 @@ def open_machine(
         peak_flops_per_second=peak_flops_per_second,
         dollars_per_hour=config.dollars_per_hour,
     )
-    if machine.device.type == "cuda" and machine.attention is Attention.auto and attention_shape and not deterministic:
-        machine = dataclasses.replace(machine, attention=fastest_attention(machine, attention_shape))
+    if machine.attention is Attention.auto and attention_shape:
+        machine = dataclasses.replace(machine, attention=settle_attention(machine, attention_shape, deterministic))
     for used in dict.fromkeys((machine, machine.for_inference())):
         refuse_a_look_ahead(used)
     return machine
@@ -220,13 +232,22 @@ def refuse_a_look_ahead(machine: Machine) -> None:
     want_HTK = scores_HTT.softmax(dim=-1) @ v_HTK
     q, k, v = (x_HTK[None].to(machine.device, machine.dtype) for x_HTK in (q_HTK, k_HTK, v_HTK))
     with machine.attending():
-        got_HTK = F.scaled_dot_product_attention(q, k, v, is_causal=True)[0].float().cpu()
+        got_HTK = machine.attend(q, k, v)[0].float().cpu()
     if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):  # bfloat16 is within 0.02, a look ahead off by 1
         raise UsageError(
             f"causal attention on this {machine.device.type} in {str(machine.dtype).removeprefix('torch.')} is wrong "
             f"under torch {torch.__version__} (a token sees later ones): take hardware.precision=float32 "
             "hardware.attention=math, another torch, or the CPU"
         )
+
+
+def settle_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:
+    """What `auto` comes to for queries of this shape [B, H, T, K]; on a CPU no clock decides, so that runs agree."""
+    batch, heads, tokens, _ = shape
+    if machine.device.type == "cuda" and not deterministic:
+        return fastest_attention(machine, shape)
+    pays = tokens <= BLOCKS_PAY_TOKENS and batch * heads * tokens**2 <= BLOCKS_FIT_SCORES
+    return Attention.blocks if machine.device.type == "cpu" and pays else Attention.auto
 
 
 def fastest_attention(machine: Machine, shape: tuple[int, int, int, int]) -> Attention:
@@ -251,10 +272,18 @@ def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
     q, k, v = leaves
     began = time.perf_counter()
     for _ in range(repeats):
-        y_BHTK = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y_BHTK = causal(q, k, v)
         gradients = torch.autograd.grad(y_BHTK, leaves, torch.ones_like(y_BHTK))
     float(gradients[0].flatten()[0])  # reading a number waits for the device
     return time.perf_counter() - began
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what is freed for the next step, which else waits for the same pages again; elsewhere nothing."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def use_threads(config: HardwareConfig) -> None:

@@ -16,7 +16,7 @@ from tinystories_lm import published
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.choices import RowStart
-from tinystories_lm.conditions import as_begun, compare_machines, compile_or_not, compile_pays
+from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.config import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
@@ -97,12 +97,7 @@ def run_job(
             peak_flops_per_second=peak_flops_per_second,
             compile_pays=compile_pays(config, record["pieces"], peak_flops_per_second),
             deterministic=config.training.deterministic,
-            attention_shape=(
-                config.training.micro_batch_size,
-                config.model.n_heads,
-                config.model.context_tokens,
-                config.model.d_model // config.model.n_heads,
-            ),
+            attention_shape=None if begun_here(config.hardware, record["pieces"]) else config.attention_shape,
         )
         cache = prepare(config.data)
         corpus = corpus_record(cache)
@@ -136,7 +131,7 @@ def _train(
     swept: Mapping[str, str],
 ) -> None:
     tokenizer = load_tokenizer(run.tokenizer)
-    model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual)
+    model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual, attend=machine.attend)
     optimizer = _begin(model, config, machine, start, cache)
     progress = start.progress
     parameters = count_parameters(config.model, vocab_size=cache.vocab_size)

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tinystories_lm.attention import Attend, causal
 from tinystories_lm.choices import MlpKind
 from tinystories_lm.config import ModelConfig
 
@@ -65,10 +66,10 @@ class RMSNorm(nn.Module):
 class Attention(nn.Module):
     """Causal multi-head self-attention with rotary positions."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, attend: Attend = causal) -> None:
         super().__init__()
         width, head_width = config.d_model, config.d_model // config.n_heads
-        self.n_heads = config.n_heads
+        self.n_heads, self.attend = config.n_heads, attend
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
@@ -84,7 +85,7 @@ class Attention(nn.Module):
         q_BHTK = turn(self.query_norm(q_BTHK), positions).transpose(1, 2)
         k_BHTK = turn(self.key_norm(k_BTHK), positions).transpose(1, 2)
         v_BHTK = v_BTHK.transpose(1, 2)
-        y_BHTK = F.scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=True)
+        y_BHTK = self.attend(q_BHTK, k_BHTK, v_BHTK)
         return self.output(rearrange(y_BHTK, "B H T K -> B T (H K)"))
 
 
@@ -116,10 +117,10 @@ class SquaredReLU(nn.Module):
 class Block(nn.Module):
     """Attention, then the MLP, each on a normalised copy of the residual stream."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, attend: Attend = causal) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.attention = Attention(config)
+        self.attention = Attention(config, attend=attend)
         self.mlp_norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.mlp: SwiGLU | SquaredReLU = SwiGLU(config) if config.mlp is MlpKind.swiglu else SquaredReLU(config)
 
@@ -132,13 +133,21 @@ class Transformer(nn.Module):
     """Token ids in, next-token logits out.
 
     residual: dtype of the stream that the blocks add to; bfloat16 halves what is moved between them.
+    attend: how attention is computed; the result is the same but for rounding.
     """
 
-    def __init__(self, config: ModelConfig, *, vocab_size: int, residual: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        vocab_size: int,
+        residual: torch.dtype = torch.float32,
+        attend: Attend = causal,
+    ) -> None:
         super().__init__()
         self.config, self.residual = config, residual
         self.embedding = nn.Embedding(vocab_size, config.d_model)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.blocks = nn.ModuleList(Block(config, attend=attend) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.choices import TrackingMode
+from tinystories_lm.conditions import as_begun
 from tinystories_lm.config import Config
 from tinystories_lm.entry import find_peaks_of, locked
 from tinystories_lm.errors import UsageError
@@ -73,7 +74,11 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     if again.path.exists() and any(again.path.iterdir()):
         raise UsageError(f"{again.path} is not empty: name a new folder")
-    quiet = dataclasses.replace(config, tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off))
+    quiet = dataclasses.replace(
+        config,
+        tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off),
+        hardware=as_begun(config.hardware, read_json(original.environment).get("pieces", [])),
+    )
     with locked(again.path):
         run_job(quiet, again.path, peak_flops_per_second=_peak(original, config))
     return compare(original, again)
