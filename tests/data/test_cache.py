@@ -33,6 +33,7 @@ from tinystories_lm.data.cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
 from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
+from tinystories_lm.files import sha256_of
 
 
 def some_stories(count: int = 200, seed: int = 0) -> list[str]:
@@ -365,3 +366,24 @@ def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
     assert learned[0] == stories
     assert learned[1] == stories[2::3] or len(learned[1]) == pytest.approx(len(stories) / 3, abs=2)
     assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "spread over all"
+
+
+def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:
+    folder, tokens = prepare(config).folder, 200_000_000
+    with (folder / "train.bin").open("wb") as file:
+        file.truncate(2 * tokens)
+    splits = json.loads((folder / "header.json").read_text())["splits"]
+    forge(
+        folder,
+        splits=splits | {"train": splits["train"] | {"tokens": tokens, "sha256": sha256_of(folder / "train.bin")}},
+    )
+    program = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from tinystories_lm.data.cache import open_cache\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"open_cache(Path({str(folder)!r}))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    kilobytes = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
+    assert kilobytes < 100_000, "of 400 MB"

@@ -49,6 +49,7 @@ FORMAT = "tinystories_lm token cache"
 VERSION = 1
 NOTES = "hashes.json"  # beside the caches: see remembered_sha256
 TOKENIZER_KIND = "byte-level BPE"
+READ_BYTES = 1 << 24  # of tokens, at a time
 BATCH_CHARS = 1 << 20  # of text, encoded at a time
 GIANT_WORD_CHARS = 2_000_000  # without white space, of which a tokenizer learns: each costs it 80 bytes and 2 us
 LEAST_TOKENS = 2  # one to read and one to predict
@@ -129,10 +130,18 @@ def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSpl
     if size != 2 * tokens or tokens < LEAST_TOKENS:
         raise DamagedError(f"{path} has {size:,} bytes for {tokens:,} tokens of 2 bytes each")
     just_now = _check_hash(path, record["sha256"])
-    found: NDArray[np.uint16] = np.memmap(path, dtype="<u2", mode="r")
-    if just_now and (largest := int(found.max())) >= vocab_size:
+    if just_now and (largest := _largest(path)) >= vocab_size:
         raise DamagedError(f"{path} has token {largest}, its tokenizer {vocab_size} entries")
-    return TokenSplit(found, record["documents"], record["bytes"])
+    return TokenSplit(np.memmap(path, dtype="<u2", mode="r"), record["documents"], record["bytes"])
+
+
+def _largest(path: Path) -> int:
+    """The largest token, read in parts: a map of the whole file would count as this process's memory."""
+    largest = 0
+    with path.open("rb") as file:
+        while part := file.read(READ_BYTES):
+            largest = max(largest, int(np.frombuffer(part, dtype="<u2").max()))
+    return largest
 
 
 def _check_hash(path: Path, recorded: str) -> bool:
