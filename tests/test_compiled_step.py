@@ -16,6 +16,7 @@ from torch._inductor.utils import run_and_get_code
 from tests.conftest import SMALL_RUN
 from tests.test_model import SMALL, VOCAB, build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
+from tinystories_lm.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
 from tinystories_lm.model import Transformer
@@ -34,8 +35,8 @@ def compiled() -> LossOf:
     return torch.compile(mean_loss, fullgraph=True, dynamic=False)
 
 
-def losses_of(loss_of: LossOf, residual: torch.dtype) -> list[float]:
-    model = Transformer(SMALL, vocab_size=VOCAB, residual=residual)
+def losses_of(loss_of: LossOf, residual: torch.dtype, attend: Attend) -> list[float]:
+    model = Transformer(SMALL, vocab_size=VOCAB, residual=residual, attend=attend)
     model.initialise(0)
     optimizer = build_optimizer(model, ADAMW, device=CPU)
     return [
@@ -48,9 +49,13 @@ def losses_of(loss_of: LossOf, residual: torch.dtype) -> list[float]:
     ]
 
 
-@pytest.mark.parametrize("residual", [torch.float32, torch.bfloat16], ids=str)
-def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(residual: torch.dtype) -> None:
-    eager, fast = losses_of(mean_loss, residual), losses_of(compiled(), residual)
+@pytest.mark.parametrize(
+    ("residual", "attend"),
+    [(torch.float32, causal), (torch.bfloat16, causal), (torch.float32, causal_in_blocks)],
+    ids=["torch's attention", "bfloat16 residual", "attention in blocks"],
+)
+def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(residual: torch.dtype, attend: Attend) -> None:
+    eager, fast = losses_of(mean_loss, residual, causal), losses_of(compiled(), residual, attend)
     assert fast == pytest.approx(eager, abs=0.02)
     assert eager[-1] < eager[0] - 0.3, "they learn"
 
@@ -86,7 +91,8 @@ def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     broken = environment | {"CXX": "/bin/false", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor")}
-    words = [sys.executable, "-m", "tinystories_lm", "train", *SMALL_RUN, f"data.path={corpus}", "training.steps=4"]
+    short = [setting.replace("steps=12", "steps=4") for setting in SMALL_RUN]
+    words = [sys.executable, "-m", "tinystories_lm", "train", *short, f"data.path={corpus}"]
     command = [*words, f"hydra.run.dir={tmp_path / 'on'}", "hardware.compile=on"]
     told = subprocess.run(command, cwd=tmp_path, env=broken, capture_output=True, text=True)
     assert told.returncode == 2 and "torch.compile does not work here" in told.stderr.splitlines()[-1]

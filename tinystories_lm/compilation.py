@@ -30,7 +30,7 @@ def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
         with machine.computing():
             loss = loss_of(model, part)
         loss.backward()
-        float(loss)  # waits for the device
+        float(loss.detach())  # waits for the device
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # each stage of the compiler has its own
