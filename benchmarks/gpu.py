@@ -32,7 +32,7 @@ from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, device_name, find_hardware, find_peak, open_machine
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import Several, build_optimizer
-from tinystories_lm.run_folder import read_json, read_records
+from tinystories_lm.records import read_json, read_records
 from tinystories_lm.training import mean_loss, micro_batches, train_step, validate
 
 SIZES = {"28M": ["model=gpt_28m"], "91M": ["model=gpt_91m"]}

@@ -21,7 +21,7 @@ import torch
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import device_name
 from tinystories_lm.processes import usable_cores
-from tinystories_lm.run_folder import read_records
+from tinystories_lm.records import read_records
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 BARS = {"--help": 0.4, "train --cfg job": 0.4, "plan": 2.5, "first step of smoke": 6.0}  # seconds

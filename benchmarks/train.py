@@ -34,7 +34,7 @@ from tinystories_lm.composition import compose_config, register
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import device_name, keep_freed_memory
 from tinystories_lm.model import Transformer
-from tinystories_lm.run_folder import read_records
+from tinystories_lm.records import read_records
 
 V, L, D, H, FF, T, B = 4096, 4, 256, 4, 688, 256, 16
 WARM_STEPS = 10

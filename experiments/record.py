@@ -18,7 +18,8 @@ from tinystories_lm.curve import draw
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.files import to_json, write_json, write_text
 from tinystories_lm.published import read_published
-from tinystories_lm.run_folder import RunFolder, find_run, read_config, read_json, read_records
+from tinystories_lm.records import read_json, read_records
+from tinystories_lm.run_folder import RunFolder, find_run, read_config
 
 BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
 MOST_ROWS = 200

@@ -21,7 +21,7 @@ from tinystories_lm.compilation import compile_loss
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.run_folder import read_json
+from tinystories_lm.records import read_json
 from tinystories_lm.training import LossOf, mean_loss, micro_batches, train_step, validate
 
 pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute

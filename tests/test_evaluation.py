@@ -15,7 +15,8 @@ from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation import Options, describe, evaluate
 from tinystories_lm.exchange.export import export_run
-from tinystories_lm.run_folder import RunFolder, read_config, read_json
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, read_config
 from tinystories_lm.scoring import score
 from tinystories_lm.story_quality import MEASURES
 from tinystories_lm.trained import load_trained

@@ -10,7 +10,8 @@ from tinystories_lm.checkpoint import Progress
 from tinystories_lm.entry import see_one_gpu
 from tinystories_lm.errors import CommandError, DivergedError
 from tinystories_lm.job import _status_kept
-from tinystories_lm.run_folder import RunFolder, Status, read_json
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, Status
 
 
 def take_too_much_memory() -> None:

@@ -15,7 +15,8 @@ from tests.test_sampling import PLAIN, model, tokenizer, with_  # noqa: F401  (f
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.model import Transformer
-from tinystories_lm.run_folder import RunFolder, read_json
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.sampling import Text, begin_texts, write
 from tinystories_lm.storyteller import show, write_json_lines
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from tests.test_model import SMALL, VOCAB, build, tokens
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.choices import Attention, DecayShape, OptimizerKind, RowStart
+from tinystories_lm.choices import Attention, DecayShape, OnWriteError, OptimizerKind, RowStart
 from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.divergence import origin
@@ -58,7 +58,7 @@ def training(**changes: object) -> TrainingConfig:
         "rows_begin": RowStart.anywhere, "warmup_steps": 2, "log_every_steps": 1,
         "eval_every_steps": 2, "eval_tokens": 64, "checkpoint_every_steps": 3, "keep_checkpoints": 2, "max_hours": 1.0,
         "max_dollars": 1.0, "deterministic": False, "profile_steps": 0, "max_skipped_steps": 10,
-        "fresh": False, "init_from": None,
+        "on_write_error": OnWriteError.stop, "fresh": False, "init_from": None,
     }  # fmt: skip
     return TrainingConfig(**{**values, **changes})  # type: ignore[arg-type]
 

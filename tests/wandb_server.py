@@ -5,6 +5,8 @@ Unknown operations are answered with no data, as a server of another version wou
 
 import json
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -38,18 +40,30 @@ class WandbServer:
         self.runs: dict[str, UploadedRun] = {}
         self.files: dict[str, bytes] = {}  # by their path on the server
         self.artifacts: list[tuple[str, str]] = []  # name and type of each that was begun
-        self.status = 200  # what every request is answered with
+        self.status = 200  # what every request is answered with, or those that `refused` names
+        self.refused = ""  # a pattern of operations and paths; empty means all
         self.delay_seconds = 0.0  # before every answer
+        self.resets = False  # break the connection in the place of an answer
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []  # all that was said to the server, but for the headers, which hold the key
         self.dead = False
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_state": self}))
-        self._http.daemon_threads = True
-        self._http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that goes away is no news
+        self._awake = threading.Event()  # not set: a request waits for ever
+        self._awake.set()
         self._lock = threading.Lock()
+        self._http = self._listening(0)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
 
-    def __enter__(self) -> "WandbServer":
+    def _listening(self, port: int) -> ThreadingHTTPServer:
+        http = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"server_state": self}))
+        http.daemon_threads = True
+        http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that goes away is no news
+        return http
+
+    def _serve(self) -> None:
         threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def __enter__(self) -> "WandbServer":
+        self._serve()
         return self
 
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
@@ -59,8 +73,29 @@ class WandbServer:
         """Answer nobody any more: open connections break, new ones are refused."""
         if not self.dead:
             self.dead = True
+            self._awake.set()
             self._http.shutdown()
             self._http.server_close()
+
+    def hang(self) -> None:
+        """Take every request and answer none."""
+        self._awake.clear()
+
+    def recover(self) -> None:
+        """Work again, at the same address and with all that had arrived."""
+        self.status, self.refused, self.delay_seconds, self.resets = 200, "", 0.0, False
+        self._awake.set()
+        if self.dead:
+            self.dead = False
+            self._http = self._listening(int(self.url.rpartition(":")[2]))
+            self._serve()
+
+    def refuses(self, what: str) -> bool:
+        return self.status != 200 and re.search(self.refused, what) is not None
+
+    def wait_to_answer(self) -> None:
+        time.sleep(self.delay_seconds)
+        self._awake.wait()
 
     def graphql(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
@@ -172,28 +207,27 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         state = self.server_state
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        time.sleep(state.delay_seconds)
-        if state.dead:
+        state.bodies.append(self.path.encode() + body)
+        state.wait_to_answer()
+        if state.resets:  # an abrupt end, as when a proxy dies: RST, not FIN
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if state.dead or state.resets:
             self.close_connection = True
             return
-        data: dict[str, Any] = {}
-        if self.path == "/graphql":
-            request = json.loads(body)
-            operation = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])
-            name = operation.group(1) if operation else ""
-            state.requests.append(name)
-            if state.status == 200:
-                data = {"data": state.graphql(name, request.get("variables") or {})}
-        else:
-            state.requests.append(f"{self.command} {self.path}")
-            if state.status == 200 and self.path.endswith("/file_stream"):
-                state.stream(self.path.split("/")[-2], json.loads(body))
-            elif state.status == 200 and self.path.startswith("/storage/"):
-                state.files[self.path.removeprefix("/storage/")] = body
-        if state.status != 200:
-            data = {"errors": [{"message": "no"}]}
+        request = json.loads(body) if self.path == "/graphql" else {}
+        operation = re.search(r"(?:query|mutation)\s+(\w+)", request.get("query", ""))
+        name = operation.group(1) if operation else f"{self.command} {self.path}"
+        state.requests.append(name)
+        status = state.status if state.refuses(name) else 200
+        data: dict[str, Any] = {} if status == 200 else {"errors": [{"message": "no"}]}
+        if status == 200 and request:
+            data = {"data": state.graphql(name, request.get("variables") or {})}
+        elif status == 200 and self.path.endswith("/file_stream"):
+            state.stream(self.path.split("/")[-2], json.loads(body))
+        elif status == 200 and self.path.startswith("/storage/"):
+            state.files[self.path.removeprefix("/storage/")] = body
         answer = json.dumps(data).encode()
-        self.send_response(state.status)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()

@@ -10,8 +10,10 @@ checkpoints/step-00001000/
 import dataclasses
 import json
 import logging
+import math
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +25,15 @@ from torch import Tensor, nn
 
 from tinystories_lm import faults
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.files import new_folder, remove_folder, sha256_of, to_json
+from tinystories_lm.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
 from tinystories_lm.optimizer import load_named_state, named_state
+from tinystories_lm.records import read_json
+from tinystories_lm.shapes import RUN_ID
 
-FORMAT = 1
+FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+BYTES_PER_WEIGHT = 4  # weights are kept in float32
+MOST_HEADER_BYTES = 1 << 24
 log = logging.getLogger(__name__)
 
 
@@ -48,10 +54,21 @@ class Progress:
     best_step: int = 0
     metrics_bytes: int = 0  # length of metrics.jsonl and samples.jsonl: what is beyond was written after
     samples_bytes: int = 0
+    metrics_sha256: str = ""  # of so many bytes; empty is unknown
+    samples_sha256: str = ""
     skipped_steps: int = 0  # whose loss or gradient was no finite number
     skipped_in_a_row: int = 0  # of these the newest, without a finite one between
     pieces: int = 1  # processes this run took
     exact: bool = True  # bit for bit what one uninterrupted process would have got
+
+
+def _from_1(state: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 counted no steps without finite numbers, at first, and hashed no rows."""
+    return {"skipped_steps": 0, "skipped_in_a_row": 0, "metrics_sha256": "", "samples_sha256": ""} | state
+
+
+# What makes of a state.json of a format that of the next one.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
 
 
 def save_checkpoint(
@@ -66,8 +83,6 @@ def save_checkpoint(
         if not torch.isfinite(weight).all():
             raise DivergedError(f"diverged by step {progress.step}: {name} has values that are not finite")
     path = folder / f"step-{progress.step:08d}"
-    if path.exists():  # of the same step: before an interruption, or damaged
-        remove_folder(path)
     try:
         with new_folder(path) as temporary:
             save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
@@ -81,6 +96,8 @@ def save_checkpoint(
             }
             manifest = {"format": FORMAT, "run_id": run_id, "step": progress.step, "files": files}
             (temporary / "manifest.json").write_text(to_json(manifest, indent=2), encoding="utf-8")
+            if path.exists():  # of the same step: before an interruption, or damaged; kept until here, for a full disk
+                remove_folder(path)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise CannotWriteError(f"cannot write {path}: {error}: free some space or name another folder") from error
     for old in list_checkpoints(folder)[keep:]:
@@ -95,7 +112,7 @@ def _on_cpu(tensors: dict[str, Any]) -> dict[str, Tensor]:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Newest first, by step; believed only once `check_checkpoint` has passed."""
-    found = [path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
+    found = [path for path in folder.glob("step-*") if re.fullmatch(r"step-\d{8,18}", path.name)]
     return sorted(found, key=step_of, reverse=True)
 
 
@@ -109,26 +126,50 @@ def check_checkpoint(path: Path, *, run_id: str) -> Progress:
     Raises DamagedError naming the file, NewerFormatError for one from a later version.
     """
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(read_plain(path / "manifest.json"))
         if manifest["format"] > FORMAT:
             raise NewerFormatError(
                 f"{path} has checkpoint format {manifest['format']}, this version reads up to {FORMAT}: "
                 "use a newer tinystories_lm"
             )
         if manifest["run_id"] != run_id:
-            raise DamagedError(f"{path} is a checkpoint of another run ({manifest['run_id']}, this is {run_id})")
+            raise DamagedError(f"{path} is a checkpoint of another run ({manifest['run_id']!s:.40}, this is {run_id})")
         if manifest["step"] != step_of(path) or set(manifest["files"]) != set(FILES):
             raise DamagedError(f"{path}/manifest.json does not describe this checkpoint")
         for name in FILES:
             expected, file = manifest["files"][name], path / name
-            if file.stat().st_size != expected["bytes"] or sha256_of(file) != expected["sha256"]:
+            if not stat.S_ISREG((status := file.lstat()).st_mode) or has_holes(status):
+                raise DamagedError(f"{file} is no plain file")
+            if status.st_size != expected["bytes"] or sha256_of(file) != expected["sha256"]:
                 raise DamagedError(f"{file} is damaged: it is not what its manifest recorded")
-        progress = Progress(**json.loads((path / "state.json").read_text(encoding="utf-8")))
+        state = json.loads(read_plain(path / "state.json"))
+        for format_ in range(manifest["format"], FORMAT):
+            state = MIGRATIONS[format_](state)
+        progress = _progress(state)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DamagedError(f"{path} is damaged: {error!r}") from error
     if progress.step != step_of(path):
         raise DamagedError(f"{path}/state.json is of step {progress.step}")
     return progress
+
+
+def _progress(state: dict[str, Any]) -> Progress:
+    """Raises ValueError where it is not exactly the fields of Progress, each of its type."""
+    meant = dataclasses.asdict(Progress())
+    if set(state) != set(meant):
+        raise ValueError("state.json has other fields")
+    for name, example in meant.items():
+        value, kind = state[name], type(example)
+        number = type(value) in (int, float) and math.isfinite(value)
+        if example is None:
+            right = number or value is None
+        elif kind is float:
+            right = number
+        else:
+            right = type(value) is kind and not (kind is int and value < 0)
+        if not right:
+            raise ValueError(f"state.json: {name} is {value!r:.40}")
+    return Progress(**state)
 
 
 def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Progress]]:
@@ -140,12 +181,26 @@ def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Prog
             log.warning("%s; trying an earlier checkpoint", error)
 
 
+def run_id_of(path: Path) -> str:
+    """The run that a checkpoint says it is of; raises DamagedError."""
+    return str(read_json(path / "manifest.json", {"run_id": RUN_ID})["run_id"])
+
+
+def check_size(path: Path, parameters: int) -> None:
+    """Raise DamagedError where a checkpoint cannot be that of a model with so many parameters, before it is read."""
+    file = path / "model.safetensors"
+    size, expected = file.stat().st_size, BYTES_PER_WEIGHT * parameters
+    if not expected < size < expected + MOST_HEADER_BYTES:
+        raise DamagedError(f"{file} has {size:,} bytes; the config's model has weights of {expected:,}")
+
+
 def load_weights(path: Path, model: nn.Module) -> None:
     """Fill the model's parameters from a checkpoint.
 
     Raises DamagedError naming the tensor that is missing, left over, of another shape, or not finite.
     """
     file = path / "model.safetensors"
+    check_size(path, sum(weight.numel() for weight in model.parameters()))
     try:
         tensors = load_file(file)
     except (OSError, SafetensorError) as error:

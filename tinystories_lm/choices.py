@@ -70,6 +70,11 @@ class RowStart(StrEnum):
     document = "document"  # at a document's beginning: one that the row's end cuts off begins the next row
 
 
+# What a run does when a checkpoint, or rows of its metrics, cannot be written even at the second try: stop, or continue
+# to the next checkpoint; its last one, and that of a requested stop, it needs.
+OnWriteError = StrEnum("OnWriteError", {"stop": "stop", "continue": "continue"})  # a keyword is no attribute's name
+
+
 class OptimizerKind(StrEnum):
     adamw = "adamw"
     muon = "muon"  # for the inner matrices; AdamW for the rest

@@ -13,6 +13,7 @@ from tinystories_lm.commands.parsing import PROGRAM
 from tinystories_lm.credentials import scrubbed
 from tinystories_lm.errors import CommandError, ExitCode
 from tinystories_lm.signals import sigterm_as_interrupt
+from tinystories_lm.streams import open_missing, outlive_terminal
 
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
@@ -42,8 +43,15 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or hardware, 3 data o
 """
 
 
+GO_ON = ("train", "prepare", "sweep", "replay")  # what takes hours does so without its terminal too
+
+
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    open_missing()
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in GO_ON:
+        outlive_terminal()
+    sys.exit(run(arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -13,9 +13,9 @@ from tinystories_lm.config import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.errors import UsageError
 from tinystories_lm.estimate import estimate
-from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine
 from tinystories_lm.model import Transformer
+from tinystories_lm.records import write_sealed
 from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.terminal import duration
 from tinystories_lm.training import LossOf, mean_loss
@@ -66,7 +66,8 @@ def compile_or_not(
         machine = dataclasses.replace(machine, compile=False)
         progress.exact &= not any(piece["machine"]["compile"] for piece in record["pieces"][:-1])
     record["pieces"][-1] |= {"machine": machine.describe(), "compile_seconds": seconds}
-    write_json(run.environment, record)
+    record["exact"] = progress.exact
+    write_sealed(run.environment, record)
     return loss_of, machine
 
 

@@ -17,6 +17,7 @@ from tinystories_lm.choices import (
     Device,
     Kind,
     MlpKind,
+    OnWriteError,
     OptimizerKind,
     Precision,
     RowStart,
@@ -171,6 +172,7 @@ class TrainingConfig(SetOnce):
     eval_tokens: int  # the first so many of the validation split are scored, always the same
     checkpoint_every_steps: int = free()
     keep_checkpoints: int = free()  # newest ones, beside the best
+    on_write_error: OnWriteError = free()  # of a checkpoint, and not of the last one
     max_hours: float = free()  # a run estimated to take longer does not start
     max_dollars: float = free()  # likewise
     deterministic: bool = numerics()  # deterministic kernels on the GPU; the CPU always is

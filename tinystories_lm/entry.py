@@ -56,7 +56,7 @@ def train(arguments: list[str]) -> None:
         return
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
         _compose_jobs(options.overrides, options.multirun, options.config_dir)
-        _run_hydra(arguments, {})
+        _run_hydra(arguments, {}, Path())
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
@@ -188,7 +188,7 @@ def train_in(
         _check_resumable(RunFolder(folder), config)
         kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
         quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-        failures = _run_hydra([*_flags(config_dir), *kept, f"hydra.run.dir='{quoted}'"], peaks, [swept])
+        failures = _run_hydra([*_flags(config_dir), *kept, f"hydra.run.dir='{quoted}'"], peaks, folder, [swept])
     if failures:
         raise failures[0]
 
@@ -211,7 +211,7 @@ def launch(
 ) -> None:
     """Run the jobs by Hydra's launcher; what became of each stands in its folder."""
     swept = swept_settings([job.overrides for job in jobs])
-    _run_hydra(["--multirun", *_flags(config_dir), *overrides], peaks, swept)
+    _run_hydra(["--multirun", *_flags(config_dir), *overrides], peaks, jobs[0].sweep_folder.parent, swept)
 
 
 def is_done_in(folder: Path) -> bool:
@@ -264,15 +264,21 @@ def _new_folder(wanted: Path) -> Path:
 
 
 def _run_hydra(
-    arguments: Sequence[str], peaks: dict[str, float], swept: Sequence[Mapping[str, str]] = ()
+    arguments: Sequence[str], peaks: dict[str, float], folder: Path, swept: Sequence[Mapping[str, str]] = ()
 ) -> list[CommandError]:
     """Hand over to Hydra, as if it had been started with `arguments`; returns what the jobs of this process raised.
 
+    folder: where Hydra writes its record.
     swept: for each job, by its number, what sets it apart from the others.
+
+    Raises CannotWriteError where that is not possible.
     """
     failures: list[CommandError] = []
+    under_way = False
 
     def job(composed: DictConfig) -> None:
+        nonlocal under_way
+        under_way = True
         from tinystories_lm.credentials import scrub_logs
         from tinystories_lm.hardware import find_peak
         from tinystories_lm.job import run_job
@@ -283,17 +289,24 @@ def _run_hydra(
         peak = peaks.get(config.hardware.name) or find_peak(config.hardware)
         if context.mode is not RunMode.MULTIRUN:
             with _collected(failures):
+                _begin_log(folder / f"{context.job.name}.log")
                 run_job(config, folder, peak_flops_per_second=peak, swept=swept[0])
             return
         if context.launcher._target_.endswith(".JoblibLauncher"):
             see_one_gpu(multiprocessing.current_process().name)
         with _collected(failures), _one_of_many(folder), locked(folder):
+            _begin_log(folder / f"{context.job.name}.log")
             run_job(config, folder, peak_flops_per_second=peak, swept=swept[context.job.num])
 
     with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
         before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
         try:
             hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
+        except OSError:
+            if under_way:
+                raise
+            with writing(folder):
+                raise
         finally:
             sys.argv = before
     return failures
@@ -309,6 +322,12 @@ def see_one_gpu(worker: str) -> None:
     number, gpus = worker.rpartition("-")[2], visible_gpus()
     if number.isdigit() and len(gpus) > 1:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number) - 1) % len(gpus)]
+
+
+def _begin_log(path: Path) -> None:
+    """Make the file that the log's handler opens with its first line: where that is not possible is seen here."""
+    with writing(path):
+        path.touch()
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, open_for_inference
-from tinystories_lm.run_folder import Status, read_json, read_status
+from tinystories_lm.run_folder import Status, read_environment, read_status
 from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
 from tinystories_lm.scoring import Score, score
 from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
@@ -167,7 +167,7 @@ def _mirror(trained: Trained, result: dict[str, Any]) -> None:
     """Add the figures to the run's summary in W&B; a run that is still going writes there itself."""
     if read_status(trained.run) is Status.RUNNING:
         return
-    run_id = read_json(trained.run.environment)["run_id"]
+    run_id = read_environment(trained.run)["run_id"]
     mirror = start_mirror(
         trained.config.tracking,
         trained.run.path,

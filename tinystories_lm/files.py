@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from tinystories_lm.errors import CannotWriteError
 
 REFUSALS = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
-    errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
+    errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP,
+    errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE,
 }  # fmt: skip
+MOST_BYTES = 1 << 28  # of a file that is read whole
 LEAST_REMEMBERED_BYTES = 10_000_000  # hashed in a hundredth of a second
 
 
@@ -73,6 +76,46 @@ def to_json(value: Any, **options: Any) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, to_json(value, indent=2) + "\n")
+
+
+def open_plain(path: Path, flags: int) -> int:
+    """A descriptor of a plain file, and never of what is behind a link, a pipe or a device.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    return descriptor
+
+
+def read_plain(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """The bytes of a plain file that fits in memory; raises OSError."""
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+        if (size := os.fstat(file.fileno()).st_size) > most_bytes:
+            raise OSError(errno.EFBIG, f"{size:,} bytes are more than {most_bytes:,}", str(path))
+        return file.read(most_bytes)
+
+
+def has_holes(status: os.stat_result) -> bool:
+    """Whether most of a large file is nothing: it would take long to read, and none of ours is so."""
+    return status.st_size > MOST_BYTES and status.st_blocks * 512 < status.st_size / 64
+
+
+def find_link(folder: Path, *, beside: frozenset[str] = frozenset()) -> Path | None:
+    """The first thing below the folder that is neither file nor folder: what is written to a link lands elsewhere.
+
+    beside: names in the folder itself whose insides are not looked at.
+    """
+    for where, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            mode = os.lstat(found := Path(where, name)).st_mode
+            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                return found
+        if Path(where) == folder:
+            folders[:] = [name for name in folders if name not in beside]
+    return None
 
 
 @contextlib.contextmanager
@@ -150,7 +193,7 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
 
 def _read_notes(notes: Path) -> dict[str, Any]:
     try:
-        found = json.loads(notes.read_text(encoding="utf-8"))
+        found = json.loads(read_plain(notes))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -165,23 +208,24 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+", encoding="utf-8")
-    with file:
+        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
+    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield _holder(path)
             return
-        file.truncate(0)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
-        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}))
-        file.flush()
+        name = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
+        with contextlib.suppress(OSError):  # on a full disk: the name is for people, the lock is the system's
+            os.truncate(file.fileno(), 0)
+            os.write(file.fileno(), name.encode())
         yield None
 
 
 def _holder(path: Path) -> dict[str, Any]:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
+        holder = json.loads(read_plain(path))
         return holder if isinstance(holder, dict) else {"pid": "unknown"}
-    except (OSError, ValueError):  # it has the lock but has not written its name yet
+    except (OSError, ValueError, RecursionError):  # it has the lock but has not written its name yet
         return {"pid": "unknown"}

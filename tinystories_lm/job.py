@@ -4,7 +4,8 @@ import contextlib
 import dataclasses
 import gc
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,9 +25,9 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.divergence import origin
 from tinystories_lm.environment import corpus_record, piece_record
-from tinystories_lm.errors import CommandError, DamagedError, DivergedError, Interrupted, UsageError
+from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, DivergedError, Interrupted, UsageError
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.files import sweep_leftovers, write_json, write_text
+from tinystories_lm.files import sweep_leftovers, write_text
 from tinystories_lm.hardware import Machine, open_machine
 from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
@@ -34,21 +35,15 @@ from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
-from tinystories_lm.resume import (
-    Changes,
-    Start,
-    best_checkpoint,
-    check_corpus,
-    compare,
-    find_start,
-    is_done,
-)
+from tinystories_lm.records import write_sealed
+from tinystories_lm.resume import Start, best_checkpoint, check_corpus, is_done, take_up
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
     find_run,
-    new_run_id,
-    read_json,
+    read_environment,
+    read_summary,
+    refuse_links,
     write_config,
     write_status,
 )
@@ -57,7 +52,7 @@ from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
-from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, validate
+from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
 from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
@@ -74,23 +69,16 @@ def run_job(
     Raises a CommandError for whatever ends it before its last step; status.json then says so too.
     """
     run = RunFolder(folder)
+    refuse_links(run)
     if is_done(run, config):
-        say_done(run, read_json(run.summary))
+        say_done(run, read_summary(run))
         return
     sweep_leftovers(folder)
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
-    goes_on = run.config.is_file()
-    changes = compare(run, config) if goes_on else Changes(exact=True, notes=[])
-    for note in changes.notes:
-        log.warning("%s", note)
-    record: dict[str, Any] = {"run_id": new_run_id(), "pieces": []}
-    if run.environment.is_file():
-        record = read_json(run.environment)
-    start = find_start(run, run_id=record["run_id"])
-    start.progress.exact &= changes.exact
+    record, start = take_up(run, config)
     with _status_kept(run, start.progress):
-        if not goes_on:
+        if not run.config.is_file():
             write_config(run, config)
         machine = open_machine(
             as_begun(config.hardware, record["pieces"]),
@@ -102,19 +90,21 @@ def run_job(
         cache = prepare(config.data)
         corpus = corpus_record(cache)
         if "corpus" in record:
-            check_corpus(run, corpus)
+            check_corpus(run, record["corpus"], corpus)
         write_text(run.tokenizer, (cache.folder / "tokenizer.json").read_text(encoding="utf-8"))
         piece = piece_record(machine, first_step=start.progress.step)
+        start.progress.exact &= record.get("exact", True)  # no checkpoint knows of a piece that was killed before one
         compare_machines(record["pieces"], piece, start.progress)
         corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
         plan = make_plan(config, corpus_tokens=corpus_tokens, vocab_size=cache.vocab_size)
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
+        record["exact"] = start.progress.exact
         left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
         expected = {"expected_seconds": left.seconds, "expected_dollars": left.dollars}
         record.setdefault(
             "plan", planning.as_record(plan) | expected
         )  # of the whole run, to be compared with what came
-        write_json(run.environment, record)
+        write_sealed(run.environment, record)
         write_config(run, config)
         start.progress.pieces = len(record["pieces"])
         _introduce(plan, left, machine, start)
@@ -148,7 +138,7 @@ def _train(
     for prompt in config.sampling.prompts:
         encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)  # refused now, not at the end
 
-    def evaluate() -> ValidationLoss:
+    def evaluate(stop_requested: Callable[[], bool]) -> ValidationLoss:
         scored = validation_batches(
             streams[Split.VALIDATION],
             eval_tokens=config.training.eval_tokens,
@@ -157,6 +147,7 @@ def _train(
             device=machine.device,
         )
         reader = machine.for_inference()
+        scored = until_stopped(scored, stop_requested)
         return validate(model, scored, token_bytes_V, reader, loss_of=loss_of if reader.compile else mean_loss)
 
     def write_samples(count: int = config.sampling.count) -> list[Sample]:
@@ -208,7 +199,7 @@ def _train(
             schedule=config.schedule,
             machine=machine,
             loss_of=loss_of,
-            evaluate=evaluate,
+            evaluate=partial(evaluate, stop_requested),
             observer=notebook,
         )
         if not finished:
@@ -218,9 +209,13 @@ def _train(
             )
         stories = [sample.text for sample in write_samples(FINAL_STORIES)[:FINAL_STORIES]]
         expected = {key: record["plan"][key] for key in ("expected_seconds", "expected_dollars") if "plan" in record}
-        summary = summarize(config, progress, parameters, cache) | expected | {"stories": stories}
+        rows = {
+            run.metrics.name: {"bytes": progress.metrics_bytes, "sha256": progress.metrics_sha256},
+            run.samples.name: {"bytes": progress.samples_bytes, "sha256": progress.samples_sha256},
+        }
+        summary = summarize(config, progress, parameters, cache) | expected | {"stories": stories, "rows": rows}
         verdict = diagnose(run, rules=config.verdict)
-        write_json(run.summary, summary | {"verdict": as_record(verdict)})
+        write_sealed(run.summary, summary | {"verdict": as_record(verdict)})
         mirror.summarize(summary | {"verdict": verdict.name})
         if config.tracking.artifacts:
             best = {"step": progress.best_step, "val/loss": progress.best_loss, "parameters": parameters.total}
@@ -251,7 +246,7 @@ def _begin(
         load_weights(start.checkpoint, model)
     elif config.training.init_from is not None:
         source = find_run(config.training.init_from)
-        if read_json(source.environment)["corpus"]["tokenizer_sha256"] != cache.tokenizer_sha256:
+        if read_environment(source).get("corpus", {}).get("tokenizer_sha256") != cache.tokenizer_sha256:
             raise UsageError(f"training.init_from={source.path} has another tokenizer: its token ids mean other text")
         load_weights(best_checkpoint(source), model)
     else:
@@ -282,30 +277,36 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
 
     A refusal changes nothing: what the run was before, it still is.
     """
-    before = run.status.read_text(encoding="utf-8") if run.status.is_file() else None
+    before = run.status.read_text(encoding="utf-8", errors="replace") if run.status.is_file() else None
     write_status(run, Status.RUNNING, reason="", step=progress.step)
+
+    def note(status: Status, reason: str) -> None:
+        with contextlib.suppress(CannotWriteError):  # why the run ended is the news
+            write_status(run, status, reason=reason, step=progress.step)
+
     try:
         yield
     except (Interrupted, KeyboardInterrupt) as error:
-        write_status(run, Status.INTERRUPTED, reason="signal", step=progress.step)
+        note(Status.INTERRUPTED, "signal")
         if isinstance(error, Interrupted):
             raise
         raise Interrupted("stopped before the first step: run the same command again to go on") from error
     except (UsageError, DamagedError) as error:
-        if before is not None:
-            write_text(run.status, before)
+        if before is None:
+            note(Status.FAILED, str(error))
         else:
-            write_status(run, Status.FAILED, reason=str(error), step=progress.step)
+            with contextlib.suppress(CannotWriteError):
+                write_text(run.status, before)
         raise
     except BaseException as error:
         if is_out_of_memory(error):
-            write_status(run, Status.FAILED, reason=f"oom: {_first_line(error)}", step=progress.step)
+            note(Status.FAILED, f"oom: {_first_line(error)}")
             raise CommandError(
                 f"out of memory ({_first_line(error)}): lower training.micro_batch_size (the batch and its numbers "
                 "stay), or take a smaller model"
             ) from error
         reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
-        write_status(run, Status.FAILED, reason=reason, step=progress.step)
+        note(Status.FAILED, reason)
         if isinstance(error, DivergedError):
             with contextlib.suppress(CommandError):  # what went wrong with the run is the news
                 log.info("%s", describe(diagnose(run)))

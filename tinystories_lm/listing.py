@@ -10,16 +10,18 @@ from typing import Any
 
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.errors import CommandError, UsageError
+from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import (
     OUTPUTS,
     RunFolder,
-    last_record,
     overrides_of,
     read_config,
-    read_json,
     read_status,
+    read_summary,
+    read_told,
     runs_below,
 )
+from tinystories_lm.shapes import METRICS
 from tinystories_lm.terminal import amount, coloured, table
 
 
@@ -78,14 +80,14 @@ def _listed(run: RunFolder) -> Listed:
         config = read_config(run)
         name, steps = config.name, config.training.steps
         parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
-    status, state = "damaged", {}
-    try:
-        status, state = str(read_status(run)), read_json(run.status)
-        summary = read_json(run.summary) if run.summary.is_file() else {}
-    except CommandError:
-        summary = {}
+    status, step = "damaged", None
+    summary: dict[str, Any] = {}
+    with contextlib.suppress(CommandError):
+        status, step = str(read_status(run)), read_told(run).step
+    with contextlib.suppress(CommandError):
+        summary = read_summary(run) if run.summary.is_file() else {}
     if not summary:
-        summary = last_record(run.metrics)
+        summary = last_record(run.metrics, METRICS)
     verdict = summary.get("verdict")
     named = verdict.get("name") if isinstance(verdict, dict) else None
     return Listed(
@@ -94,7 +96,7 @@ def _listed(run: RunFolder) -> Listed:
         status=status,
         verdict=str(named) if named else None,
         parameters=_integer(summary.get("parameters")) or parameters,
-        step=_integer(summary.get("progress/step", state.get("step"))),
+        step=_integer(summary.get("progress/step", step)),
         steps=steps,
         loss=_number(summary.get("val/loss")),
         perplexity=_number(summary.get("val/perplexity")),

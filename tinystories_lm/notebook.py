@@ -4,22 +4,26 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import nn, optim
 
 from tinystories_lm import faults
 from tinystories_lm.checkpoint import Progress, save_checkpoint
+from tinystories_lm.choices import OnWriteError
 from tinystories_lm.config import TrainingConfig
 from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.hardware import Machine
-from tinystories_lm.run_folder import Records, RunFolder
+from tinystories_lm.records import Records
+from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.sampling import Sample
 from tinystories_lm.terminal import ProgressBar, amount, duration, plain
 from tinystories_lm.tracking import Mirror
 from tinystories_lm.training import StepResult, ValidationLoss, perplexity
+
+MOST_WAITING_BYTES = 10_000_000  # of rows that a full disk keeps back
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +53,8 @@ class Notebook:
         self.flops_per_token = flops_per_token
         self.mirror, self.write_samples = mirror, write_samples
         self.stop_requested, self.origin, self.step_taken = stop_requested, origin, step_taken
-        self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes)
-        self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes)
+        self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes, sha256=progress.metrics_sha256)
+        self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
         self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # for the next row alone
         self._pending: list[StepResult] = []  # steps whose results are still on the device
@@ -58,6 +62,9 @@ class Notebook:
         self._clock = self._speed_clock = time.perf_counter()
         self._speed_tokens = progress.tokens  # so many when the clock was started
         self._tokens_per_second = 0.0
+        self._saved_step = progress.step or None  # of the newest checkpoint, and with all that is known of that step
+        self._may_wait = config.on_write_error is not OnWriteError.stop
+        self._rows_wait = False
 
     def trained(self, rate: float, result: StepResult) -> None:
         faults.reach("step", self.folder.path)
@@ -94,6 +101,7 @@ class Notebook:
         if not math.isfinite(validation.loss):
             raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
         progress.val_step, progress.val_loss = progress.step, validation.loss
+        self._saved_step = None
         progress.val_bits_per_byte = validation.bits_per_byte
         self._write_row(
             {
@@ -115,18 +123,42 @@ class Notebook:
         self._restart_speed_clock()
 
     def save(self) -> None:
+        """Write a checkpoint, at the second try where the first one fails.
+
+        Raises CannotWriteError, but where the run is to continue only for the last one and that of a requested stop.
+        """
         self._read_results()
+        if self.progress.step == self._saved_step:
+            return
+        before = self.progress.best_loss, self.progress.best_step
+        try:
+            try:
+                self._save()
+            except CannotWriteError as error:  # a network's file system may only have coughed
+                log.warning("%s; trying once more", error)
+                self._save()
+        except CannotWriteError as error:
+            self.progress.best_loss, self.progress.best_step = before
+            if not self._may_wait or self.progress.step == self.config.steps or self.stop_requested():
+                raise
+            log.warning("%s; going on without a checkpoint of step %s", error, f"{self.progress.step:,}")
+        else:
+            self._saved_step = self.progress.step
+        self._restart_speed_clock()
+
+    def _save(self) -> None:
         progress = self.progress
         self._count_time()
-        if progress.val_loss is not None and progress.val_step == progress.step:
+        regular = progress.step % self.config.checkpoint_every_steps == 0 or progress.step == self.config.steps
+        if regular and progress.val_loss is not None and progress.val_step == progress.step:  # a stop changes no choice
             progress.best_loss, progress.best_step = min(
                 (progress.val_loss, progress.step), (progress.best_loss or math.inf, progress.best_step)
             )
         self.metrics.sync()
         self.samples.sync()
-        progress.metrics_bytes, progress.samples_bytes = self.metrics.size_bytes, self.samples.size_bytes
-        write = partial(
-            save_checkpoint,
+        progress.metrics_bytes, progress.metrics_sha256 = self.metrics.size_bytes, self.metrics.sha256
+        progress.samples_bytes, progress.samples_sha256 = self.samples.size_bytes, self.samples.sha256
+        save_checkpoint(
             self.folder.checkpoints,
             self.model,
             self.optimizer,
@@ -134,12 +166,6 @@ class Notebook:
             run_id=self.run_id,
             keep=self.config.keep_checkpoints,
         )
-        try:
-            write()
-        except CannotWriteError as error:  # a network's file system may only have coughed
-            log.warning("%s; trying once more", error)
-            write()
-        self._restart_speed_clock()
 
     def close(self) -> None:
         self.bar.close()
@@ -190,13 +216,29 @@ class Notebook:
             "time/train_seconds": progress.train_seconds,
         }
         self._marks = {}
-        self.metrics.append(row)
+        self._append(self.metrics, row)
         self.mirror.log(row)
+
+    def _append(self, records: Records, row: Mapping[str, Any]) -> None:
+        """Write a row; one that cannot be written waits for the next one, or for the checkpoint, which needs them all.
+
+        Raises CannotWriteError unless the run is to continue, and when more rows wait than memory is for.
+        """
+        try:
+            records.append(row)
+        except CannotWriteError as error:
+            if not self._may_wait or records.unwritten_bytes > MOST_WAITING_BYTES:
+                raise
+            if not self._rows_wait:
+                log.warning("%s; its rows wait in memory", error)
+            self._rows_wait = True
+        else:
+            self._rows_wait = False
 
     def _write_samples(self) -> None:
         samples = [dataclasses.asdict(sample) for sample in self.write_samples()]
         for sample in samples:
-            self.samples.append({"step": self.progress.step, **sample})
+            self._append(self.samples, {"step": self.progress.step, **sample})
         if samples and self.progress.step:
             log.info("    %s", " ".join(str(samples[0]["text"]).split()))
         self.mirror.log_samples(self.progress.step, samples)

@@ -21,7 +21,7 @@ from tinystories_lm.data.corpus import Split, file_sizes
 from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import write_json
 from tinystories_lm.identity import identity_hash
-from tinystories_lm.run_folder import read_json
+from tinystories_lm.records import read_json
 from tinystories_lm.terminal import amount, coloured, duration, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from tinystories_lm.config import Config
-from tinystories_lm.run_folder import RunFolder, read_config, read_json, read_records
+from tinystories_lm.run_folder import RunFolder, read_config, read_environment, read_metrics, read_summary
 from tinystories_lm.terminal import amount, table
 
 PERPLEXITY_TOLERANCE = 0.05  # of the published figure; they are given with two or three digits
@@ -64,8 +64,8 @@ def compare(run: RunFolder) -> Comparison | None:
     published = read_published(config.name)
     if published is None or not run.summary.is_file():
         return None
-    summary, record = read_json(run.summary), read_json(run.environment)
-    return Comparison(figures(published, summary, read_records(run.metrics)), reasons(published, config, record))
+    measured = figures(published, read_summary(run), read_metrics(run))
+    return Comparison(measured, reasons(published, config, read_environment(run)))
 
 
 def figures(

@@ -21,9 +21,11 @@ from tinystories_lm.run_folder import (
     RunFolder,
     Status,
     find_run,
+    is_imported,
     read_config,
-    read_json,
-    read_records,
+    read_environment,
+    read_metrics,
+    read_samples,
     read_status,
 )
 
@@ -68,7 +70,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
     original = find_run(name)
     if not original.status.is_file() or read_status(original) is not Status.DONE:
         raise UsageError(f"{original.path} is not done: there is nothing whole to compare with")
-    if "imported_from" in read_json(original.summary):
+    if is_imported(original):
         raise UsageError(f"{original.path} holds an imported model: it was not trained here")
     config = read_config(original)
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
@@ -77,7 +79,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
     quiet = dataclasses.replace(
         config,
         tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off),
-        hardware=as_begun(config.hardware, read_json(original.environment).get("pieces", [])),
+        hardware=as_begun(config.hardware, read_environment(original)["pieces"]),
     )
     with locked(again.path):
         run_job(quiet, again.path, peak_flops_per_second=_peak(original, config))
@@ -86,7 +88,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
 
 def _peak(original: RunFolder, config: Config) -> float:
     """The peak that the first run was planned with, so that nothing depends on measuring it again."""
-    pieces = read_json(original.environment).get("pieces", [])
+    pieces = read_environment(original)["pieces"]
     if pieces:
         find_peaks_of([config])  # refuses hardware that is not here
         return float(pieces[0]["machine"]["peak_flops_per_second"])
@@ -95,13 +97,13 @@ def _peak(original: RunFolder, config: Config) -> float:
 
 def compare(original: RunFolder, again: RunFolder) -> Replayed:
     """Rows, samples, then the last checkpoint's bytes: the first difference, if there is one."""
-    before, after = read_records(original.metrics), read_records(again.metrics)
+    before, after = read_metrics(original), read_metrics(again)
     difference = next(
         (found for one, other in zip(before, after, strict=False) if (found := _row_difference(one, other))), None
     )
     if difference is None and len(before) != len(after):
         difference = f"in the number of rows: {len(before)} and {len(after)}"
-    if difference is None and read_records(original.samples) != read_records(again.samples):
+    if difference is None and read_samples(original) != read_samples(again):
         difference = "in the samples"
     if difference is None:
         difference = _bytes_difference(original, again)
@@ -128,7 +130,7 @@ def _bytes_difference(original: RunFolder, again: RunFolder) -> str | None:
 
 def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
     """Versions, machine and text that were otherwise."""
-    one, other = read_json(original.environment), read_json(again.environment)
+    one, other = read_environment(original), read_environment(again)
     found = []
     for key in ("fingerprint", "tokenizer_sha256"):
         if one.get("corpus", {}).get(key) != other["corpus"][key]:

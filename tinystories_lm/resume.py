@@ -1,14 +1,34 @@
 """Which run goes on, and whether it may: by its stored config, its corpus and its checkpoints."""
 
 import contextlib
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.checkpoint import Progress, check_checkpoint, list_checkpoints, valid_checkpoints
+from tinystories_lm.checkpoint import (
+    Progress,
+    check_checkpoint,
+    list_checkpoints,
+    run_id_of,
+    step_of,
+    valid_checkpoints,
+)
 from tinystories_lm.choices import Kind
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.run_folder import RunFolder, Status, read_config, read_json, read_status
+from tinystories_lm.run_folder import (
+    RunFolder,
+    Status,
+    is_imported,
+    new_run_id,
+    read_config,
+    read_environment,
+    read_status,
+    read_summary,
+)
+
+log = logging.getLogger(__name__)
 
 
 class Start(NamedTuple):
@@ -16,6 +36,33 @@ class Start(NamedTuple):
 
     progress: Progress
     checkpoint: Path | None
+
+
+class Taken(NamedTuple):
+    """A run as it is taken up, new or not."""
+
+    record: dict[str, Any]  # of environment.json; the process at hand is not in it yet
+    start: Start
+
+
+def take_up(run: RunFolder, wanted: Config) -> Taken:
+    """What is there of the run, and where it goes on; warns of what costs it its exactness.
+
+    Raises UsageError for a changed setting, DamagedError where nothing of what is there can be believed.
+    """
+    begun = find_record(run)
+    record = begun or {"run_id": new_run_id(), "pieces": []}
+    start = find_start(run, run_id=record["run_id"])
+    if run.config.is_file():
+        changes = compare(run, wanted)
+    elif start.checkpoint is not None:
+        changes = Changes(False, [f"{run.config} is missing: the run goes on with the settings at hand"])
+    else:
+        changes = Changes(True, [])
+    for note in changes.notes:
+        log.warning("%s", note)
+    start.progress.exact &= changes.exact and (start.checkpoint is None or bool(record["pieces"]))
+    return Taken(record, start)
 
 
 def find_start(run: RunFolder, *, run_id: str) -> Start:
@@ -38,7 +85,7 @@ def best_checkpoint(run: RunFolder) -> Path:
     if not list_checkpoints(run.checkpoints):
         status = f" (it is {read_status(run)})" if run.status.is_file() else ""
         raise UsageError(f"{run.path} has no checkpoint{status}: it has to be trained first")
-    run_id = read_json(run.environment)["run_id"]
+    run_id = read_environment(run)["run_id"]
     start = find_start(run, run_id=run_id)
     assert start.checkpoint is not None
     best = run.checkpoints / f"step-{start.progress.best_step:08d}"
@@ -64,9 +111,9 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
 
     Raises UsageError, with both values, for any other change, and for a folder that `import` made.
     """
-    if run.summary.is_file() and "imported_from" in read_json(run.summary):
+    if is_imported(run):
         raise UsageError(f"{run.path} holds an imported model: begin a new run from it, training.init_from={run.path}")
-    stored = settings(read_config(run))
+    stored = settings(_begun_with(run))
     changed = {
         key: (stored[key][0], value, kind)
         for key, (value, kind) in settings(wanted).items()
@@ -77,7 +124,9 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
         before, after, _ = changed.pop("training.steps")
         if after < before:
             raise UsageError(f"{run.path} was begun with training.steps={before}; {after} are fewer: it only goes on")
-        if _steps_taken(run) >= max(stored["training.warmup_steps"][0], wanted.training.warmup_steps):
+        if max(map(step_of, list_checkpoints(run.checkpoints)), default=0) >= max(
+            stored["training.warmup_steps"][0], wanted.training.warmup_steps
+        ):
             changed.pop("training.warmup_steps", None)  # both warm-ups are behind
         notes.append(f"going on from {before:,} to {after:,} steps, under the longer run's schedule")
     for key, (before, after, kind) in changed.items():
@@ -90,14 +139,17 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
     return Changes(not notes, notes)
 
 
-def _steps_taken(run: RunFolder) -> int:
-    step = read_json(run.status).get("step", 0) if run.status.is_file() else 0
-    return step if isinstance(step, int) else 0
+def _begun_with(run: RunFolder) -> Config:
+    try:
+        return read_config(run)
+    except DamagedError as error:
+        raise DamagedError(
+            f"{error}; bring it back from a copy, or delete it to go on with the settings that you type"
+        ) from error
 
 
-def check_corpus(run: RunFolder, now: dict[str, Any]) -> None:
+def check_corpus(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise DamagedError when the run was begun on another text or tokenizer."""
-    before = read_json(run.environment).get("corpus", {})
     for key in ("fingerprint", "tokenizer_sha256"):
         if before.get(key) != now[key]:
             raise DamagedError(
@@ -106,10 +158,33 @@ def check_corpus(run: RunFolder, now: dict[str, Any]) -> None:
             )
 
 
+def find_record(run: RunFolder) -> dict[str, Any] | None:
+    """What the run was made with; None for a run that has not begun.
+
+    A damaged one is passed over with a warning, where a checkpoint tells at least which run this is.
+    """
+    try:
+        return read_environment(run) if run.environment.exists() else None
+    except DamagedError as error:
+        for path in list_checkpoints(run.checkpoints):
+            with contextlib.suppress(DamagedError):
+                check_checkpoint(path, run_id=(run_id := run_id_of(path)))
+                log.warning("%s: written anew, with what %s tells", error, path)
+                return {"run_id": run_id, "pieces": []}
+        if list_checkpoints(run.checkpoints):
+            raise
+        return None
+
+
 def is_done(run: RunFolder, wanted: Config) -> bool:
-    """Whether the run in this folder has already taken all the steps that are wanted."""
-    return (
-        run.status.is_file()
-        and read_status(run) is Status.DONE
-        and read_config(run).training.steps >= wanted.training.steps
-    )
+    """Whether the run in this folder has already taken all the steps that are wanted, and says what came of it."""
+    if not run.status.is_file():
+        return False
+    try:
+        done = read_status(run) is Status.DONE
+        if done:
+            read_summary(run)
+    except DamagedError as error:
+        log.warning("%s: it is written anew", error)
+        return False
+    return done and read_config(run).training.steps >= wanted.training.steps

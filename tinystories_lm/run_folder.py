@@ -2,7 +2,7 @@
 
 import contextlib
 import difflib
-import json
+import hashlib
 import logging
 import os
 import shlex
@@ -12,19 +12,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple
 
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from tinystories_lm import faults
 from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import lock, to_json, write_json, write_text, writing
+from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
 from tinystories_lm.identity import ADDED_LATER, config_hash
+from tinystories_lm.records import misfit, read_json, read_records
+from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, SUMMARY
 
-LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
+CONFIG_SEAL = "# sha256 of the lines above: "
+MOST_CONFIG_BYTES = 1 << 20
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # makes plain values only
 MOST_NAMED = 12  # in one line
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
@@ -81,46 +84,87 @@ class RunFolder:
         return self.path / "summary.json"
 
 
+def refuse_links(run: RunFolder) -> None:
+    """Raise DamagedError where something in the folder leads out of it: what is written there would land elsewhere.
+
+    W&B's SDK makes links of its own within wandb/.
+    """
+    if (link := find_link(run.path, beside=frozenset({"wandb"}))) is not None:
+        raise DamagedError(f"{link} is neither a file nor a folder: nothing is written into such a run folder")
+
+
 def write_config(run: RunFolder, config: Config) -> None:
-    write_text(run.config, OmegaConf.to_yaml(OmegaConf.structured(config)))
+    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    write_text(run.config, f"{text}{CONFIG_SEAL}{_sha256(text)}\n")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_config(run: RunFolder) -> Config:
     """The run's stored config.
 
-    Raises DamagedError when it is missing, no longer fits the schema, or holds interpolations: a stored config
-    has only values, and one that asks for the reader's environment is not ours.
+    Raises DamagedError when it is missing, was changed, no longer fits the schema, or holds interpolations or aliases:
+    a stored config has only values, and one that asks for the reader's environment, or for itself, is not ours.
     """
     try:
-        text = run.config.read_text(encoding="utf-8")
-        if "${" in text:
-            raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
+        text, sealed, recorded = read_plain(run.config, most_bytes=MOST_CONFIG_BYTES).decode().partition(CONFIG_SEAL)
+        if sealed and recorded.strip() != _sha256(text):
+            raise DamagedError(f"{run.config} was changed since it was written: its sha256 is not the one it ends with")
+        if "${" in text or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=YAML_LOADER)):
+            raise DamagedError(f"{run.config} holds interpolations or aliases, which a stored config never does")
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), ADDED_LATER, OmegaConf.create(text)))
-    except (OSError, ValueError, RecursionError, OmegaConfBaseException, YAMLError) as error:
+    except (OSError, ValueError, RecursionError, TypeError, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
     assert isinstance(config, Config)
     return config
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; raises DamagedError where there is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from error
-    if not isinstance(value, dict):
-        raise DamagedError(f"{path} holds no JSON object")
-    return value
+def read_environment(run: RunFolder) -> dict[str, Any]:
+    """What the run was made with; raises DamagedError where that is missing, changed, or of another shape."""
+    return read_json(run.environment, ENVIRONMENT)
+
+
+def read_summary(run: RunFolder) -> dict[str, Any]:
+    """The final figures; raises DamagedError where they are missing, changed, or of another shape."""
+    summary = read_json(run.summary)
+    what = misfit(summary, IMPORTED if "imported_from" in summary else SUMMARY)
+    if what is not None:
+        raise DamagedError(f"{run.summary} is damaged: {what}")
+    return summary
+
+
+def is_imported(run: RunFolder) -> bool:
+    """Whether `import` made the run: its model was trained elsewhere."""
+    return run.summary.is_file() and "imported_from" in read_summary(run)
+
+
+def read_metrics(run: RunFolder) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl; warns of rows that are damaged, and of those of a finished run that were changed."""
+    with contextlib.suppress(DamagedError, OSError):
+        told = read_summary(run).get("rows", {}) if run.summary.is_file() else {}
+        for path in (run.metrics, run.samples):
+            recorded = told.get(path.name)
+            if recorded and hashlib.sha256(read_plain(path)[: recorded["bytes"]]).hexdigest() != recorded["sha256"]:
+                log.warning("%s was changed since the run was done", path)
+    return read_records(run.metrics, METRICS)
+
+
+def read_samples(run: RunFolder) -> list[dict[str, Any]]:
+    return read_records(run.samples, SAMPLES)
 
 
 def overrides_of(run: RunFolder) -> list[str]:
     """What was typed to begin the run; empty where Hydra's record of it is not there."""
     try:
-        typed = OmegaConf.to_container(OmegaConf.load(run.path / ".hydra" / "overrides.yaml"))
-    except (OSError, ValueError, OmegaConfBaseException, YAMLError):
+        typed = yaml.load(
+            read_plain(run.path / ".hydra" / "overrides.yaml", most_bytes=MOST_CONFIG_BYTES), Loader=YAML_LOADER
+        )
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return []
-    return [str(override) for override in typed] if isinstance(typed, list) else []
+    return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []
 
 
 def command_of(run: RunFolder, *, steps: int) -> str:
@@ -136,12 +180,26 @@ def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> N
     write_json(run.status, value)
 
 
+class Told(NamedTuple):
+    """What status.json says."""
+
+    status: Status
+    reason: str
+    step: int
+
+
+def read_told(run: RunFolder) -> Told:
+    """Raises DamagedError where status.json is missing or damaged."""
+    said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
+    return Told(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
+
+
 def read_status(run: RunFolder) -> Status:
-    """What became of the run: a run that says it is running, while no process holds its folder, was killed."""
-    try:
-        status = Status(read_json(run.status).get("status", ""))
-    except ValueError as error:
-        raise DamagedError(f"{run.status} names no status") from error
+    """What became of the run: a run that says it is running, while no process holds its folder, was killed.
+
+    Raises DamagedError where its status.json is missing or damaged.
+    """
+    status = read_told(run).status
     if status is Status.RUNNING:
         with lock(run.lock, wait=False) as holder:
             return Status.RUNNING if holder else Status.INTERRUPTED
@@ -150,68 +208,6 @@ def read_status(run: RunFolder) -> Status:
 
 def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
-
-
-class Records:
-    """A file of one JSON object a line, cut back on opening to what the checkpoint knows of."""
-
-    def __init__(self, path: Path, *, keep_bytes: int) -> None:
-        with writing(path):
-            path.touch()
-            faults.reach("rows.before_cut", path)
-            if (there := path.stat().st_size) < keep_bytes:
-                log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
-            with path.open("r+b") as file:
-                file.truncate(min(there, keep_bytes))
-            self._file: TextIO = path.open("a", encoding="utf-8")
-        self._path = path
-
-    def append(self, row: dict[str, Any]) -> None:
-        with writing(self._path):
-            faults.reach("row.before", self._path)
-            self._file.write(to_json(row) + "\n")
-            self._file.flush()
-
-    def sync(self) -> None:
-        """Wait until the rows are on the disk."""
-        with writing(self._path):
-            os.fsync(self._file.fileno())
-
-    @property
-    def size_bytes(self) -> int:
-        return self._path.stat().st_size
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def read_records(path: Path) -> list[dict[str, Any]]:
-    """All whole rows; the half row of a killed writer is left out."""
-    rows = []
-    for line in path.read_bytes().splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
-
-
-def last_record(path: Path) -> dict[str, Any]:
-    """The last whole row, without reading the others; empty where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LONGEST_ROW_BYTES))
-            lines = file.read().splitlines()
-    except OSError:
-        return {}
-    for line in reversed(lines):
-        with contextlib.suppress(ValueError):
-            row = json.loads(line)
-            if isinstance(row, dict):
-                return row
-    return {}
 
 
 def runs_below(folder: Path) -> Iterator[RunFolder]:
@@ -250,8 +246,15 @@ def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | N
     for run in runs_below(outputs):
         if not run.path.name.startswith(".") and wanted in run.path.name:
             try:
-                if read_status(run) is Status.INTERRUPTED and config_hash(read_config(run)) == wanted:
+                if _may_go_on(run) and config_hash(read_config(run)) == wanted:
                     return run
-            except DamagedError:
-                continue
+            except DamagedError as error:
+                log.warning("%s: this run is passed over", error)
     return None
+
+
+def _may_go_on(run: RunFolder) -> bool:
+    try:
+        return read_status(run) is Status.INTERRUPTED
+    except DamagedError:  # written anew when it goes on
+        return True

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.config import TrackingConfig
 from tinystories_lm.credentials import chosen_mode
-from tinystories_lm.run_folder import RunFolder, read_records
+from tinystories_lm.run_folder import RunFolder, read_metrics, read_samples
 from tinystories_lm.wandb_folder import is_unsent, pieces_of, sync_command, unsent_pieces
 
 if TYPE_CHECKING:
@@ -262,9 +262,9 @@ def start_mirror(
         settings=dict(settings),
         resumed=bool(resumed) or is_done,
     )
-    rows = read_records(RunFolder(folder).metrics) if resumed else []
+    rows = read_metrics(RunFolder(folder)) if resumed else []
     earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
-    samples = read_records(RunFolder(folder).samples) if resumed else []
+    samples = read_samples(RunFolder(folder)) if resumed else []
     mirror = Mirror(
         begin,
         finish_timeout_seconds=config.finish_timeout_seconds,

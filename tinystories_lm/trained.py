@@ -6,12 +6,15 @@ from typing import NamedTuple
 import torch
 from tokenizers import Tokenizer
 
-from tinystories_lm.checkpoint import load_weights
+from tinystories_lm.arithmetic import count_parameters
+from tinystories_lm.checkpoint import check_size, load_weights
 from tinystories_lm.config import Config
 from tinystories_lm.data.tokenizer import load_tokenizer
+from tinystories_lm.errors import DamagedError
+from tinystories_lm.files import sha256_of
 from tinystories_lm.model import Transformer
 from tinystories_lm.resume import best_checkpoint
-from tinystories_lm.run_folder import RunFolder, find_run, read_config
+from tinystories_lm.run_folder import RunFolder, find_run, read_config, read_environment
 
 
 class Trained(NamedTuple):
@@ -31,9 +34,19 @@ def load_trained(name: str, *, device: str = "cpu") -> Trained:
     Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming what is not whole.
     """
     run = find_run(name)
-    config, checkpoint, tokenizer = read_config(run), best_checkpoint(run), load_tokenizer(run.tokenizer)
+    config, checkpoint, tokenizer = read_config(run), best_checkpoint(run), _tokenizer_of(run)
+    check_size(checkpoint, count_parameters(config.model, vocab_size=tokenizer.get_vocab_size()).total)
     with torch.device("meta"):
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
     model.materialise(device)
     load_weights(checkpoint, model)
     return Trained(run, config, model.eval(), tokenizer, checkpoint)
+
+
+def _tokenizer_of(run: RunFolder) -> Tokenizer:
+    """Raises DamagedError where it is not the one that the run was trained with."""
+    tokenizer = load_tokenizer(run.tokenizer)
+    recorded = read_environment(run).get("corpus", {}).get("tokenizer_sha256")
+    if recorded is not None and sha256_of(run.tokenizer) != recorded:
+        raise DamagedError(f"{run.tokenizer} is damaged: it is not the tokenizer that the run was trained with")
+    return tokenizer

@@ -5,7 +5,7 @@ Shapes: B batch, T tokens, V vocabulary.
 
 import math
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import torch
@@ -19,6 +19,22 @@ from tinystories_lm.hardware import Machine
 from tinystories_lm.optimizer import clip_gradients, learning_rate, set_learning_rate, step_if
 
 LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
+
+
+class StoppedError(Exception):
+    """A stop was requested, and nothing is half done."""
+
+
+def never() -> bool:
+    return False
+
+
+def until_stopped(batches: Iterable[Batch], stop_requested: Callable[[], bool]) -> Iterator[Batch]:
+    """The batches; raises StoppedError before the next one once a stop is requested."""
+    for batch in batches:
+        if stop_requested():
+            raise StoppedError
+        yield batch
 
 
 class StepResult(NamedTuple):
@@ -62,43 +78,46 @@ def train(
 ) -> bool:
     """Take the steps from `progress.step` to `training.steps`; returns whether it got there.
 
-    A requested stop is obeyed after the step under way, with a checkpoint. Every step is a function of the weights,
-    the optimizer, the seed and the step's number: a run may be cut between any two and goes on the same.
+    A requested stop is obeyed between two micro-batches, of a step or of an evaluation, which is taken again when the
+    run goes on. Every step is a function of the weights, the optimizer, the seed and the step's number: a run may be
+    cut between any two and goes on the same.
 
     A step without a finite loss and gradient is skipped; the observer ends the run when they do not stop.
     """
-    if progress.step == 0:
-        observer.evaluated(evaluate())
-    while progress.step < training.steps and not observer.stop_requested():
-        rate = learning_rate(
-            progress.step,
-            peak=peak_lr,
-            warmup_steps=training.warmup_steps,
-            steps=training.steps,
-            schedule=schedule,
-        )
-        set_learning_rate(optimizer, rate)
-        batch = batches.batch(progress.step, device=machine.device)
-        result = train_step(
-            model,
-            optimizer,
-            micro_batches(batch, training.micro_batch_size),
-            loss_of=loss_of,
-            clip_grad_norm=clip_grad_norm,
-            machine=machine,
-        )
-        progress.step += 1
-        progress.tokens += batch.inputs_BT.numel()
-        last = progress.step == training.steps
-        observer.trained(rate, result)
-        if last or progress.step % training.eval_every_steps == 0:
-            observer.evaluated(evaluate())
-        if last or progress.step % training.checkpoint_every_steps == 0:
-            observer.save()
-    if progress.step < training.steps:
+    try:
+        while True:
+            last = progress.step == training.steps
+            evaluated = progress.val_loss is not None and progress.val_step == progress.step
+            if not evaluated and (last or progress.step % training.eval_every_steps == 0):
+                observer.evaluated(evaluate())
+            if last or (progress.step and progress.step % training.checkpoint_every_steps == 0):
+                observer.save()
+            if last:
+                return True
+            rate = learning_rate(
+                progress.step,
+                peak=peak_lr,
+                warmup_steps=training.warmup_steps,
+                steps=training.steps,
+                schedule=schedule,
+            )
+            set_learning_rate(optimizer, rate)
+            batch = batches.batch(progress.step, device=machine.device)
+            result = train_step(
+                model,
+                optimizer,
+                micro_batches(batch, training.micro_batch_size),
+                loss_of=loss_of,
+                clip_grad_norm=clip_grad_norm,
+                machine=machine,
+                stop_requested=observer.stop_requested,
+            )
+            progress.step += 1
+            progress.tokens += batch.inputs_BT.numel()
+            observer.trained(rate, result)
+    except StoppedError:
         observer.save()
         return False
-    return True
 
 
 def train_step(
@@ -109,13 +128,17 @@ def train_step(
     loss_of: LossOf,
     clip_grad_norm: float,
     machine: Machine,
+    stop_requested: Callable[[], bool] = never,
 ) -> StepResult:
     """One optimizer step on the mean loss over all micro-batches, which have the same size.
 
+    Raises StoppedError, with all as it was before, where a stop is requested before the last of them.
+
     A step whose loss or gradient is no finite number changes nothing: one such number would spread to every weight.
     """
+    optimizer.zero_grad(set_to_none=True)  # of a step that was stopped
     total = torch.zeros((), device=machine.device)
-    for part in parts:
+    for part in until_stopped(parts, stop_requested):
         with machine.computing():
             loss = loss_of(model, part) / len(parts)
         loss.backward()

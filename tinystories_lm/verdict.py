@@ -25,7 +25,16 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config import Config, VerdictConfig
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.run_folder import RunFolder, read_config, read_json, read_records
+from tinystories_lm.run_folder import (
+    RunFolder,
+    is_imported,
+    read_config,
+    read_environment,
+    read_metrics,
+    read_samples,
+    read_summary,
+    read_told,
+)
 from tinystories_lm.story_quality import strongest_loop, words
 from tinystories_lm.terminal import amount
 
@@ -276,18 +285,15 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
     Raises DamagedError where its config cannot be read, UsageError for a model that was not trained here.
     """
     config = read_config(run)
-    if run.summary.is_file() and "imported_from" in read_json(run.summary):
+    if is_imported(run):
         raise UsageError(f"{run.path} holds an imported model: there is no curve to judge")
-    record = read_json(run.environment) if run.environment.is_file() else {}
-    plan = record.get("plan", {})
-    summary = read_json(run.summary) if run.summary.is_file() else {}
+    plan = read_environment(run).get("plan", {}) if run.environment.is_file() else {}
+    summary = read_summary(run) if run.summary.is_file() else {}
     parameters = plan.get("parameters") or summary.get("parameters")
     if not isinstance(parameters, int):
         raise UsageError(f"{run.path} has not begun to train: there is nothing to judge yet")
     corpus = plan.get("corpus_tokens") or _corpus_tokens(summary)
-    evidence = gather(
-        config, read_records(run.metrics), read_records(run.samples), parameters=parameters, corpus_tokens=corpus
-    )
+    evidence = gather(config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus)
     return judge(evidence, rules or config.verdict, diverged=_reason(run).startswith("diverged"))
 
 
@@ -298,7 +304,7 @@ def _corpus_tokens(summary: Mapping[str, Any]) -> int | None:
 
 def _reason(run: RunFolder) -> str:
     try:
-        return str(read_json(run.status).get("reason", ""))
+        return read_told(run).reason
     except DamagedError:
         return ""
 

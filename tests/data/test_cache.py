@@ -34,6 +34,7 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
 from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import sha256_of
+from tinystories_lm.records import seal
 
 
 def some_stories(count: int = 200, seed: int = 0) -> list[str]:
@@ -211,7 +212,7 @@ def forge(folder: Path, **changes: Any) -> None:
     """Change the header and its hash with it."""
     header = json.loads((folder / "header.json").read_text()) | changes
     header.pop("sha256")
-    (folder / "header.json").write_text(json.dumps(header | {"sha256": cache._header_hash(header)}))
+    (folder / "header.json").write_text(json.dumps(header | {"sha256": seal(header)}))
 
 
 def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
@@ -312,8 +313,8 @@ def test_the_log_tells_entries_megabytes_and_seconds(config: DataConfig, caplog:
     caplog.set_level(logging.INFO)
     prepare(config)
     assert "tokenizer: 300 entries from 0.0 MB in 0." in caplog.text
-    assert caplog.messages[-2] == "validation: encoding"
-    assert f"of {len(VALID)} documents in" in caplog.messages[-1]
+    assert caplog.messages[-4] == "validation: encoding"
+    assert f"of {len(VALID)} documents in" in caplog.messages[-3]
 
 
 def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

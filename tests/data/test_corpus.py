@@ -285,7 +285,9 @@ def test_invalid_utf8_is_found_by_file_offset_and_line(
     tmp_path: Path, block_bytes: int, data: bytes, offset: int, line: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boundaries, "BLOCK_BYTES", block_bytes)
-    with pytest.raises(DamagedError, match=rf"train.txt .*byte 0x{data[offset]:02x} at offset {offset}, line {line};"):
+    with pytest.raises(
+        DamagedError, match=rf"train.txt .*byte 0x{data[offset]:02x} at offset {offset}, line {line}[;:,]"
+    ):
         read(folder_of(tmp_path, data))
 
 
@@ -306,8 +308,8 @@ def test_damaged_rows_are_found(tmp_path: Path) -> None:
         read(folder_of(tmp_path / "1", b'{"text": "a"}\n"xyz\xff"\n', "", ".jsonl"))
     with pytest.raises(DamagedError, match=r"train.jsonl is no readable json file"):
         read(folder_of(tmp_path / "2", b'{"text": "a"}\n{"text": "b', "", ".jsonl"))
-    with pytest.raises(DamagedError, match=r"train.jsonl is no readable json file"):
-        read(folder_of(tmp_path / "3", b'{"text": "\\ud800"}\n', "", ".jsonl"))
+    with pytest.raises(DamagedError, match=r"train.jsonl, line 2 at offset 1: \\ud800 is half of a character"):
+        read(folder_of(tmp_path / "3", b'\n{"text": "\\ud800"}\n', "", ".jsonl"))
     write_parquet(tmp_path / "whole.parquet", text=["a story"] * 100)
     data = (tmp_path / "whole.parquet").read_bytes()
     for cut in (0, 1, len(data) // 2, len(data) - 1):

@@ -19,7 +19,8 @@ from tinystories_lm.config import Config
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.exchange.importing import import_run
-from tinystories_lm.run_folder import RunFolder, Status, find_run, read_config, read_json, read_status
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, Status, find_run, read_config, read_status
 from tinystories_lm.sampling import write_texts
 from tinystories_lm.trained import load_trained
 

@@ -2,12 +2,15 @@
 
 import contextlib
 import hashlib
+import importlib
+import itertools
 import json
 import os
 import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +21,15 @@ from tests.conftest import SMALL_RUN
 from tests.test_entry import VOLATILE
 from tinystories_lm import entry, job  # loaded once, before the processes part  # noqa: F401
 from tinystories_lm.command import main
-from tinystories_lm.run_folder import read_json, read_records
+from tinystories_lm.records import read_json, read_records
 
 LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]
 RUN = list({setting.partition("=")[0]: setting for setting in [*SMALL_RUN, *LENGTH]}.values())
+
+
+def settings(*more: str) -> list[str]:
+    """RUN, with these in the place of its own."""
+    return list({setting.partition("=")[0]: setting for setting in [*RUN, *more]}.values())
 
 
 def warm() -> None:
@@ -33,15 +41,42 @@ def warm() -> None:
     optimizer.step()
 
 
-def start(corpus: Path, run: Path, *more: str, fault: str | None = None) -> int:
-    """Begin `train` in a process of its own; returns its pid."""
+def start(
+    corpus: Path,
+    run: Path,
+    *more: str,
+    fault: str | None = None,
+    out: Path | None = None,
+    first: Callable[[], object] = lambda: None,
+) -> int:
+    """Begin `train` in a process of its own; returns its pid.
+
+    more: settings, each in the place of RUN's where that has one.
+    out: a file for what it says, or a terminal; the run folder's name with .out where none is given.
+    """
+    words = settings(f"data.path={corpus}", f"hydra.run.dir={run}", *more)
+    return begin(["train", *words], run.parent, fault=fault, out=out or run.with_suffix(".out"), first=first)
+
+
+def begin(
+    arguments: list[str],
+    folder: Path,
+    *,
+    out: Path,
+    fault: str | None = None,
+    first: Callable[[], object] = lambda: None,
+) -> int:
+    """Begin a command in a process of its own, in `folder`; returns its pid.
+
+    first: what the process does before all else.
+    """
     pid = os.fork()
     if pid:
         return pid
     code = 70
     try:
-        os.chdir(run.parent)
-        silence = os.open(run.with_suffix(".out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        silence = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.chdir(folder)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that the tests watch
@@ -49,11 +84,14 @@ def start(corpus: Path, run: Path, *more: str, fault: str | None = None) -> int:
         if fault is not None:
             os.environ["TSLM_FAULT"] = fault
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.argv = ["tinystories-lm", "train", *RUN, f"data.path={corpus}", f"hydra.run.dir={run}", *more]
+        first()
+        sys.argv = ["tinystories-lm", *arguments]
         main()
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()  # which nobody would see: this process ends here
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -64,6 +102,33 @@ def end(pid: int) -> int:
     """Wait for it; the exit code, or below zero the signal that ended it."""
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def at_call(function: str, strike: Callable[[], object], *, count: int = 1) -> Callable[[], None]:
+    """What a process does first, so that `strike` comes right before the count-th call of a function.
+
+    function: MODULE.NAME, by the module that calls it.
+    """
+    calls = itertools.count(1)
+
+    def wrap() -> None:
+        module, _, name = function.rpartition(".")
+        caller = importlib.import_module(module)
+        real = getattr(caller, name)
+
+        def called(*arguments: Any, **named: Any) -> Any:
+            if next(calls) == count:
+                strike()
+            return real(*arguments, **named)
+
+        setattr(caller, name, called)
+
+    return wrap
+
+
+def send(number: signal.Signals) -> Callable[[], None]:
+    """A process's signal to itself."""
+    return lambda: os.kill(os.getpid(), number)
 
 
 def kill_after(pid: int, seconds: float) -> int:

@@ -74,11 +74,16 @@ def _lines(blocks: Iterable[str]) -> Iterator[str]:
 
 def tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
     """Join the parts, leave out white space around documents and documents of nothing else, and cut long ones."""
-    text, begun = "", False
+    text, begun, blanks = "", False, list[str]()
     for part in parts:
-        text += part.text
-        if not begun:
-            text = text.lstrip()
+        if part.text and not part.text.isspace():
+            text = "".join((text, *blanks, part.text))
+            text = text if begun else text.lstrip()
+            blanks.clear()
+        elif not part.ends_document:  # a part of the document if a word follows
+            if text:
+                blanks.append(part.text)
+            continue
         start, end = 0, len(text.rstrip())
         while end - start > PIECE_CHARS:
             cut = _cut(text, start)
@@ -90,14 +95,14 @@ def tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
         if end > start:
             yield Piece(text[start:end], True)
         text, begun = "", False
+        blanks.clear()
 
 
 def _cut(text: str, start: int) -> int:
     """The last place within PIECE_CHARS where white space follows a word; where there is none, all of them."""
     limit = start + PIECE_CHARS
-    cut = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
-    while cut > start and text[cut - 1].isspace():
-        cut -= 1
+    last = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
+    cut = start + len(text[start : max(start, last)].rstrip())
     return cut if cut > start else limit
 
 

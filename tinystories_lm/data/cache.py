@@ -6,7 +6,6 @@ and the sha256 of every file: a cache that is not what it says is built again, n
 
 import contextlib
 import hashlib
-import json
 import logging
 import shutil
 import sys
@@ -30,20 +29,22 @@ from tinystories_lm.config import DataConfig
 from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
 from tinystories_lm.data.corpus import Split, fingerprint, pieces, replaced, splits, training_bytes
 from tinystories_lm.data.encoder import Encode, make_encoder
+from tinystories_lm.data.overlap import Overlap
 from tinystories_lm.data.tokenizer import train_tokenizer
-from tinystories_lm.errors import DamagedError, NewerFormatError, UsageError
+from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import (
     lock,
     new_folder,
+    read_plain,
     remembered_sha256,
     remove_folder,
     sha256_of,
     to_json,
-    write_json,
     write_text,
     writing,
 )
 from tinystories_lm.processes import usable_cores
+from tinystories_lm.records import from_json, seal, write_sealed
 
 FORMAT = "tinystories_lm token cache"
 VERSION = 1
@@ -61,6 +62,7 @@ class TokenSplit(NamedTuple):
     tokens: NDArray[np.uint16]  # the token stream [N], mapped from its file, read-only
     documents: int
     bytes: int  # of the documents as UTF-8
+    also_in_train: int  # documents that stand word for word in the training split; 0 where nobody counted
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,23 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
     Raises UsageError where there is no corpus or too little of it, DamagedError where its files are broken,
     CannotWriteError and NewerFormatError.
     """
+    try:
+        found = _prepare(config, progress=progress)
+    except OSError as error:  # what cannot be read is told by the corpus
+        where = error.filename or config.cache_dir
+        raise CannotWriteError(
+            f"cannot write {where}: {error.strerror or error}: name another data.cache_dir"
+        ) from error
+    for split, part in found.splits.items():
+        if part.also_in_train:
+            log.warning(
+                "%s: %s of %s documents also stand in the training text word for word: its loss will look better than "
+                "it is", split, f"{part.also_in_train:,}", f"{part.documents:,}",
+            )  # fmt: skip
+    return found
+
+
+def _prepare(config: DataConfig, *, progress: bool) -> TokenCache:
     source = fingerprint(config, notes=Path(config.cache_dir) / NOTES)
     identity = [FORMAT, VERSION, TOKENIZER_KIND, source, config.vocab_size, config.allow_smaller_vocabulary]
     on_hub = config.path is None and config.source is Source.hub  # whose size only a download tells
@@ -99,7 +118,11 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
                 with writing(folder):
                     remove_folder(folder)
         _sweep(folder)
-        _build(config, folder, source, progress=progress and sys.stderr.isatty())
+        try:
+            _build(config, folder, source, progress=progress and sys.stderr.isatty())
+        except (OSError, CannotWriteError):
+            if not folder.is_dir():  # else another was first, on a file system whose locks do not hold
+                raise
     return open_cache(folder)
 
 
@@ -132,7 +155,12 @@ def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSpl
     just_now = _check_hash(path, record["sha256"])
     if just_now and (largest := _largest(path)) >= vocab_size:
         raise DamagedError(f"{path} has token {largest}, its tokenizer {vocab_size} entries")
-    return TokenSplit(np.memmap(path, dtype="<u2", mode="r"), record["documents"], record["bytes"])
+    return TokenSplit(
+        np.memmap(path, dtype="<u2", mode="r"),
+        documents=record["documents"],
+        bytes=record["bytes"],
+        also_in_train=record.get("also_in_train", 0),
+    )
 
 
 def _largest(path: Path) -> int:
@@ -155,22 +183,18 @@ def _check_hash(path: Path, recorded: str) -> bool:
 def _read_header(folder: Path) -> dict[str, Any]:
     path = folder / "header.json"
     try:
-        header = json.loads(path.read_text(encoding="utf-8"))
+        header = from_json(read_plain(path))
         foreign = header["format"] != FORMAT or not isinstance(header["version"], int)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedError(f"{path} is no readable header: {error!r}") from error
     if foreign:
         raise DamagedError(f"{path} is no header of a {FORMAT}")
     if header["version"] > VERSION:
         raise NewerFormatError(f"{path} has format {header['version']}, this program reads {VERSION}: update it")
     recorded = header.pop("sha256", None)
-    if recorded != _header_hash(header) or header.get("key") != folder.name:
+    if recorded != seal(header) or header.get("key") != folder.name:
         raise DamagedError(f"{path} is damaged: it is not as it was written")
     return dict(header)
-
-
-def _header_hash(header: dict[str, Any]) -> str:
-    return hashlib.sha256(to_json(header, sort_keys=True).encode()).hexdigest()
 
 
 @contextlib.contextmanager
@@ -197,6 +221,11 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
         found = splits(config)
         tokenizer = _train(config, progress=progress)
         write_text(new / "tokenizer.json", tokenizer.to_str())
+        overlap, records = Overlap(), {}
+        for split in sorted(found, key=lambda split: split is Split.TRAIN):  # which is compared with the others
+            records[split] = _encode(config, split, tokenizer, overlap, new, progress=progress)
+        for split in set(found) - {Split.TRAIN}:
+            records[split]["also_in_train"] = overlap.count(split)
         header = {
             "format": FORMAT,
             "version": VERSION,
@@ -205,9 +234,9 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
             "fingerprint": source,
             "tokenizer_sha256": sha256_of(new / "tokenizer.json"),
             "vocab_size": tokenizer.get_vocab_size(),
-            "splits": {split: _encode(config, split, tokenizer, new, progress=progress) for split in found},
+            "splits": {split: records[split] for split in found},
         }
-        write_json(new / "header.json", header | {"sha256": _header_hash(header)})
+        write_sealed(new / "header.json", header)
         if fingerprint(config, notes=folder.with_name(NOTES)) != source:
             raise DamagedError(f"the corpus {config.name} changed while it was read: run this again")
 
@@ -294,13 +323,14 @@ def encode_all(encode_pieces: Encode, batches: Iterable[list[Piece]]) -> Iterato
 
 
 def _encode(
-    config: DataConfig, split: Split, tokenizer: Tokenizer, folder: Path, *, progress: bool
+    config: DataConfig, split: Split, tokenizer: Tokenizer, overlap: Overlap, folder: Path, *, progress: bool
 ) -> dict[str, int | str]:
     """Write the split's tokens; returns what the header says of them."""
     log.info("%s: encoding", split)
+    batches = _batches(overlap.watch(split, pieces(config, split)))
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
-        for part in encode(config, split, tokenizer):
+        for part in encode_all(make_encoder(tokenizer), batches):
             faults.reach("cache.before_part", folder)
             data = part.ids.tobytes()
             file.write(data)

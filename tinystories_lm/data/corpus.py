@@ -4,9 +4,6 @@ White space around a document is no part of it, and a line ends in LF: the same 
 whichever form they come in. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
 """
 
-import codecs
-import contextlib
-import glob
 import hashlib
 import itertools
 import json
@@ -18,7 +15,6 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config import DataConfig
-from tinystories_lm.data import boundaries
 from tinystories_lm.data.boundaries import (
     Piece,
     at_separators,
@@ -27,11 +23,12 @@ from tinystories_lm.data.boundaries import (
     held_out,
     tidied,
 )
-from tinystories_lm.errors import CommandError, DamagedError, UsageError
+from tinystories_lm.data.row_file import ROWS, Rows, file_rows, first_line, no_column, texts
+from tinystories_lm.data.text_file import Block, blocks, reading
+from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import remembered_sha256, sha256_of
 
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
-ROWS = 256  # read at a time
 VALIDATION_SHARE = 0.02  # of grammar_bytes
 VALIDATION_BYTES = 200_000  # at least
 
@@ -105,7 +102,8 @@ def file_sizes(config: DataConfig) -> dict[Split, int]:
     assert config.path is not None
     found = _local_files(Path(config.path))
     files = found if isinstance(found, dict) else {Split.TRAIN: [found]}
-    return {split: sum(file.path.stat().st_size for file in parts) for split, parts in files.items()}
+    with reading(Path(config.path)):
+        return {split: sum(file.path.stat().st_size for file in parts) for split, parts in files.items()}
 
 
 def training_bytes(config: DataConfig) -> int:
@@ -123,8 +121,7 @@ def replaced(config: DataConfig, split: Split) -> int:
         return 0
     files = _local_files(Path(config.path))
     found = [files] if isinstance(files, File) else files.get(split, [])
-    texts = (file.path for file in found if file.format != "parquet")
-    return sum(count for path in texts for _, count in _blocks(path, config.decode_errors))
+    return sum(part.replaced for file in found for part in _parts(file, config))
 
 
 def fingerprint(config: DataConfig, *, notes: Path) -> str:
@@ -158,16 +155,8 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
 
 
 def _hashes(paths: Iterable[Path], notes: Path) -> list[str]:
-    with _reading(Path("the corpus")):
+    with reading(Path("the corpus")):
         return [remembered_sha256(path, notes).sha256 for path in paths]
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"cannot read {error.filename or path}: {error.strerror}") from error
 
 
 # Local files
@@ -175,26 +164,37 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _local_files(path: Path) -> File | dict[Split, list[File]]:
     """The one file, or the files of each split of a folder, by name."""
-    with _reading(path):
+    with reading(path):
         if path.is_file() and path.suffix.lower() in COMPRESSED:
             raise UsageError(f"data.path={path} is compressed: unpack it first")
         if path.is_file():
             return File(path, FORMATS.get(path.suffix.lower(), "text"))
         if not path.is_dir():
-            raise UsageError(f"data.path={path} does not exist: {HOW_TO_BRING}")
-        names = sorted(file.name for file in path.iterdir() if file.is_file())
+            raise UsageError(f"data.path={path} {_what_else(path)}: {HOW_TO_BRING}")
+        entries = sorted(path.iterdir())
+        names = [entry.name for entry in entries if entry.is_file()]
     files: dict[Split, list[File]] = {}
     for split in Split:
         found = [name for name in names if _split_of(name) is split and Path(name).suffix.lower() in FORMATS]
         if found:
             files[split] = [File(path / name, FORMATS[Path(name).suffix.lower()]) for name in found]
         elif split is not Split.TEST:
-            seen = ", ".join(names[:8]) + (", …" if len(names) > 8 else "") or "no files"
+            seen = [entry.name if entry.name in names else f"{entry.name} ({_what_else(entry)})" for entry in entries]
+            listed = ", ".join(seen[:8]) + ", …" * (len(seen) > 8)
             raise UsageError(
                 f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .jsonl, .json or .parquet "
-                f"(unpacked, in the folder itself); it has {seen}"
+                f"(unpacked, in the folder itself); it has {listed or 'no files'}"
             )
     return files
+
+
+def _what_else(path: Path) -> str:
+    """What a path is that is no file."""
+    if path.is_dir():
+        return "is a folder"
+    if path.exists():
+        return "is a pipe or a device, no file"
+    return f"is a link to {path.readlink()}, which is not there" if path.is_symlink() else "does not exist"
 
 
 def _split_of(name: str) -> Split | None:
@@ -211,82 +211,19 @@ def _split_of(name: str) -> Split | None:
 
 def _local(files: list[File], config: DataConfig) -> Iterator[Piece]:
     for format_, group in itertools.groupby(files, key=lambda file: file.format):
-        paths = [file.path for file in group]
         if format_ == "text":
-            for path in paths:
-                blocks = (text for text, _ in _blocks(path, config.decode_errors))
-                yield from at_titles(blocks) if config.boundary is Boundary.wikitext else at_separators(blocks)
+            for file in group:
+                parts = (block.text for block in blocks(file.path, config.decode_errors))
+                yield from at_titles(parts) if config.boundary is Boundary.wikitext else at_separators(parts)
         else:  # an article of WikiText may go on in the next file
-            rows = itertools.chain.from_iterable(_file_rows(path, format_, config) for path in paths)
+            rows = (rows.texts for file in group for rows in file_rows(file.path, file.format, config))
             yield from documents_of_rows(rows, config)
 
 
-def _blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[tuple[str, int]]:
-    """A file's text in blocks, without a BOM at its start and with LF at line ends, and the count of places replaced.
-
-    Raises DamagedError at the first byte that is no UTF-8 text, or has it replaced; a NUL is none, it tells of UTF-16.
-    """
-    strict = decode_errors is DecodeErrors.strict
-    with _reading(path), path.open("rb") as file:
-        head = file.read(len(codecs.BOM_UTF8))
-        data, offset, line = (b"", len(head), 1) if head == codecs.BOM_UTF8 else (head, 0, 1)
-        while True:
-            read = file.read(boundaries.BLOCK_BYTES)
-            data += read
-            bad = data.find(b"\0") if strict else -1
-            try:
-                text, used = codecs.utf_8_decode(data, "strict" if strict else "replace", not read)
-            except UnicodeDecodeError as error:
-                bad = error.start if bad < 0 else min(bad, error.start)
-            if bad >= 0:
-                raise DamagedError(
-                    f"{path} is no UTF-8 text: byte 0x{data[bad]:02x} at offset {offset + bad}, "
-                    f"line {line + data.count(bytes([10]), 0, bad)}; data.decode_errors=replace reads over it"
-                )
-            if read and text.endswith("\r"):  # perhaps half of a line's end
-                text, used = text[:-1], used - 1
-            fresh = text.count("\ufffd") - data.count("\ufffd".encode(), 0, used) + text.count("\0")
-            yield text.replace("\r\n", "\n").replace("\0", "\ufffd"), fresh
-            if not read:
-                return
-            offset, line, data = offset + used, line + data.count(b"\n", 0, used), data[used:]
-
-
-def _file_rows(path: Path, format_: str, config: DataConfig) -> Iterator[list[str]]:
-    """The text column of a JSONL or Parquet file, some rows at a time."""
-    import datasets
-
-    options = {}
-    if format_ == "json":
-        for _ in _blocks(path, config.decode_errors):  # says where it is damaged, which datasets does not
-            pass
-        if config.decode_errors is DecodeErrors.replace:  # datasets heeds it unless the name is exactly "utf-8"
-            options = {"encoding": "utf8", "encoding_errors": "replace"}
-        if path.stat().st_size == 0:
-            return
-    try:
-        pattern = glob.escape(str(path.resolve()))
-        rows = datasets.load_dataset(format_, data_files=[pattern], split=Split.TRAIN, streaming=True, **options)
-        for batch in rows.iter(batch_size=ROWS):
-            yield _column(batch, config.text_column, str(path))
-    except CommandError:
-        raise
-    except Exception as error:  # pyarrow, datasets and the system: each has its own
-        raise DamagedError(f"{path} is no readable {format_} file: {_first_line(error)}") from error
-
-
-def _column(batch: dict[str, list[Any]], column: str, where: str) -> list[str]:
-    if column not in batch:
-        raise UsageError(f"{where} has no column {column!r}: set data.text_column to one of {', '.join(batch)}")
-    rows = [row for row in batch[column] if row is not None]
-    for row in rows:
-        if not isinstance(row, str):
-            raise UsageError(f"{where}: column {column!r} holds {type(row).__name__}, no text: set data.text_column")
-    return rows
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+def _parts(file: File, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
+    if file.format == "text":
+        return blocks(file.path, config.decode_errors)
+    return file_rows(file.path, file.format, config)
 
 
 # The hub and the grammar
@@ -301,10 +238,10 @@ def _hub_dataset(config: DataConfig) -> Any:
     try:
         return datasets.load_dataset(config.hub_path, config.hub_name or None, revision=revision)
     except datasets.exceptions.DatasetGenerationError as error:
-        raise DamagedError(f"{corpus} has a damaged file: {_first_line(error.__cause__ or error)}") from error
+        raise DamagedError(f"{corpus} has a damaged file: {first_line(error.__cause__ or error)}") from error
     except Exception as error:  # no network, no such dataset, refused, not enough disk: each has its own
         raise UsageError(
-            f"cannot load {corpus} from the Hugging Face hub ({_first_line(error)}): "
+            f"cannot load {corpus} from the Hugging Face hub ({first_line(error)}): "
             f"where there is no network, {HOW_TO_BRING}"
         ) from error
 
@@ -313,7 +250,9 @@ def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
     found = _hub_dataset(config)
     if split in found:
         for batch in found[split].iter(batch_size=ROWS):
-            yield _column(batch, config.text_column, config.hub_path)
+            if config.text_column not in batch:
+                raise no_column(config.hub_path, config.text_column, batch)
+            yield texts(batch[config.text_column], config.text_column, config.hub_path)
 
 
 def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:

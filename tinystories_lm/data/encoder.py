@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from tinystories_lm.data.boundaries import Piece
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
+from tinystories_lm.errors import DamagedError
 
 # What pre_tokenizers.ByteLevel splits by, as tiktoken wants it written (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -25,11 +26,12 @@ Encode = Callable[[Sequence[Piece]], NDArray[np.uint16]]
 def make_encoder(tokenizer: Tokenizer) -> Encode:
     """The ids of some neighbouring pieces of a corpus, END_OF_TEXT after each that ends a document.
 
-    Raises OverflowError, by numpy, for an id that uint16 cannot hold.
+    The encoder raises DamagedError for an id that the tokenizer has no entry for or that uint16 cannot hold.
     """
+    vocab_size = min(tokenizer.get_vocab_size(), 2**16)
     ranks = merge_ranks(tokenizer)
     if ranks is None:
-        return lambda pieces: _by_the_tokenizer(tokenizer, pieces)
+        return lambda pieces: _as_uint16(_by_the_tokenizer(tokenizer, pieces), vocab_size)
     import tiktoken  # with all that it imports, only where something is encoded
 
     fast = tiktoken.Encoding(
@@ -40,7 +42,8 @@ def make_encoder(tokenizer: Tokenizer) -> Encode:
         parts = []
         for text, special in joined(pieces):
             allowed = {END_OF_TEXT} if special else set()
-            parts.append(fast.encode_to_numpy(text, allowed_special=allowed, disallowed_special=()).astype("<u2"))
+            ids = fast.encode_to_numpy(text, allowed_special=allowed, disallowed_special=())
+            parts.append(_as_uint16(ids, vocab_size))
         return np.concatenate(parts) if parts else np.empty(0, dtype="<u2")
 
     return encode
@@ -103,11 +106,18 @@ def _bytes_to_characters() -> dict[int, str]:
     return table
 
 
-def _by_the_tokenizer(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> NDArray[np.uint16]:
+def _as_uint16(ids: NDArray[Any], vocab_size: int) -> NDArray[np.uint16]:
+    """Without this, 70000 would become 4464 and nobody be told."""
+    if ids.size and (largest := int(ids.max())) >= vocab_size:
+        raise DamagedError(f"the tokenizer gave token {largest}, and there is room for {vocab_size:,}: train it again")
+    return ids.astype("<u2")
+
+
+def _by_the_tokenizer(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> NDArray[np.int64]:
     encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
     ids: list[int] = []
     for piece, encoding in zip(pieces, encode_texts([piece.text for piece in pieces]), strict=True):
         ids += encoding.ids
         if piece.ends_document:
             ids.append(END_OF_TEXT_ID)
-    return np.array(ids, dtype="<u2")
+    return np.array(ids, dtype=np.int64)

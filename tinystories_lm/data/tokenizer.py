@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.files import read_plain
 
 END_OF_TEXT = "<|endoftext|>"  # id 0, the only special token: it follows every document
 END_OF_TEXT_ID = 0
@@ -46,7 +47,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     Raises DamagedError where the file is missing or is no such tokenizer.
     """
     try:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer = Tokenizer.from_buffer(read_plain(path))
     except Exception as error:  # tokenizers raises plain Exception
         raise DamagedError(f"{path} is no readable tokenizer: {error}") from error
     if tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:

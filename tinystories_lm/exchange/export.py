@@ -26,7 +26,7 @@ from tinystories_lm.exchange.model_card import licence_of, model_card, rows_so_f
 from tinystories_lm.exchange.stock import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.files import new_folder, write_json, write_text
 from tinystories_lm.model import Transformer
-from tinystories_lm.run_folder import read_json
+from tinystories_lm.run_folder import read_environment
 from tinystories_lm.sampling import Sample, write_texts
 from tinystories_lm.trained import Trained, load_trained
 
@@ -75,7 +75,7 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
     vocab_size = trained.tokenizer.get_vocab_size()
     config = stock_config(trained.config.model, vocab_size=vocab_size, dtype=precision)
     tensors = stock_tensors(trained.model, dtype)
-    run_id = read_json(trained.run.environment)["run_id"]
+    run_id = read_environment(trained.run)["run_id"]
     progress = check_checkpoint(trained.checkpoint, run_id=run_id)
     samples = _write_samples(trained)
     with new_folder(folder.resolve()) as new:

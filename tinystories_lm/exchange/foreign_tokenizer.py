@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.errors import UsageError
-from tinystories_lm.run_folder import read_json
+from tinystories_lm.records import read_json
 
 FILE = "tokenizer.json"
 CUTS = ("Split", "Digits")  # pre-tokenizers that only cut a text
@@ -39,7 +39,7 @@ def own_tokenizer(folder: Path, *, end_id: int, vocab_size: int) -> OwnTokenizer
     path = folder / FILE
     if not path.is_file():
         raise UsageError(f"{folder} has no {FILE}: the model's tokenizer is needed in that form")
-    stored = read_json(path)
+    stored = read_json(path.resolve())
     try:
         vocabulary, added = _byte_level_vocabulary(stored)
     except (KeyError, TypeError, AttributeError) as error:
@@ -101,7 +101,7 @@ def _refuse_additions(folder: Path, stored: dict[str, Any]) -> None:
     """What is put before or after every text: here nothing is, so the model would read other texts than it knows."""
     settings = folder / "tokenizer_config.json"
     for key in ("add_bos_token", "add_eos_token", "add_prefix_space"):
-        if settings.is_file() and read_json(settings).get(key):
+        if settings.is_file() and read_json(settings.resolve()).get(key):
             raise UsageError(f"tokenizer_config.json: {key}=true: this program adds nothing to a text")
     if _last_cut(stored).get("add_prefix_space"):
         raise _refused("pre_tokenizer.add_prefix_space", True, "this program adds nothing to a text")

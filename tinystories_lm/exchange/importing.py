@@ -20,11 +20,12 @@ from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_toke
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange.foreign_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.exchange.stock import WHERE, read_stock_config, require_unused, tensor_names
-from tinystories_lm.files import new_folder, sha256_of, write_json, write_text
+from tinystories_lm.files import new_folder, sha256_of, write_text
 from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.run_folder import RunFolder, Status, new_run_id, read_json, write_config, write_status
+from tinystories_lm.records import read_json, write_sealed
+from tinystories_lm.run_folder import RunFolder, Status, new_run_id, write_config, write_status
 
 LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
 READ_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -55,7 +56,7 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
     require_unused(run)
     if not (source / WHERE).is_file():
         raise UsageError(f"{source} has no {WHERE}: name a folder that holds a model")
-    stock = read_json(source / WHERE)
+    stock = read_json((source / WHERE).resolve())
     model_config, vocab_size = read_stock_config(stock)
     if vocab_size > LARGEST_VOCABULARY:
         raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program has room for {LARGEST_VOCABULARY}")
@@ -74,7 +75,7 @@ def _end_id(source: Path, stock: dict[str, Any]) -> int:
     found, where = stock.get("eos_token_id"), WHERE
     if found is None and (source / "generation_config.json").is_file():
         where = "generation_config.json"
-        found = read_json(source / where).get("eos_token_id")
+        found = read_json((source / where).resolve()).get("eos_token_id")
     if isinstance(found, list) and len(found) == 1:
         (found,) = found
     if found is None:
@@ -130,7 +131,7 @@ def _weight_files(source: Path) -> list[Path]:
     """One file, or those of an index."""
     index = source / "model.safetensors.index.json"
     if index.is_file():
-        places = read_json(index).get("weight_map")
+        places = read_json(index.resolve()).get("weight_map")
         names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
         if not names or any(Path(name).name != name for name in names):
             raise DamagedError(f"{index} names no files of this folder")
@@ -179,7 +180,7 @@ def _write_run(
         },
         "pieces": [],
     }
-    write_json(run.environment, record)
+    write_sealed(run.environment, record)
     optimizer = build_optimizer(model, config.optimizer, device=torch.device("cpu"))
     save_checkpoint(run.checkpoints, model, optimizer, Progress(), run_id=run_id, keep=1)
     summary = {
@@ -190,5 +191,5 @@ def _write_run(
         "parameters_without_embeddings": parameters.without_embeddings,
         "stories": [],
     }
-    write_json(run.summary, summary)
+    write_sealed(run.summary, summary)
     write_status(run, Status.DONE, reason="", step=0)

@@ -12,7 +12,8 @@ from tinystories_lm.checkpoint import Progress, step_of
 from tinystories_lm.choices import OptimizerKind, Source
 from tinystories_lm.config import Config, DataConfig
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
-from tinystories_lm.run_folder import RunFolder, read_json, read_records
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics
 from tinystories_lm.sampling import Sample
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.trained import Trained
@@ -47,7 +48,7 @@ def licence_of(data: DataConfig) -> Licence:
 
 def rows_so_far(run: RunFolder, progress: Progress) -> list[dict[str, Any]]:
     """The rows of metrics.jsonl up to the exported checkpoint."""
-    return [row for row in read_records(run.metrics) if row.get("progress/step", 0) <= progress.step]
+    return [row for row in read_metrics(run) if row["progress/step"] <= progress.step]
 
 
 def model_card(
@@ -63,7 +64,7 @@ def model_card(
 
     progress: of the exported checkpoint, whose figures are reported.
     """
-    config, environment = trained.config, read_json(trained.run.environment)
+    config, environment = trained.config, read_environment(trained.run)
     imported = environment.get("imported_from")
     parts = [
         _front_matter(config, imported=imported is not None),

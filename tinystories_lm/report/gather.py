@@ -17,8 +17,9 @@ from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.choices import Kind
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import CommandError, DamagedError
+from tinystories_lm.records import read_json
 from tinystories_lm.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
-from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_json, read_status
+from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3

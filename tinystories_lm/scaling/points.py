@@ -11,7 +11,7 @@ from tinystories_lm.arithmetic import flops_per_token
 from tinystories_lm.choices import Kind
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_json, read_status
+from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status, read_summary
 from tinystories_lm.scaling.fitting import Sample
 
 # What a sweep over size and tokens changes; any other setting that differs is told.
@@ -107,7 +107,7 @@ def _runs_in(folder: Path) -> list[RunFolder]:
 
 
 def _point(run: RunFolder) -> Point:
-    config, summary = read_config(run), read_json(run.summary)
+    config, summary = read_config(run), read_summary(run)
     tokens, loss = _number(run, summary, "progress/tokens"), _number(run, summary, "val/loss")
     return Point(
         run=run.path.name,

@@ -9,7 +9,7 @@ from tinystories_lm.composition import Composed, swept_settings
 from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.run_folder import RunFolder, Status, read_json, read_status
+from tinystories_lm.run_folder import RunFolder, Status, read_status, read_told
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Member:
     def reason(self) -> str:
         """Why it has the status it has."""
         try:
-            return str(read_json(self.run.status).get("reason", ""))
+            return read_told(self.run).reason
         except DamagedError:
             return "its status.json cannot be read"
 
@@ -70,10 +70,9 @@ def plan(jobs: Sequence[Composed], peaks: Mapping[str, float]) -> list[Member]:
 
 def _step(run: RunFolder) -> int:
     try:
-        step = read_json(run.status).get("step", 0)
+        return read_told(run).step
     except DamagedError:
         return 0
-    return step if isinstance(step, int) else 0
 
 
 def refuse_twins(members: Sequence[Member]) -> None:

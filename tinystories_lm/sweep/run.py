@@ -16,7 +16,9 @@ from tinystories_lm.estimate import check_affordable
 from tinystories_lm.files import lock, writing
 from tinystories_lm.hardware import visible_gpus
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
-from tinystories_lm.run_folder import RunFolder, Status, last_record, write_status
+from tinystories_lm.records import last_record
+from tinystories_lm.run_folder import RunFolder, Status, write_status
+from tinystories_lm.shapes import METRICS
 from tinystories_lm.sweep.members import Member, plan, refuse_twins
 from tinystories_lm.sweep.tables import describe_end, describe_plan
 from tinystories_lm.terminal import duration, progress_bar
@@ -157,5 +159,5 @@ def _last_line(path: Path) -> str:
 
 
 def _last_step(run: RunFolder) -> int:
-    step = last_record(run.metrics).get("progress/step", 0)
-    return step if isinstance(step, int) else 0
+    step: int = last_record(run.metrics, METRICS).get("progress/step", 0)
+    return step

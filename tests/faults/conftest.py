@@ -1,0 +1,33 @@
+"""What the trials of faults share: the run that nobody disturbed."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.faults import trials
+
+
+class Whole(NamedTuple):
+    ending: dict[str, Any]
+    run: Path
+    seconds: float  # it takes once the corpus is prepared
+    corpus: Path
+    cache: str  # the setting under which it is
+
+
+@pytest.fixture(scope="session")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """The run that nobody cut off."""
+    folder = tmp_path_factory.mktemp("whole")
+    trials.warm()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    cache = f"data.cache_dir={folder / 'cache'}"
+    for name in ("first", "second"):
+        began = time.monotonic()
+        run = folder / name
+        assert trials.end(trials.start(corpus, run, cache)) == 0, trials.said(run)
+        seconds = time.monotonic() - began
+    return Whole(trials.ending(run), run, seconds, corpus, cache)

@@ -1,0 +1,125 @@
+"""Requests to stop, terminals that close and readers that go away, in every phase of a run."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SMALL_RUN
+from tests.faults import trials
+from tests.faults.conftest import Whole
+from tinystories_lm.checkpoint import check_checkpoint
+from tinystories_lm.run_folder import RunFolder, Status, read_environment, read_status
+
+US = "tinystories_lm"
+# The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
+BEFORE_THE_LOOP = {
+    "composition": (f"{US}.entry.compose_config", 1),
+    "taking the folder": (f"{US}.entry.lock", 1),
+    "Hydra's record": ("hydra.core.utils._save_config", 2),
+    "reading the corpus": (f"{US}.data.cache.fingerprint", 1),
+    "learning the tokenizer": (f"{US}.data.cache.train_tokenizer", 1),
+    "encoding": (f"{US}.data.cache._encode", 2),
+    "building the model": (f"{US}.job.build_optimizer", 1),
+}
+IN_THE_LOOP = {
+    "the first evaluation": (f"{US}.job.mean_loss", 2),
+    "the first samples": (f"{US}.job.write_texts", 1),
+    "a step": (f"{US}.training.learning_rate", 14),
+    "an evaluation": (f"{US}.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
+    "samples": (f"{US}.job.write_texts", 4),
+    "a checkpoint": (f"{US}.notebook.save_checkpoint", 3),
+    "the last step": (f"{US}.training.learning_rate", 40),
+    "the last evaluation": (f"{US}.job.validate", 6),
+}
+AT_THE_END = {
+    "the last checkpoint": (f"{US}.notebook.save_checkpoint", 10),
+    "the last stories": (f"{US}.job.write_texts", 7),
+    "the summary": (f"{US}.job.summarize", 1),
+    "the last words": (f"{US}.job.say_done", 1),
+}
+QUICK = ("learning the tokenizer", "the first evaluation", "an evaluation", "a checkpoint")
+PHASES = BEFORE_THE_LOOP | IN_THE_LOOP | AT_THE_END
+STOPS = [signal.SIGTERM, signal.SIGINT]
+
+
+def phases(quick: Collection[str], *names: str) -> list[object]:
+    """Each phase as a test's parameter, slow unless it is one of the quick ones."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+def cache_for(phase: str, whole: Whole, folder: Path) -> str:
+    """The corpus is prepared but where the preparation is the phase."""
+    return f"data.cache_dir={folder / 'cache'}" if "data.cache" in PHASES[phase][0] else whole.cache
+
+
+def start_struck(whole: Whole, run: Path, phase: str, strike: Callable[[], object]) -> int:
+    function, count = PHASES[phase]
+    first = trials.at_call(function, strike, count=count)
+    return trials.start(whole.corpus, run, cache_for(phase, whole, run.parent), first=first)
+
+
+def check_same_command(whole: Whole, run: Path, *more: str) -> None:
+    """The same command goes on and ends with the bits of the run that nobody disturbed."""
+    assert trials.end(trials.start(whole.corpus, run, *more)) == 0, trials.said(run)
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("phase", phases(QUICK, *BEFORE_THE_LOOP, *IN_THE_LOOP))
+def test_a_stop_in_any_phase_is_exit_75_and_the_same_command_goes_on(
+    whole: Whole, tmp_path: Path, phase: str, number: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    assert trials.end(start_struck(whole, run, phase, trials.send(number))) == 75, trials.said(run)
+    assert trials.said(run).splitlines()[-1].endswith("run the same command again to go on")
+    assert "Traceback" not in trials.said(run)
+    if phase in IN_THE_LOOP:
+        assert read_status(RunFolder(run)) is Status.INTERRUPTED and list((run / "checkpoints").glob("step-*"))
+    check_same_command(whole, run, cache_for(phase, whole, tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", AT_THE_END)
+def test_a_stop_after_the_last_step_lets_the_run_end(whole: Whole, tmp_path: Path, phase: str) -> None:
+    run = tmp_path / "run"
+    assert trials.end(start_struck(whole, run, phase, trials.send(signal.SIGTERM))) == 0, trials.said(run)
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+@pytest.mark.parametrize("phase", phases(["encoding", "a step"], *PHASES))
+def test_a_lost_terminal_in_any_phase_ends_nothing(whole: Whole, tmp_path: Path, phase: str) -> None:
+    run = tmp_path / "run"
+    assert trials.end(start_struck(whole, run, phase, trials.send(signal.SIGHUP))) == 0, trials.said(run)
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Whole, tmp_path: Path) -> None:
+    """It comes while the checkpoint that the first one asks for, the fourth, is all but renamed."""
+    run = tmp_path / "run"
+    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=14)
+    pid = trials.start(whole.corpus, run, whole.cache, fault=f"folder.before_rename:4:terminate:{run}", first=ask)
+    assert trials.end(pid) == 75
+    kept = {path.name for path in (run / "checkpoints").glob("step-*")}
+    assert kept == {"step-00000008", "step-00000012"}, "that of step 13 was not waited for"
+    for path in kept:
+        check_checkpoint(run / "checkpoints" / path, run_id=read_environment(RunFolder(run))["run_id"])
+    check_same_command(whole, run, whole.cache)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(40))
+def test_two_requests_50_ms_apart_at_any_moment_lose_nothing(whole: Whole, tmp_path: Path, number: int) -> None:
+    run, choose = tmp_path / "run", random.Random(number)
+    pid = trials.start(whole.corpus, run, whole.cache)
+    time.sleep(choose.uniform(0, whole.seconds))
+    for _ in range(2):
+        os.kill(pid, choose.choice(STOPS))
+        time.sleep(0.05)
+    assert trials.end(pid) in (75, 0), trials.said(run)
+    assert "Traceback" not in trials.said(run)
+    check_same_command(whole, run, whole.cache)

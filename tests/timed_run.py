@@ -1,0 +1,70 @@
+"""`tinystories-lm`, with the seconds that the mirror in W&B took from the training's thread.
+
+python -m tests.timed_run FIGURES ARGUMENTS: the figures land as JSON in the file FIGURES.
+"""
+
+import functools
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tinystories_lm import command, job, tracking
+
+seconds: dict[str, float] = {"start": 0.0, "loop": 0.0, "slowest": 0.0, "end": 0.0, "train": 0.0, "thread": 0.0}
+
+
+def timed(what: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def measured(*arguments: Any, **keywords: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return call(*arguments, **keywords)
+        finally:
+            took = time.perf_counter() - began
+            seconds[what] += took
+            if what == "loop":
+                seconds["slowest"] = max(seconds["slowest"], took)
+
+    return measured
+
+
+def mirror_cpu_seconds() -> float:
+    """The processor time of the mirror's own thread, which holds the interpreter's lock while it works."""
+    for thread in threading.enumerate():
+        if thread.name == "wandb-mirror" and thread.ident is not None and hasattr(time, "pthread_getcpuclockid"):
+            return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
+    return 0.0
+
+
+def beside(train: Callable[..., Any]) -> Callable[..., Any]:
+    """The loop, with what the mirror's thread took beside it."""
+
+    @functools.wraps(train)
+    def measured(*arguments: Any, **keywords: Any) -> Any:
+        before = mirror_cpu_seconds()
+        try:
+            return train(*arguments, **keywords)
+        finally:
+            seconds["thread"] = mirror_cpu_seconds() - before
+
+    return measured
+
+
+def main() -> None:
+    figures, *arguments = sys.argv[1:]
+    job.start_mirror = timed("start", job.start_mirror)
+    job.train = timed("train", beside(job.train))
+    for name in ("log", "log_samples", "summarize", "log_model"):
+        setattr(tracking.Mirror, name, timed("loop", getattr(tracking.Mirror, name)))
+    tracking.Mirror.finish = timed("end", tracking.Mirror.finish)  # type: ignore[method-assign]
+    code = command.run(arguments)
+    Path(figures).write_text(json.dumps(seconds | {"left": time.time()}), encoding="utf-8")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Standard output and error of a command that goes on when nobody reads them any more."""
+
+import contextlib
+import errno
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the pipe's reader, or the terminal, and for good
+
+
+class Lasting:
+    """A stream that outlives its reader: what nobody can read any more is lost, and that is all."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._outlived():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._outlived():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _outlived(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in GONE:  # a full disk may have room again
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def open_missing() -> None:
+    """Give a process that was started without standard streams empty ones: a file would else be opened in their place.
+
+    Python's own are None there, and a descriptor that is free is the next file's.
+    """
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != descriptor:
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
+
+
+def outlive_terminal() -> None:
+    """From here on neither a closed terminal nor a reader that went away ends this process."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logging.raiseExceptions = False  # what a handler cannot write is no news of the run
+    for name in ("stdout", "stderr"):
+        if not isinstance(stream := getattr(sys, name), Lasting):
+            setattr(sys, name, Lasting(stream))
