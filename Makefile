@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-faults lint bench round1 round2 round3 round4 rounds sweep report record clean
+.PHONY: help install demo test test-all test-faults lint bench lock round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,16 @@ bench: install  ## speed against peers: training, decoding, preparing, sweeps, s
 	$(BIN)/python benchmarks/train.py --rounds 3 --steps 40 --json experiments/benchmarks/train.json
 	$(BIN)/python benchmarks/prepare.py --rounds 2 --json experiments/benchmarks/prepare.json
 	$(BIN)/python benchmarks/start.py --json experiments/benchmarks/start.json
+
+# One resolution for every system and Python, cut in two: torch and what only its CUDA build needs stand apart,
+# since a CPU build of torch has other files than PyPI's. constraints.txt says which versions, PyPI which hashes.
+lock:  ## requirements.lock and requirements-torch.lock anew, after a change of constraints.txt
+	test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet 'uv>=0.9')
+	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --annotation-style line \
+		--constraint constraints.txt pyproject.toml >build/all.lock
+	echo '# Made by `make lock`: what the program needs beside torch, with the hashes of all its files on PyPI.' >requirements.lock
+	echo "# Made by \`make lock\`: PyPI's torch and what its CUDA build needs; not for a CPU build of torch." >requirements-torch.lock
+	awk '/^[a-z]/ {file = /^(torch|triton|cuda-|nvidia-)/ ? "requirements-torch.lock" : "requirements.lock"} {print >>file}' build/all.lock
 
 clean:  ## remove the environment and caches; outputs/ stays
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,8 @@
 """What SECURITY.md promises: no code from files, no keys in what is written."""
 
 import ast
+import io
+import logging
 import os
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import pytest
 
 import tinystories_lm
 from tests.conftest import SMALL_RUN, Command
-from tinystories_lm.credentials import scrubbed
+from tests.wandb_server import WandbServer
+from tinystories_lm.credentials import Scrubber, holds_secret, scrubbed
+from tinystories_lm.processes import Ending, Slot, Task, run_apart
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -21,6 +25,7 @@ CALLS = {
 }  # fmt: skip
 SECRETS = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
+    "WANDB_V1": f"wandb_v1_{'Ab_9' * 12}",
     "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz012345",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "SOME_PASSWORD": "correct horse battery staple",
@@ -68,29 +73,86 @@ def test_a_hostile_preset_is_refused_in_one_line(command: Command, tmp_path: Pat
     assert not (tmp_path / "outputs").exists() and not list(tmp_path.rglob("pwned"))
 
 
-def test_no_file_of_a_run_holds_a_key_of_the_environment(
+def test_no_file_of_a_run_and_no_server_gets_a_key_of_the_environment(
     corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Neither config, records and logs, nor what W&B keeps, nor a message that has one in it."""
-    settings = list({s.partition("=")[0]: s for s in [*SMALL_RUN, "tracking=offline"]}.values())
+    """Neither config, records and logs, nor what W&B keeps and is sent, nor a message that has one in it."""
+    settings = list(
+        {s.partition("=")[0]: s for s in [*SMALL_RUN, "tracking=wandb", "tracking.artifacts=true"]}.values()
+    )
     words = [sys.executable, "-m", "tinystories_lm", "train", *settings, f"data.path={corpus}"]
-    done = subprocess.run(words, cwd=tmp_path, env=environment | SECRETS, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lost = [*words[:-1], f"data.path=/nowhere/{SECRETS['HF_TOKEN']}"]
-    refused = subprocess.run(lost, cwd=tmp_path, env=environment | SECRETS, capture_output=True, text=True)
-    assert refused.returncode == 2 and "/nowhere/<HF_TOKEN>" in refused.stderr
+    with WandbServer() as server:
+        mine = environment | SECRETS | {"WANDB_BASE_URL": server.url, "HOME": str(tmp_path)}
+        done = subprocess.run(words, cwd=tmp_path, env=mine, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (run,) = server.runs.values()
+        assert run.config["training"]["steps"] == 12 and run.exit_code == 0
+        sent = [*server.bodies, *server.files.values()]
+    typed = f"tracking.project={SECRETS['WANDB_V1']}"
+    for setting in (f"data.path=/nowhere/{SECRETS['HF_TOKEN']}", typed, f"hydra.job.env_set.A={SECRETS['HF_TOKEN']}"):
+        refused = subprocess.run([*words[:-1], setting], cwd=tmp_path, env=mine, capture_output=True, text=True)
+        assert refused.returncode == 2 and "that is a key" in refused.stderr
+        said = (refused.stdout, refused.stderr)
+        assert not any(secret in text for secret in SECRETS.values() for text in said)
+    assert "/nowhere/<HF_TOKEN>" in scrubbed_by(words[:3], f"/nowhere/{SECRETS['HF_TOKEN']}", mine)
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert len(written) > 20
-    for text in (done.stdout, done.stderr, refused.stdout, refused.stderr):
-        assert not any(secret in text for secret in SECRETS.values())
-    for file in written:
-        data = file.read_bytes()
-        assert not any(secret.encode() in data for secret in SECRETS.values()), file
+    assert len(written) > 20 and len(sent) > 10
+    for data in [done.stdout.encode(), done.stderr.encode(), *sent, *(file.read_bytes() for file in written)]:
+        assert not any(secret.encode() in data for secret in SECRETS.values())
 
 
-def test_known_forms_of_keys_are_scrubbed_and_commits_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def scrubbed_by(program: list[str], name: str, environment: dict[str, str]) -> str:
+    """What the program says of a run that is not there."""
+    done = subprocess.run([*program, "diagnose", name], env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    return done.stderr
+
+
+def test_keys_are_known_by_their_form_and_by_their_place_and_commits_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "MY_API_KEY", "short")
     monkeypatch.setitem(os.environ, "OTHER_TOKEN", "not-so-short-a-token")
-    commit = "3f786850e387550fdab836ed7e6dc881de23001b"
-    text = f"{commit} short not-so-short-a-token hf_{'a' * 34} sk-{'b' * 40}"
-    assert scrubbed(text) == f"{commit} short <OTHER_TOKEN> <a key> <a key>"
+    monkeypatch.setitem(os.environ, "OTHER_TOKEN_SECRET", "not-so-short-a-token-and-more")
+    monkeypatch.setitem(os.environ, "DEPLOY_KEY", "/home/me/.ssh/id_ed25519")
+    old, new = "3f786850e387550fdab836ed7e6dc881de23001b", f"wandb_v1_{'Ab_9' * 12}"
+    kept = f"{old} short /home/me/.ssh/id_ed25519 ssh://git@host/x a/b@c her password: swordfish, tokens: 12345678"
+    assert scrubbed(kept) == kept
+    for text, clean in {
+        "not-so-short-a-token not-so-short-a-token-and-more": "<OTHER_TOKEN> <OTHER_TOKEN_SECRET>",
+        f"hf_{'a' * 34} sk-{'b' * 40} {new}, local-{old}": "<a key> <a key> <a key>, <a key>",
+        f"https://user:{old}@host/x https://{old}@host": "https://<a key>@host/x https://<a key>@host",
+        f"WANDB_API_KEY={old} {{'api_key': '{old}'}}": "WANDB_API_KEY=<a key> {'api_key': '<a key>'}",
+        f"Authorization: Bearer {old}; authorization: Basic {old}": (
+            "Authorization: Bearer <a key>; authorization: Basic <a key>"
+        ),
+    }.items():
+        assert scrubbed(text) == clean
+    assert holds_secret(f"x={new}") and holds_secret("x=not-so-short-a-token") and not holds_secret(kept)
+
+
+def fail(secret: str) -> None:
+    raise RuntimeError(f"refused: https://api:{secret}@host")
+
+
+def test_a_member_s_log_has_its_traceback_without_the_key(tmp_path: Path) -> None:
+    """A member of a sweep has a process and an output.log of its own."""
+    secret = SECRETS["WANDB_API_KEY"]
+    task, endings = Task(fail, (secret,), tmp_path / "output.log", 60), dict[int, Ending]()
+    run_apart([task], slots=[Slot()], preload=[], ended=endings.__setitem__, tick=lambda _: None)
+    assert endings[0].exit_code == 1
+    said = (tmp_path / "output.log").read_text()
+    assert "RuntimeError: refused: https://<a key>@host" in said and "Traceback" in said and secret not in said
+
+
+def test_a_logged_traceback_has_no_key() -> None:
+    secret, stream = SECRETS["WANDB_API_KEY"], io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(Scrubber())
+    log = logging.getLogger("test_security")
+    log.addHandler(handler)
+    try:
+        fail(secret)
+    except RuntimeError:
+        log.exception("api_key=%s", secret)
+    finally:
+        log.removeHandler(handler)
+    assert secret not in stream.getvalue() and stream.getvalue().count("<a key>") == 3  # the source line too

@@ -9,8 +9,19 @@ from tinystories_lm.choices import MlpKind, OptimizerKind, Precision
 from tinystories_lm.config import Config, ModelConfig
 
 CHINCHILLA_TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, arXiv 2203.15556, table 3
-# Bytes kept for the backward pass, for each token: of L D, of L F, of V and of D. Counted on the eager model.
-KEPT_BYTES = {Precision.float32: (40, 16, 4, 12), Precision.bfloat16: (38, 8, 4, 7)}
+
+
+class Kept(NamedTuple):
+    """Bytes kept for the backward pass, for each token."""
+
+    inner: int  # times L D
+    wide: int  # times L F
+    logits: int  # times V
+    ends: int  # times D
+
+
+# Counted on the eager model.
+KEPT_BYTES = {Precision.float32: Kept(40, 16, 4, 12), Precision.bfloat16: Kept(38, 8, 4, 7)}
 
 
 class ParameterCount(NamedTuple):

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from tinystories_lm import __version__
 from tinystories_lm.commands import comparing, exchange, runs, training
 from tinystories_lm.commands.parsing import PROGRAM
-from tinystories_lm.credentials import scrubbed
-from tinystories_lm.errors import CommandError, ExitCode
-from tinystories_lm.signals import sigterm_as_interrupt
+from tinystories_lm.credentials import print_traceback, scrubbed
+from tinystories_lm.errors import CommandError, ExitCode, UsageError
+from tinystories_lm.signals import stop_by_interrupt, was_interrupted
 from tinystories_lm.streams import open_missing, outlive_terminal
 
 OVERVIEW = f"""\
@@ -32,6 +32,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} report   [RUN …]       one HTML page that compares runs: curves, table, settings, stories
   {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
   {PROGRAM} dashboard [PROJECT]    a workspace in W&B for these runs
+  {PROGRAM} upload   RUN           what W&B lacks of a run, sent from the run's own files
 
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
@@ -48,6 +49,7 @@ GO_ON = ("train", "prepare", "sweep", "replay")  # what takes hours does so with
 
 def main() -> None:
     open_missing()
+    sys.excepthook = print_traceback
     arguments = sys.argv[1:]
     if arguments and arguments[0] in GO_ON:
         outlive_terminal()
@@ -68,6 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         "evaluate": runs.evaluate,
         "report": comparing.report,
         "scaling": comparing.scaling,
+        "upload": runs.upload,
         "export": exchange.export,
         "import": exchange.import_,
         "dashboard": comparing.dashboard,
@@ -82,16 +85,26 @@ def run(arguments: Sequence[str]) -> int:
     if name not in commands:
         print(f"{PROGRAM}: {name}: there is no such command; choose one of {', '.join(commands)}", file=sys.stderr)
         return ExitCode.USAGE
-    sigterm_as_interrupt()
+    stop_by_interrupt()
     try:
         commands[name](rest)
     except CommandError as error:
+        if isinstance(error, UsageError) and was_interrupted():  # what a library made of the interrupt
+            return _stopped(name)
         print(f"{PROGRAM}: {scrubbed(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        goes_on = ": run the same command again to go on" if name in ("train", "prepare", "sweep") else ""
-        print(f"{PROGRAM}: stopped{goes_on}", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return _stopped(name)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception:
+        if not was_interrupted():
+            raise
+        return _stopped(name)
     return ExitCode.DONE
+
+
+def _stopped(name: str) -> ExitCode:
+    goes_on = ": run the same command again to go on" if name in ("train", "prepare", "sweep") else ""
+    print(f"{PROGRAM}: stopped{goes_on}", file=sys.stderr)
+    return ExitCode.INTERRUPTED

@@ -22,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from tinystories_lm.config import Config, HardwareConfig, setting_types
+from tinystories_lm.config import Config, HardwareConfig, setting_types, settings
+from tinystories_lm.credentials import holds_secret
 from tinystories_lm.errors import UsageError
 from tinystories_lm.identity import config_hash
 
@@ -93,7 +94,12 @@ def parse(composed: DictConfig) -> Config:
     try:
         _refuse_unknown(composed)
         sections = {field.name: composed[field.name] for field in dataclasses.fields(Config)}
-        return Config(**{name: _typed(section) for name, section in sections.items()})
+        config = Config(**{name: _typed(section) for name, section in sections.items()})
+        for key, (value, _) in settings(config).items():
+            _refuse_key(f"{key}={value}")
+            if "${" in str(value):  # a stored config that holds one is refused: it could ask for anything
+                raise ValueError(f"{key}={value}: ${{ is how a config names another setting, and no text")
+        return config
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OmegaConfBaseException as error:
@@ -115,6 +121,12 @@ def _refuse_code(section: Any, where: str) -> None:
             raise UsageError(f"{where}.{key}={named} is refused: settings choose values, not code")
         if isinstance(value, dict | list):
             _refuse_code(value, f"{where}.{key}")
+
+
+def _refuse_key(setting: str) -> None:
+    """A config is stored, shown and sent to W&B; a key belongs into none of them."""
+    if holds_secret(setting):
+        raise UsageError(f"{setting}: that is a key, and settings are written down: give it by WANDB_API_KEY or so")
 
 
 def _refuse_unknown(composed: DictConfig) -> None:
@@ -159,7 +171,9 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[Dict
     try:
         with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
             composed = compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
-            _refuse_code(OmegaConf.to_container(composed.hydra, resolve=False), "hydra")
+            hydra = OmegaConf.to_container(composed.hydra, resolve=False)
+            _refuse_code(hydra, "hydra")
+            _refuse_key(f"hydra={hydra}")
             yield composed
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UsageError(one_line(error)) from error
@@ -221,6 +235,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
         raise UsageError(one_line(error)) from error
     for override in parsed:
         key = override.key_or_group
+        _refuse_key(str(override.input_line))
         if "_target_" in (override.input_line or ""):
             raise UsageError(f"{override.input_line}: _target_ is refused: settings choose values, not code")
         if key in seen:

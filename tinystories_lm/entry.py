@@ -34,9 +34,10 @@ from tinystories_lm.composition import (
     swept_settings,
 )
 from tinystories_lm.config import Config
+from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
 from tinystories_lm.files import lock, writing
-from tinystories_lm.run_folder import RunFolder, Status, interrupted_run, read_status
+from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, read_status
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -99,12 +100,38 @@ def settle(overrides: Sequence[str], *, multirun: bool, config_dir: str | None) 
             raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
         overrides = _settle_hardware(overrides)
         jobs = _compose_jobs(overrides, multirun, config_dir)
+        fitted = _fit_memory(overrides, jobs)
+        if fitted != overrides:
+            overrides, jobs = fitted, _compose_jobs(fitted, multirun, config_dir)
     return jobs, list(overrides)
 
 
 def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
     jobs = expand_sweep(overrides, config_dir=config_dir) if multirun else [list(overrides)]
     return [compose_config(job, config_dir=config_dir) for job in jobs]
+
+
+def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed]) -> list[str]:
+    """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
+    from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, usable_bytes
+    from tinystories_lm.terminal import storage
+
+    wanted = "training.micro_batch_size"
+    if any(override.startswith(f"{wanted}=") for override in overrides):
+        return list(overrides)
+    configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
+    usable = usable_bytes(device)
+    most = min(config.training.micro_batch_size for config in configs)
+    fits = fitting_micro_batch(configs, usable, most=most) or 1
+    if fits == most:
+        return list(overrides)
+    need = storage(max(needed_bytes(config, most) for config in configs))
+    print(
+        f"{most} sequences at once need about {need}, this {device} has {storage(usable)} for them: "
+        f"{wanted}={fits}; the batch stays",
+        file=sys.stderr,
+    )
+    return [*overrides, f"{wanted}={fits}"]
 
 
 def _settle_hardware(overrides: Sequence[str]) -> list[str]:
@@ -159,7 +186,11 @@ def find_peaks_of(configs: Sequence[Config], *, remote: bool = False) -> dict[st
 
 
 def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None) -> None:
+    if "${" in str(job.output_folder):  # Hydra would read it as another setting, and take another folder
+        raise UsageError(f"hydra.run.dir={job.output_folder}: ${{ cannot be a part of a folder's name")
     folder = _choose_folder(job)
+    with writing(folder):  # a name that is too long
+        folder.exists()
     new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
         train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
@@ -187,8 +218,8 @@ def train_in(
     with locked(folder, wait_seconds=wait_seconds):
         _check_resumable(RunFolder(folder), config)
         kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
-        quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-        failures = _run_hydra([*_flags(config_dir), *kept, f"hydra.run.dir='{quoted}'"], peaks, folder, [swept])
+        arguments = [*_flags(config_dir), *kept, f"hydra.run.dir={as_text(str(folder))}"]
+        failures = _run_hydra(arguments, peaks, folder, [swept])
     if failures:
         raise failures[0]
 
@@ -279,7 +310,6 @@ def _run_hydra(
     def job(composed: DictConfig) -> None:
         nonlocal under_way
         under_way = True
-        from tinystories_lm.credentials import scrub_logs
         from tinystories_lm.hardware import find_peak
         from tinystories_lm.job import run_job
 
@@ -345,10 +375,10 @@ def _one_of_many(folder: Path) -> Iterator[None]:
     try:
         yield
     except Interrupted as error:
-        print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
+        print(f"tinystories-lm: {folder.name}: {scrubbed(str(error))}", file=sys.stderr)
         raise SystemExit(ExitCode.INTERRUPTED) from error  # the jobs after this one are not started
     except CommandError as error:
-        print(f"tinystories-lm: {folder.name}: {error}", file=sys.stderr)
+        print(f"tinystories-lm: {folder.name}: {scrubbed(str(error))}", file=sys.stderr)
         raise
     except (Exception, SystemExit) as error:
         log.exception("%s failed", folder.name)

@@ -208,8 +208,13 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
-    with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+        try:
+            descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
+        except PermissionError:
+            if not path.exists():
+                raise
+            descriptor = open_plain(path, os.O_RDONLY)  # another person's, which can be held without a name in it
+    with os.fdopen(descriptor, "r", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:

@@ -15,6 +15,7 @@ import torch
 from tinystories_lm import plan as planning
 from tinystories_lm import published
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
+from tinystories_lm.capacity import is_out_of_memory, peak_bytes, usable_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
 from tinystories_lm.choices import RowStart
 from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
@@ -50,7 +51,7 @@ from tinystories_lm.run_folder import (
 from tinystories_lm.sampling import Sample, encode_prompt, write_texts
 from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.summary import say_done, summarize
-from tinystories_lm.terminal import amount, duration
+from tinystories_lm.terminal import amount, duration, storage
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
 from tinystories_lm.verdict import as_record, describe, diagnose
@@ -77,7 +78,7 @@ def run_job(
     run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
     record, start = take_up(run, config)
-    with _status_kept(run, start.progress):
+    with _status_kept(run, config, start.progress):
         if not run.config.is_file():
             write_config(run, config)
         machine = open_machine(
@@ -272,7 +273,7 @@ def _batches(stream: torch.Tensor, config: Config) -> Batches:
 
 
 @contextlib.contextmanager
-def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
+def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
     """Status running within the block, and after it what became of the run.
 
     A refusal changes nothing: what the run was before, it still is.
@@ -284,6 +285,7 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         with contextlib.suppress(CannotWriteError):  # why the run ended is the news
             write_status(run, status, reason=reason, step=progress.step)
 
+    usable = usable_bytes(config.hardware.device)
     try:
         yield
     except (Interrupted, KeyboardInterrupt) as error:
@@ -300,11 +302,10 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
         raise
     except BaseException as error:
         if is_out_of_memory(error):
-            note(Status.FAILED, f"oom: {_first_line(error)}")
-            raise CommandError(
-                f"out of memory ({_first_line(error)}): lower training.micro_batch_size (the batch and its numbers "
-                "stay), or take a smaller model"
-            ) from error
+            peak = storage(peak_bytes(config.hardware.device))
+            what = f"{_first_line(error)}; the peak was {peak}; {what_would_fit(config, usable)}"
+            note(Status.FAILED, f"oom: {what}")
+            raise CommandError(f"out of memory: {what}") from error
         reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
         note(Status.FAILED, reason)
         if isinstance(error, DivergedError):
@@ -312,13 +313,6 @@ def _status_kept(run: RunFolder, progress: Progress) -> Iterator[None]:
                 log.info("%s", describe(diagnose(run)))
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device or the host had no memory left; torch's CPU allocator says so in a RuntimeError."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
 def _first_line(error: BaseException) -> str:

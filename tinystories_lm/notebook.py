@@ -64,7 +64,6 @@ class Notebook:
         self._tokens_per_second = 0.0
         self._saved_step = progress.step or None  # of the newest checkpoint, and with all that is known of that step
         self._may_wait = config.on_write_error is not OnWriteError.stop
-        self._rows_wait = False
 
     def trained(self, rate: float, result: StepResult) -> None:
         faults.reach("step", self.folder.path)
@@ -224,16 +223,14 @@ class Notebook:
 
         Raises CannotWriteError unless the run is to continue, and when more rows wait than memory is for.
         """
+        others_wait = bool(records.unwritten_bytes)
         try:
             records.append(row)
         except CannotWriteError as error:
             if not self._may_wait or records.unwritten_bytes > MOST_WAITING_BYTES:
                 raise
-            if not self._rows_wait:
+            if not others_wait:
                 log.warning("%s; its rows wait in memory", error)
-            self._rows_wait = True
-        else:
-            self._rows_wait = False
 
     def _write_samples(self) -> None:
         samples = [dataclasses.asdict(sample) for sample in self.write_samples()]

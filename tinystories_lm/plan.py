@@ -22,7 +22,7 @@ from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import write_json
 from tinystories_lm.identity import identity_hash
 from tinystories_lm.records import read_json
-from tinystories_lm.terminal import amount, coloured, duration, table
+from tinystories_lm.terminal import amount, coloured, duration, storage, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
@@ -197,9 +197,9 @@ def describe(plan: Plan) -> str:
         f"(Chinchilla: {CHINCHILLA_TOKENS_PER_PARAMETER:.0f})",
         f"operations   {plan.flops:.2e} FLOP: {amount(flops.matrices)} a token in matrices (6 a weight), "
         f"{amount(flops.attention)} in attention (6 T D a layer)",
-        f"memory       {_bytes(memory_.total)}: weights {_bytes(memory_.weights)}, gradients "
-        f"{_bytes(memory_.gradients)}, optimizer {_bytes(memory_.optimizer)}, activations "
-        f"{_bytes(memory_.activations)} (eager; one micro-batch)",
+        f"memory       {storage(memory_.total)}: weights {storage(memory_.weights)}, gradients "
+        f"{storage(memory_.gradients)}, optimizer {storage(memory_.optimizer)}, activations "
+        f"{storage(memory_.activations)} (eager; one micro-batch)",
         "",
         table(
             ["hardware", "time", "dollars", "by"],
@@ -239,7 +239,3 @@ def as_record(plan: Plan) -> dict[str, Any]:
 
 def _corpus(plan: Plan) -> str:
     return f"{'' if plan.corpus_counted else 'about '}{amount(plan.corpus_tokens)} in {plan.corpus}"
-
-
-def _bytes(count: float) -> str:
-    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

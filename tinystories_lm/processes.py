@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinystories_lm.credentials import print_traceback, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode
-from tinystories_lm.signals import sigterm_as_interrupt, stop_on_signals
+from tinystories_lm.signals import stop_by_interrupt, stop_on_signals
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and the kill
@@ -152,7 +152,7 @@ def _work(task: Task, slot: Slot) -> None:
     """The child's side: its own session, log and signals, and the end of it when the parent ends."""
     with contextlib.suppress(PermissionError):
         os.setsid()  # a Ctrl-C reaches the parent, which asks once
-    sigterm_as_interrupt()
+    stop_by_interrupt()
     descriptor = os.open(task.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -162,12 +162,12 @@ def _work(task: Task, slot: Slot) -> None:
     try:
         task.work(*task.arguments)
     except CommandError as error:
-        print(f"tinystories-lm: {error}", file=sys.stderr)
+        print(f"tinystories-lm: {scrubbed(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        print_traceback(type(error), error, error.__traceback__)
         sys.exit(ExitCode.FAILED)
     finally:
         sys.stdout.flush()

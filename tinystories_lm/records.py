@@ -5,6 +5,7 @@ and never found out about later.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -137,6 +138,8 @@ class Records:
         with writing(self._path):
             self._write()
             os.fsync(self._file.fileno())
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "it was deleted under the run", str(self._path))
 
     def _write(self) -> None:
         while self._unwritten:
@@ -154,7 +157,7 @@ class Records:
 
     @property
     def size_bytes(self) -> int:
-        return self._path.stat().st_size
+        return os.fstat(self._file.fileno()).st_size
 
     def close(self) -> None:
         self._file.close()

@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import logging
 import os
+import re
 import shlex
 import time
 import uuid
@@ -29,6 +30,7 @@ CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # makes plain values only
 MOST_NAMED = 12  # in one line
+HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
 log = logging.getLogger(__name__)
@@ -171,8 +173,16 @@ def command_of(run: RunFolder, *, steps: int) -> str:
     """What was typed to begin the run, but for so many steps: a finished run then goes on."""
     leave_out = ("training.steps=", "+sweep=")  # the second would begin the whole sweep
     kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
-    folder = f"hydra.run.dir={os.path.relpath(run.path)}"
+    folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
     return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
+
+
+def as_text(value: str) -> str:
+    """How an override says this text, whatever is in it: Hydra's grammar gives a meaning to most signs."""
+    if re.fullmatch(r"[A-Za-z_./][\w./+-]*", value, re.ASCII) and value.lower() not in HYDRAS_WORDS:
+        return value
+    escaped = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), value)  # elsewhere a backslash is itself
+    return "'{}'".format(escaped.replace("'", "\\'"))
 
 
 def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:

@@ -10,6 +10,7 @@ from types import FrameType
 from tinystories_lm.errors import ExitCode
 
 log = logging.getLogger(__name__)
+_interrupted = False  # since `stop_by_interrupt`
 
 
 @contextlib.contextmanager
@@ -18,14 +19,14 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 
     Nothing is saved inside the handler: the loop saves where its state is whole.
     """
-    asked = False
+    asked = _interrupted  # before, and lost on its way
 
     def ask(number: int, _: FrameType | None) -> None:
         nonlocal asked
         if asked:
             os._exit(ExitCode.INTERRUPTED)  # the last checkpoint stands; whatever is half-written is swept later
         asked = True
-        log.warning("%s: saving a checkpoint after this step; again to leave at once", signal.Signals(number).name)
+        log.warning("%s: saving a checkpoint and stopping; again to leave at once", signal.Signals(number).name)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -36,10 +37,24 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def sigterm_as_interrupt() -> None:
-    """Outside the loop a SIGTERM ends the command as Ctrl-C does: locks and temporary files are cleaned up."""
+def stop_by_interrupt() -> None:
+    """Outside the loop SIGINT and SIGTERM end the command by a KeyboardInterrupt: locks and temporary files go with it.
+
+    Python drops an exception that comes while it cleans up an object, and a library may make another of it:
+    `was_interrupted` knows all the same.
+    """
+    global _interrupted
+    _interrupted = False
 
     def interrupt(number: int, _: FrameType | None) -> None:
+        global _interrupted
+        _interrupted = True
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell has it for what runs in its background
+            signal.signal(number, interrupt)
+
+
+def was_interrupted() -> bool:
+    return _interrupted

@@ -71,6 +71,11 @@ def amount(number: float) -> str:
     return f"{number:.3g}"
 
 
+def storage(count: float) -> str:
+    """45.6 MB, 1.23 GB."""
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
 def plain(number: float) -> str:
     """4.03, 25.55, 1034.59, and 1.01e+304 for what nobody reads digit by digit."""
     return f"{number:.2f}" if number < 1e6 else f"{number:.2e}"

@@ -2,15 +2,13 @@
 
 Nothing here blocks, slows or ends a run. The SDK is imported, started, fed and finished by a thread of the mirror's
 own: a row costs the training loop one entry in a queue, starting and finishing are waited for up to a deadline, and
-after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads.
+after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` where
+the SDK has it all in its own files, else `tinystories-lm upload`, which reads the run folder.
 """
 
-import contextlib
 import logging
-import os
 import queue
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,21 +17,32 @@ from typing import TYPE_CHECKING, Any
 
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.config import TrackingConfig
-from tinystories_lm.credentials import chosen_mode
 from tinystories_lm.run_folder import RunFolder, read_metrics, read_samples
-from tinystories_lm.wandb_folder import is_unsent, pieces_of, sync_command, unsent_pieces
+from tinystories_lm.wandb_folder import (
+    is_unsent,
+    is_uploaded,
+    is_written,
+    pieces_of,
+    sync_command,
+    unsent_pieces,
+    upload_command,
+)
+from tinystories_lm.wandb_run import (
+    GRACE_SECONDS,
+    SAMPLE_COLUMNS,
+    NoRunError,
+    abandon_service,
+    begin_run,
+    one_line,
+    within,
+)
 
 if TYPE_CHECKING:
     import wandb
 
 ERRORS_BEFORE_SILENCE = 5
 MOST_WAITING = 10_000  # rows kept for an SDK that has stopped answering
-LOGIN_TIMEOUT_SECONDS = 2
-GRACE_SECONDS = 2  # what a deadline of the SDK's own may be late
 LONGEST_TAG = 64  # characters; the server refuses a run with a longer one
-SAMPLE_COLUMNS = ("step", "prompt", "text", "settings")
-# What the SDK's own log says of an upload given up for good; its finish() returns as if nothing were amiss.
-UPLOAD_FAILURES = ("filestream: fatal error", "failed to log artifact")
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +50,8 @@ log = logging.getLogger(__name__)
 class Mirror:
     """One W&B run; with `begin` None, nothing at all.
 
-    begin: makes the SDK's run, in the mirror's thread, or returns None where there can be none.
+    begin: makes the SDK's run, in the mirror's thread; returns None, or raises NoRunError, where there can be none.
+    folder: the run's, which the command that mends a mirror with gaps names.
     samples: those of before a resume, for the table.
     earlier: the rows of before a resume that still count; what of them W&B has not got is sent again.
     """
@@ -50,11 +60,13 @@ class Mirror:
         self,
         begin: "Callable[[], wandb.Run | None] | None",
         *,
+        folder: Path,
         finish_timeout_seconds: int,
         samples: Sequence[Mapping[str, object]] = (),
         earlier: Sequence[Mapping[str, float | int]] = (),
     ) -> None:
         self._begin, self._finish_timeout_seconds, self._earlier = begin, finish_timeout_seconds, earlier
+        self._run_folder, self._written = folder, True  # whether the SDK's own files have every row
         self._after_step = -1  # rows up to here are there already
         self._run: wandb.Run | None = None
         self._table: dict[int, list[list[object]]] = {}  # its rows by their step
@@ -84,6 +96,11 @@ class Mirror:
         if self._run is None:
             return TrackingMode.off
         return TrackingMode.offline if self._run.offline else TrackingMode.online
+
+    @property
+    def is_whole(self) -> bool:
+        """Of a finished run: whether all of it was uploaded, or offline kept."""
+        return self._whole and self._written
 
     def log(self, metrics: Mapping[str, float | int]) -> None:
         """Add one row, at its `progress/step`; rows of one step become one."""
@@ -134,15 +151,20 @@ class Mirror:
         self._closed, self._exit_code = True, exit_code
         self._calls.put(None)
         ended = self._ended.wait(self._finish_timeout_seconds + 2 * GRACE_SECONDS)
-        whole = ended and self._whole and not self._errors
+        dropped = ended and not self._written and self.mode is TrackingMode.online
         if not ended or self._errors:
-            _abandon_service()
-        if self._run is None:
-            if not ended:
-                log.warning("W&B: did not answer to the end; the run folder has everything")
-        elif not whole:
+            abandon_service()
+            self._written = False
+        if dropped:  # rows of the middle, and W&B takes none of an earlier step
+            log.warning(
+                "W&B: rows are missing there; `%s` sends all, as a run of its own",
+                upload_command(self._run_folder, anew=True),
+            )
+        elif not self._written:
+            log.warning("W&B: not all is there; `%s` sends the rest", upload_command(self._run_folder))
+        elif self._run is not None and not self._whole:
             log.warning("W&B: not all was uploaded; `%s` sends the rest", sync_command(self._run, unfinished=True))
-        elif unsent_pieces(self._run):
+        elif self._run is not None and unsent_pieces(self._run):
             log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
 
     def wait_until_begun(self, seconds: float) -> None:
@@ -165,12 +187,16 @@ class Mirror:
     def _failed(self, error: Exception) -> None:
         self._errors += 1
         if self._errors == ERRORS_BEFORE_SILENCE:
-            log.warning("W&B: %s; after %d errors the run goes on without it", _one_line(error), self._errors)
+            log.warning("W&B: %s; after %d errors the run goes on without it", one_line(error), self._errors)
 
     def _work(self) -> None:
         """The thread: begin, make the calls in their order, finish."""
         assert self._begin is not None
-        self._run = self._begin()
+        try:
+            self._run = self._begin()
+        except NoRunError as error:
+            log.warning("W&B: %s; the run goes on without it", error)
+            self._written = False
         if self._run is not None and self._earlier:
             try:
                 self._catch_up(self._run)
@@ -218,13 +244,13 @@ class Mirror:
         self._table_due = False
         rows = [row for _, rows in sorted(self._table.items()) for row in rows]
         table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=rows)
-        self._whole = _within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
+        self._whole = within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
 
     def _end(self, run: "wandb.Run") -> None:
         try:
             run.finish(exit_code=self._exit_code)
-            said = Path(run.settings.log_internal).read_text(encoding="utf-8", errors="replace")
-            self._whole = self._whole and not any(failure in said for failure in UPLOAD_FAILURES)
+            self._whole = self._whole and is_uploaded(run)
+            self._written = is_written(run)
         except TimeoutError:
             self._whole = False
         except Exception as error:
@@ -250,23 +276,25 @@ def start_mirror(
     is_done: the run is over, and figures are to be added to what is there.
     """
     if config.mode is TrackingMode.off:
-        return Mirror(None, finish_timeout_seconds=config.finish_timeout_seconds)
-    resumed = [] if resumed_at is None else ["resumed"]
+        return Mirror(None, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds)
+    goes_on = resumed_at is not None
+    resumed = ["resumed"] if goes_on and not is_done else []
     begin = partial(
-        _begin_run,
+        begin_run,
         config,
         folder.resolve(),
         run_id=run_id,
         name=name,
         tags=[tag for tag in dict.fromkeys([*config.tags, *tags, *resumed]) if len(tag) <= LONGEST_TAG],
         settings=dict(settings),
-        resumed=bool(resumed) or is_done,
+        resumed=goes_on or is_done,
     )
-    rows = read_metrics(RunFolder(folder)) if resumed else []
+    rows = read_metrics(RunFolder(folder)) if goes_on else []
     earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
-    samples = read_samples(RunFolder(folder)) if resumed else []
+    samples = read_samples(RunFolder(folder)) if goes_on else []
     mirror = Mirror(
         begin,
+        folder=folder,
         finish_timeout_seconds=config.finish_timeout_seconds,
         samples=[sample for sample in samples if sample.get("step", 0) <= (resumed_at or 0)],
         earlier=earlier,
@@ -275,124 +303,9 @@ def start_mirror(
     return mirror
 
 
-def _begin_run(
-    config: TrackingConfig,
-    folder: Path,
-    *,
-    run_id: str,
-    name: str,
-    tags: list[str],
-    settings: dict[str, object],
-    resumed: bool,
-) -> "wandb.Run | None":
-    """The SDK's run, offline where it cannot be online; None, with a line that says so, where there can be none."""
-    # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    try:
-        import wandb
-    except ImportError:
-        log.warning("W&B: the package is not installed; the run folder has everything all the same")
-        return None
-    except Exception as error:  # a clash of versions may raise anything
-        log.warning("W&B: cannot be imported (%s); the run goes on without it", _one_line(error))
-        return None
-
-    def begin(mode: TrackingMode) -> "wandb.Run":
-        run = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            group=config.group,
-            job_type=config.job_type,
-            tags=tags,
-            name=name,
-            id=run_id,
-            resume="allow" if resumed and mode is TrackingMode.online else None,
-            config=settings,
-            dir=str(folder),
-            mode="online" if mode is TrackingMode.online else "offline",
-            reinit="create_new",  # jobs of a sweep share a process
-            save_code=False,
-            settings=wandb.Settings(
-                init_timeout=config.init_timeout_seconds,
-                login_timeout=LOGIN_TIMEOUT_SECONDS,
-                finish_timeout=config.finish_timeout_seconds,
-                finish_timeout_raises=True,  # otherwise an upload cut short looks like a whole one
-                console="off",
-                silent=True,
-                disable_git=True,
-                disable_code=True,
-                disable_job_creation=True,
-            ),
-        )
-        _define_axes(run)
-        return run
-
-    reason = ""
-    try:
-        mode = chosen_mode(config.mode)
-        if mode is TrackingMode.off:
-            return None
-        if mode is TrackingMode.online:
-            try:
-                run = begin(mode)
-                log.info("W&B: %s", run.url)
-                return run
-            except Exception as error:
-                reason = _one_line(error)
-                _abandon_service()  # the failed attempt still holds the run's id
-        run = begin(TrackingMode.offline)
-    except Exception as error:
-        log.warning("W&B: could not begin (%s); the run goes on without it", reason or _one_line(error))
-        return None
-    if reason:
-        log.warning("W&B: not online (%s); kept offline, `%s` uploads it later", reason, sync_command(run))
-    return run
-
-
-def _define_axes(run: "wandb.Run") -> None:
-    """Curves against tokens, so that runs of other batch sizes compare; steps stay a choice of the dashboard."""
-    run.define_metric("progress/step")
-    run.define_metric("progress/tokens")
-    for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
-        run.define_metric(metrics, step_metric="progress/tokens")
-
-
 def _step_of(row: Mapping[str, Any]) -> int:
     return int(row.get("progress/step", 0))
 
 
-def _abandon_service() -> None:
-    """End the SDK's service and with it whatever it still holds: now, not in a hook that delays the exit."""
-
-    def end() -> None:
-        import wandb
-
-        with contextlib.suppress(SystemExit):  # with the service's own exit code
-            wandb.teardown()
-
-    if "wandb" in sys.modules:
-        _within(GRACE_SECONDS, end)
-
-
-def _within(seconds: float, call: Callable[[], object]) -> bool:
-    """Whether `call` ended without an error in time; one that did not is left behind in its thread."""
-    done = threading.Event()
-
-    def run() -> None:
-        with contextlib.suppress(Exception):
-            call()
-            done.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return done.is_set()
-
-
 def _cells(sample: Mapping[str, object]) -> list[object]:
     return [sample.get("step"), sample.get("prompt"), sample.get("text"), str(sample.get("settings"))]
-
-
-def _one_line(error: Exception) -> str:
-    message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice on settings that are not the user's
-    return " ".join(message.split())[:200] or type(error).__name__

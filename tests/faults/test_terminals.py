@@ -6,10 +6,7 @@ import signal
 import subprocess
 import sys
 import termios
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,7 +64,11 @@ def test_a_run_goes_on_to_its_end_when_nobody_reads_it(whole: Whole, tmp_path: P
     run = tmp_path / "run"
     reader, writer = os.pipe()
     pid = trials.start(
-        whole.corpus, run, whole.cache, out=Path(f"/dev/fd/{writer}"), first=lambda: (os.close(reader), os.close(writer))
+        whole.corpus,
+        run,
+        whole.cache,
+        out=Path(f"/dev/fd/{writer}"),
+        first=lambda: (os.close(reader), os.close(writer)),
     )
     os.close(writer)
     assert os.read(reader, 1)
@@ -85,3 +86,58 @@ def test_a_run_without_standard_streams_leaves_its_files_alone(
     assert subprocess.run(shell, cwd=tmp_path, env=environment).returncode == 0
     run = tmp_path / "run"
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+def left_of(mark: str) -> list[int]:
+    """The processes that were started with this in their environment and are still there, zombies too."""
+    psutil = pytest.importorskip("psutil")
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("TRIAL") == mark:
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
+    whole: Whole, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    terminal, mark = Terminal(), str(tmp_path)
+    long = ["training.steps=4000", "training.eval_every_steps=1000", "training.checkpoint_every_steps=100"]
+    line = ["sweep", "seeds", *small(whole.corpus, "training.seed=0,1,2", *long)]
+    with terminal.path.open("r+b", buffering=0) as slave:
+        sweep = subprocess.Popen(
+            [sys.executable, "-m", US, *line], cwd=tmp_path, env=environment | {"TRIAL": mark},
+            stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+    until = time.monotonic() + 90
+    while not list(tmp_path.glob("outputs/sweeps/seeds/*/checkpoints/step-*")):
+        assert time.monotonic() < until and sweep.poll() is None
+        time.sleep(0.05)
+    os.write(terminal.master, b"\x03")
+    assert sweep.wait(timeout=60) == 75
+    terminal.read_until("stopped with 0 of 3 runs done: run the same command again")
+    terminal.close()
+    folders = list(tmp_path.glob("outputs/sweeps/seeds/*"))
+    begun = [RunFolder(path) for path in folders if (path / "status.json").exists()]
+    assert len(folders) == 3 and [read_status(run) for run in begun] == [Status.INTERRUPTED]
+    until = time.monotonic() + 10  # multiprocessing's own two helpers leave when they see their parent gone
+    while (left := left_of(mark)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+
+
+def test_ctrl_c_in_one_job_of_train_m_begins_no_other(whole: Whole, tmp_path: Path) -> None:
+    jobs = ["-m", "training.seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=5)
+    assert trials.end(trials.start(whole.corpus, tmp_path / "run", whole.cache, *jobs, first=ask)) == 75
+    assert [read_status(RunFolder(path.parent)) for path in tmp_path.glob("sweep/*/status.json")] == [
+        Status.INTERRUPTED
+    ]
+    assert "Traceback" not in trials.said(tmp_path / "run")
+    assert trials.end(trials.start(whole.corpus, tmp_path / "run", whole.cache, *jobs)) == 0
+    first = next(path for path in tmp_path.glob("sweep/*/summary.json") if trials.ending(path.parent) == whole.ending)
+    assert first.exists(), "the interrupted one ends as if it had not been"

@@ -155,16 +155,18 @@ def said(run: Path) -> str:
     return run.with_suffix(".out").read_text(encoding="utf-8")
 
 
+def read_rows(run: Path) -> list[dict[str, Any]]:
+    return read_records(run / "metrics.jsonl")
+
+
 def ending(run: Path) -> dict[str, Any]:
     """All of a finished run that may not depend on where it was cut off."""
-    rows = [
-        {key: value for key, value in row.items() if key not in VOLATILE} for row in read_records(run / "metrics.jsonl")
-    ]
+    rows = [{key: value for key, value in row.items() if key not in VOLATILE} for row in read_rows(run)]
     summary = read_json(run / "summary.json")
     kept = ("val/loss", "best/val_loss", "best/step", "progress/step", "progress/tokens", "stories", "exact")
     return {
         "rows": rows,
-        "samples": (run / "samples.jsonl").read_text(encoding="utf-8"),
+        "samples": (run / "samples.jsonl").read_text(encoding="utf-8", errors="replace"),
         "summary": {key: summary[key] for key in kept},
         "weights": {
             str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest()

@@ -5,6 +5,7 @@ import logging
 import sys
 from typing import NoReturn
 
+from tinystories_lm.credentials import scrub_logs
 from tinystories_lm.errors import UsageError
 
 PROGRAM = "tinystories-lm"
@@ -36,3 +37,4 @@ def positive_number(text: str) -> float:
 
 def log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    scrub_logs()

@@ -1,4 +1,4 @@
-"""Commands on runs: sample, runs, diagnose, replay, evaluate."""
+"""Commands on runs: sample, runs, diagnose, replay, evaluate, upload."""
 
 import sys
 from pathlib import Path
@@ -164,3 +164,18 @@ def evaluate(arguments: list[str]) -> None:
     )
     found = evaluate(options.run, asked)
     print(to_json(found, indent=2) if options.json else describe(found))
+
+
+def upload(arguments: list[str]) -> None:
+    parser = Parser(
+        prog=f"{PROGRAM} upload",
+        description="Send W&B what it lacks of a run, from the run's own files: after a full disk, a killed service, "
+        "or a machine without W&B's package. What lies offline, whole, `wandb sync` sends as well.",
+    )
+    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
+    parser.add_argument("--anew", action="store_true", help="as a run of its own: rows missing in the middle, too")
+    options = parser.parse_args(arguments)
+    from tinystories_lm.upload import upload
+
+    log_to_stderr()
+    print(upload(options.run, anew=options.anew))

@@ -4,6 +4,7 @@ Every figure is read from the run's own files; what is not known is not there. N
 named.
 """
 
+import html
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ def model_card(
     imported = environment.get("imported_from")
     parts = [
         _front_matter(config, imported=imported is not None),
-        f"# {config.name}\n\n{_what_it_is(trained, imported)}",
+        f"# {_plain(config.name)}\n\n{_what_it_is(trained, imported)}",
         _use(with_gguf=with_gguf),
         "## Model\n\n" + _table(_model_rows(trained, precision=precision)),
     ]
@@ -99,9 +100,9 @@ def _front_matter(config: Config, *, imported: bool) -> str:
 def _what_it_is(trained: Trained, imported: str | None) -> str:
     count = count_parameters(trained.config.model, vocab_size=trained.tokenizer.get_vocab_size())
     if imported is not None:
-        return f"A language model: {count}. It was trained elsewhere and came to tinystories_lm as `{imported}`."
+        return f"A language model: {count}. It was trained elsewhere and came to tinystories_lm as {_code(imported)}."
     corpus = trained.config.data.name
-    return f"A small language model trained from scratch on the corpus `{corpus}` by tinystories_lm: {count}."
+    return f"A small language model trained from scratch on the corpus {_code(corpus)} by tinystories_lm: {count}."
 
 
 def _use(*, with_gguf: bool) -> str:
@@ -142,11 +143,11 @@ def _model_rows(trained: Trained, *, precision: str) -> list[tuple[str, object]]
 
 def _data(config: Config, environment: dict[str, Any]) -> str:
     data, record = config.data, environment.get("corpus", {})
-    text = f"`{data.name}`: {licence_of(data).text}."
+    text = f"{_code(data.name)}: {licence_of(data).text}."
     if data.path is not None:
         text += " It was read from local files."
     elif data.source is Source.hub:
-        text += f" Revision `{data.hub_revision}`."
+        text += f" Revision {_code(data.hub_revision)}."
     rows = [
         (name, f"{split['tokens']:,}", f"{split['documents']:,}", f"{split['bytes']:,}")
         for name, split in record.get("splits", {}).items()
@@ -251,7 +252,7 @@ def _samples(samples: Sequence[Sample]) -> str:
     settings = {key: value for key, value in samples[0].settings.items() if value and key != "seed"}
     drawn = ", ".join(f"{key} {value}" for key, value in settings.items())
     shown = [f"{FENCE}text\n{sample.text.replace(FENCE, '')}\n{FENCE}" for sample in samples]
-    return f"Unedited, by these weights and tinystories_lm's own decoder ({drawn}).\n\n" + "\n\n".join(shown)
+    return f"Unedited, by these weights and tinystories_lm's own decoder ({_plain(drawn)}).\n\n" + "\n\n".join(shown)
 
 
 def _limits(trained: Trained, imported: str | None) -> str:
@@ -276,4 +277,13 @@ def _limits(trained: Trained, imported: str | None) -> str:
 
 def _table(rows: Sequence[Sequence[object]], header: Sequence[str] = ("", "")) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_plain(str(cell)).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text of the user's or of data as text: one line, and no HTML, which Markdown would pass on."""
+    return html.escape(" ".join(text.split()), quote=False)
+
+
+def _code(text: str) -> str:
+    return f"`{' '.join(text.replace('`', ' ').split())}`"

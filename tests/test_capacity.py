@@ -1,0 +1,177 @@
+"""Memory: what there is, what a step takes, and what is said where that does not fit."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.faults import trials
+from tests.test_entry import numbers
+from tinystories_lm.capacity import fitting_micro_batch, is_out_of_memory, needed_bytes, usable_bytes, what_would_fit
+from tinystories_lm.checkpoint import Progress
+from tinystories_lm.choices import Device
+from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config import Config
+from tinystories_lm.data.batches import Batch
+from tinystories_lm.errors import CommandError
+from tinystories_lm.hardware import multiplies_bfloat16, open_machine
+from tinystories_lm.job import _status_kept
+from tinystories_lm.model import Transformer
+from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, Status, read_config
+from tinystories_lm.training import mean_loss, train_step
+
+# A batch takes about 1.1 GB at once, and a sequence 9 MB.
+LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
+         "training.steps=1", "training.eval_every_steps=1", "hardware.precision=float32"]  # fmt: skip
+MEGABYTES = 800  # that the limited ones get; libraries map a good part of it
+
+
+def config(*more: str) -> Config:
+    register()
+    return compose_config([*more, "hardware=cpu"]).config
+
+
+def limit_memory(megabytes: int) -> None:
+    """Leave this process so much more than it has mapped."""
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + megabytes * 10**6,) * 2)
+
+
+native = pytest.mark.skipif(not multiplies_bfloat16(Device.cpu), reason="bfloat16 is emulated here, in float32")
+needs_a_limit = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is counted by /proc")
+
+
+def test_the_micro_batch_is_the_largest_divisor_of_every_batch_that_fits() -> None:
+    one, other = config("training.batch_size=24"), config("training.batch_size=36", "model.n_layers=2")
+    for usable in (needed_bytes(one, n) for n in (1, 4, 6, 12)):
+        sizes = [n for n in (12, 6, 4, 3, 2, 1) if needed_bytes(one, n) <= usable and needed_bytes(other, n) <= usable]
+        assert fitting_micro_batch([one, other], usable, most=24) == max(sizes)
+    assert fitting_micro_batch([one], needed_bytes(one, 1) - 1, most=24) == 0
+
+
+def peak_of_steps(config: Config) -> float:
+    """Bytes that two real training steps take at most, in a process forked for them."""
+    trials.warm()
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            before = status_bytes("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+            machine = open_machine(
+                config.hardware, peak_flops_per_second=1e12, compile_pays=False, deterministic=False,
+                attention_shape=config.attention_shape,
+            )  # fmt: skip
+            model = Transformer(config.model, vocab_size=config.data.vocab_size, attend=machine.attend)
+            model.initialise(0)
+            optimizer = build_optimizer(model, config.optimizer, device=machine.device)
+            ids_BT = torch.randint(300, (config.training.micro_batch_size, config.model.context_tokens))
+            for _ in range(2):
+                train_step(
+                    model, optimizer, [Batch(ids_BT, ids_BT)], loss_of=mean_loss, clip_grad_norm=1.0, machine=machine
+                )
+            os.write(writer, str(status_bytes("VmHWM") - before).encode())
+        finally:
+            os._exit(0)
+    trials.end(pid)
+    os.close(writer)
+    return float(os.read(reader, 100))
+
+
+def status_bytes(name: str) -> int:
+    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) * 1024
+
+
+@needs_a_limit
+@pytest.mark.parametrize(
+    "shape",
+    [
+        ["model.n_layers=6", "training.batch_size=12"],
+        ["model.n_layers=2", "training.batch_size=8", "data.vocab_size=4096"],
+        pytest.param(
+            ["model.n_layers=2", "training.batch_size=16", "model.context_tokens=600"], marks=pytest.mark.slow
+        ),
+        pytest.param(["hardware.precision=bfloat16", "training.batch_size=8"], marks=[pytest.mark.slow, native]),
+    ],
+    ids=["deep", "many logits", "long", "bfloat16"],
+)
+def test_what_a_step_needs_is_what_it_takes_at_its_peak(shape: list[str]) -> None:
+    small = ["model.d_model=64", "model.n_heads=4", "model.d_ff=256", "model.context_tokens=256", "data.vocab_size=309",
+             "hardware.precision=float32"]  # fmt: skip
+    asked = config(*{word.partition("=")[0]: word for word in [*small, *shape]}.values())
+    assert 0.65 < peak_of_steps(asked) / needed_bytes(asked, asked.training.micro_batch_size) < 1.15
+
+
+@needs_a_limit
+def test_what_is_usable_is_what_the_smallest_limit_leaves() -> None:
+    physical = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
+    assert usable_bytes(Device.cpu) <= 0.85 * physical
+    pid = os.fork()
+    if not pid:
+        limit_memory(200)
+        os._exit(not 0.9 * 170e6 < usable_bytes(Device.cpu) <= 170e6)
+    assert trials.end(pid) == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has a total capacity of …"),
+        MemoryError(),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.0 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_way_to_run_out_of_memory_is_told_with_what_to_lower(tmp_path: Path, error: Exception) -> None:
+    run = RunFolder(tmp_path)
+    advice = r"^out of memory: .*; the peak was .*; training\.micro_batch_size=16 needs about .*: type training\."
+    with pytest.raises(CommandError, match=advice), _status_kept(run, config(), Progress(step=7)):
+        raise error
+    status = read_json(run.status)
+    assert status["status"] == Status.FAILED and status["step"] == 7
+    assert status["reason"].startswith("oom: ") and "\n" not in status["reason"]
+
+
+def test_torchs_own_refusal_of_memory_is_known() -> None:
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(10**15)
+    assert is_out_of_memory(raised.value) and not is_out_of_memory(RuntimeError("shapes differ"))
+
+
+def test_one_sequence_that_does_not_fit_wants_a_smaller_model() -> None:
+    assert "take a smaller model" in what_would_fit(config("training.micro_batch_size=1"), 1e12)
+
+
+@needs_a_limit
+def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_numbers(corpus: Path, tmp_path: Path) -> None:
+    """With hardware=auto, under a real limit; the parts' gradients add up to the whole batch's."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert trials.end(trials.start(corpus, whole, *LARGE, "hardware=auto")) == 0, trials.said(whole)
+    limited = trials.start(corpus, parts, *LARGE, "hardware=auto", first=lambda: limit_memory(MEGABYTES))
+    assert trials.end(limited) == 0, trials.said(parts)
+    stored = read_config(RunFolder(parts)).training
+    assert stored.batch_size == 128 and stored.micro_batch_size < 128
+    assert f"training.micro_batch_size={stored.micro_batch_size}; the batch stays" in trials.said(parts)
+    for one, other in zip(numbers(whole), numbers(parts), strict=True):
+        assert one["progress/tokens"] == other["progress/tokens"]
+        for key in ("train/loss", "val/loss"):
+            assert one.get(key, 0.0) == pytest.approx(other.get(key, 0.0), rel=1e-4)
+
+
+@needs_a_limit
+def test_a_run_that_finds_no_memory_ends_in_one_line_with_what_would_fit(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    typed = [*LARGE, "training.micro_batch_size=128"]
+    code = trials.end(trials.start(corpus, run, *typed, first=lambda: limit_memory(MEGABYTES)))
+    said = trials.said(run).splitlines()
+    assert code == 1 and "Traceback" not in trials.said(run)
+    assert said[-1].startswith("tinystories-lm: out of memory: ") and "type training.micro_batch_size=" in said[-1]
+    fits = said[-1].split("type training.micro_batch_size=")[1].split()[0]
+    lower = [*LARGE, f"training.micro_batch_size={fits}"]
+    assert trials.end(trials.start(corpus, run, *lower, first=lambda: limit_memory(MEGABYTES))) == 0, trials.said(run)
