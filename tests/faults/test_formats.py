@@ -1,0 +1,54 @@
+"""Checkpoints of earlier releases: a run that one of them began goes on.
+
+`format_1/` is a run of 12 steps, written by the last release of checkpoint format 1 and killed after step 8.
+"""
+
+import json
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faults import trials
+from tinystories_lm.checkpoint import FORMAT, check_checkpoint
+from tinystories_lm.errors import NewerFormatError
+from tinystories_lm.records import read_json
+from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics
+
+GOLDEN = Path(__file__).parent / "format_1"
+AS_BEGUN = ["model.n_layers=1", "model.d_model=8", "model.d_ff=8", "training.steps=12", "training.eval_every_steps=4"]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(GOLDEN, tmp_path / "run"))
+
+
+def test_a_run_that_an_earlier_release_began_goes_on_to_its_end(old: Path, corpus: Path) -> None:
+    before = read_metrics(RunFolder(old))
+    assert trials.end(trials.start(corpus, old, *AS_BEGUN)) == 0, trials.said(old)
+    assert "going on from step 8" in trials.said(old)
+    after = read_metrics(RunFolder(old))
+    assert after[: len(before)] == before and [row["progress/step"] for row in after][-2:] == [12, 12]
+    newest = check_checkpoint(old / "checkpoints" / "step-00000012", run_id=read_environment(RunFolder(old))["run_id"])
+    assert newest.step == 12 and newest.tokens == 12 * 4 * 32 and newest.metrics_sha256
+
+
+def test_what_the_old_checkpoint_says_is_what_the_new_one_goes_on_with(old: Path) -> None:
+    path = old / "checkpoints" / "step-00000008"
+    stored = read_json(path / "state.json")
+    progress = check_checkpoint(path, run_id=read_environment(RunFolder(old))["run_id"])
+    assert {name: getattr(progress, name) for name in stored} == stored
+    assert progress.metrics_sha256 == progress.samples_sha256 == "", "unknown: nothing is compared"
+
+
+@pytest.mark.parametrize("number", [FORMAT + 1, 99])
+def test_a_checkpoint_of_a_later_release_ends_the_command_with_exit_7(old: Path, corpus: Path, number: int) -> None:
+    manifest = old / "checkpoints" / "step-00000008" / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": number}))
+    with pytest.raises(NewerFormatError, match=f"format {number}, this version reads up to {FORMAT}"):
+        check_checkpoint(manifest.parent, run_id=read_environment(RunFolder(old))["run_id"])
+    code = trials.end(trials.start(corpus, old, *AS_BEGUN, first=logging.getLogger().handlers.clear))
+    assert code == 7 and "use a newer tinystories_lm" in trials.said(old).splitlines()[-1]
+    assert not (old / "summary.json").exists() and json.loads(manifest.read_text())["format"] == number
