@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tinystories_lm
 from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
 from tinystories_lm.credentials import Scrubber, holds_secret, scrubbed
 from tinystories_lm.processes import Ending, Slot, Task, run_apart
+from tinystories_lm.run_folder import YAML_LOADER
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -23,6 +25,7 @@ CALLS = {
     "eval", "exec", "compile", "__import__", "torch.load", "torch.save", "os.system", "os.popen", "yaml.load",
     "yaml.unsafe_load", "np.load", "numpy.load", "runpy.run_path", "importlib.import_module",
 }  # fmt: skip
+SAFE_LOADER = "Loader=YAML_LOADER"  # run_folder's, the C one where there is one
 SECRETS = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
     "WANDB_V1": f"wandb_v1_{'Ab_9' * 12}",
@@ -45,10 +48,15 @@ def test_no_source_unpickles_evaluates_or_opens_a_shell(file: Path) -> None:
         if isinstance(node, ast.ImportFrom):
             assert (node.module or "").split(".")[0] not in MODULES
         if isinstance(node, ast.Call):
-            assert ast.unparse(node.func) not in CALLS
+            called = ast.unparse(node.func)
+            assert called not in CALLS or (called == "yaml.load" and ast.unparse(node.keywords[0]) == SAFE_LOADER)
             for word in node.keywords:
                 wanted = isinstance(word.value, ast.Constant) and word.value.value is True
                 assert not (word.arg in ("shell", "trust_remote_code", "allow_pickle") and wanted)
+
+
+def test_the_one_yaml_loader_makes_plain_values_only() -> None:
+    assert issubclass(YAML_LOADER, yaml.SafeLoader | getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @pytest.mark.parametrize(

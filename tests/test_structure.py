@@ -11,6 +11,7 @@ LEVELS = [
     {
         "errors",
         "choices",
+        "controls",
         "attention",
         "config",
         "identity",

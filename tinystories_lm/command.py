@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from tinystories_lm import __version__
 from tinystories_lm.commands import comparing, exchange, runs, training
 from tinystories_lm.commands.parsing import PROGRAM
+from tinystories_lm.controls import visible
 from tinystories_lm.credentials import print_traceback, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, UsageError
 from tinystories_lm.signals import stop_by_interrupt, was_interrupted
@@ -91,7 +92,7 @@ def run(arguments: Sequence[str]) -> int:
     except CommandError as error:
         if isinstance(error, UsageError) and was_interrupted():  # what a library made of the interrupt
             return _stopped(name)
-        print(f"{PROGRAM}: {scrubbed(str(error))}", file=sys.stderr)
+        print(f"{PROGRAM}: {visible(scrubbed(str(error)))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _stopped(name)

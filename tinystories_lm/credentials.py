@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tinystories_lm.choices import TrackingMode
+from tinystories_lm.controls import visible
 
 if TYPE_CHECKING:
     import wandb
@@ -83,11 +84,11 @@ def _secrets(least_chars: int) -> list[tuple[str, str]]:
 
 
 class Scrubber(logging.Filter):
-    """Puts `scrubbed` text in the place of each message, and of the traceback that goes with it."""
+    """Puts `scrubbed` and `visible` text in the place of each message, and of the traceback that goes with it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (clean := scrubbed(message)) != message:
+        if (clean := visible(scrubbed(message))) != message:
             record.msg, record.args = clean, ()
         if record.exc_info and not record.exc_text:
             record.exc_text = scrubbed(logging.Formatter().formatException(record.exc_info))

@@ -37,7 +37,7 @@ from tinystories_lm.config import Config
 from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
 from tinystories_lm.files import lock, writing
-from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, read_status
+from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, read_status, refuse_links
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -216,6 +216,7 @@ def train_in(
     wait_seconds: for another process to leave the folder.
     """
     with locked(folder, wait_seconds=wait_seconds):
+        refuse_links(RunFolder(folder))
         _check_resumable(RunFolder(folder), config)
         kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
         arguments = [*_flags(config_dir), *kept, f"hydra.run.dir={as_text(str(folder))}"]
@@ -231,6 +232,8 @@ def run_jobs(
 
     Raises CommandError with the count of the jobs that did not get done, whichever process they ran in.
     """
+    for job in jobs:
+        refuse_links(RunFolder(job.sweep_folder))
     launch(jobs, overrides, peaks, config_dir=config_dir)
     missing = [job for job in jobs if not is_done_in(job.sweep_folder)]
     if missing:

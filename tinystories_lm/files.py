@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm import faults
-from tinystories_lm.errors import CannotWriteError
+from tinystories_lm.errors import CannotWriteError, DamagedError
 
 REFUSALS = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
@@ -208,12 +208,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = open_plain(path, os.O_RDWR | os.O_CREAT)
-        except PermissionError:
-            if not path.exists():
-                raise
-            descriptor = open_plain(path, os.O_RDONLY)  # another person's, which can be held without a name in it
+        descriptor = _open_lock(path)
     with os.fdopen(descriptor, "r", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -226,6 +221,19 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
             os.truncate(file.fileno(), 0)
             os.write(file.fileno(), name.encode())
         yield None
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return open_plain(path, os.O_RDWR | os.O_CREAT)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return open_plain(path, os.O_RDONLY)  # another person's, which can be held without a name in it
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
+            raise DamagedError(f"{path} is no plain file, as a lock has to be: delete it") from error
+        raise
 
 
 def _holder(path: Path) -> dict[str, Any]:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.arithmetic import count_parameters
+from tinystories_lm.choices import MlpKind
+from tinystories_lm.config import ModelConfig
+from tinystories_lm.controls import visible
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import (
     OUTPUTS,
     RunFolder,
     overrides_of,
-    read_config,
+    read_settings,
     read_status,
     read_summary,
     read_told,
@@ -77,9 +80,11 @@ def _listed(run: RunFolder) -> Listed:
     steps: int | None = None
     parameters: int | None = None
     with contextlib.suppress(CommandError):
-        config = read_config(run)
-        name, steps = config.name, config.training.steps
-        parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+        stored = read_settings(run)
+        name, steps = stored["name"], stored["training"]["steps"]
+        model = stored["model"] | {"mlp": MlpKind(stored["model"]["mlp"])}
+        with contextlib.suppress(TypeError, ValueError):  # a model that is none
+            parameters = count_parameters(ModelConfig(**model), vocab_size=stored["data"]["vocab_size"]).total
     status, step = "damaged", None
     summary: dict[str, Any] = {}
     with contextlib.suppress(CommandError):
@@ -118,9 +123,9 @@ def describe(runs: Sequence[Listed]) -> str:
     """The table."""
     rows = [
         [
-            one.run,
+            visible(one.run),
             coloured(one.status),
-            coloured(one.verdict or ""),
+            coloured(visible(one.verdict or "")),
             "" if one.parameters is None else amount(one.parameters),
             f"{one.step if one.step is not None else '?'}/{one.steps or '?'}",
             "" if one.loss is None else f"{one.loss:.3f}",

@@ -17,6 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tinystories_lm import faults
 from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import open_plain, read_plain, to_json, write_json, writing
@@ -24,6 +26,9 @@ from tinystories_lm.files import open_plain, read_plain, to_json, write_json, wr
 SEAL = "sha256"
 LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
 LARGEST_INTEGER = 2**63  # what is larger, no count of ours reaches and no float holds
+
+DEEPEST_YAML = 20
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # makes plain values only
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,19 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number")
     return value
+
+
+def plain_yaml(text: str) -> str:
+    """The text as it is, where it can be read in a moment: nested a little, and without aliases.
+
+    An alias makes of a line a million; raises ValueError, or yaml.YAMLError for what is no YAML.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=YAML_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_YAML or isinstance(event, yaml.AliasEvent):
+            raise ValueError("it has aliases, or is nested too deep")
+    return text
 
 
 def misfit(value: Any, shape: Any, place: str = "") -> str | None:

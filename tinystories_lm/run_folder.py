@@ -23,12 +23,11 @@ from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
 from tinystories_lm.identity import ADDED_LATER, config_hash
-from tinystories_lm.records import misfit, read_json, read_records
-from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, SUMMARY
+from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
+from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # makes plain values only
 MOST_NAMED = 12  # in one line
 HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 OUTPUTS = Path("outputs")  # below the folder a command is started in
@@ -107,21 +106,42 @@ def _sha256(text: str) -> str:
 def read_config(run: RunFolder) -> Config:
     """The run's stored config.
 
-    Raises DamagedError when it is missing, was changed, no longer fits the schema, or holds interpolations or aliases:
-    a stored config has only values, and one that asks for the reader's environment, or for itself, is not ours.
+    Raises DamagedError when it is missing, was changed, no longer fits the schema, or holds interpolations: a stored
+    config has only values, and one that asks for the reader's environment is not ours.
     """
     try:
-        text, sealed, recorded = read_plain(run.config, most_bytes=MOST_CONFIG_BYTES).decode().partition(CONFIG_SEAL)
-        if sealed and recorded.strip() != _sha256(text):
-            raise DamagedError(f"{run.config} was changed since it was written: its sha256 is not the one it ends with")
-        if "${" in text or any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=YAML_LOADER)):
-            raise DamagedError(f"{run.config} holds interpolations or aliases, which a stored config never does")
+        text = _config_text(run)
         config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), ADDED_LATER, OmegaConf.create(text)))
     except (OSError, ValueError, RecursionError, TypeError, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
     assert isinstance(config, Config)
     return config
+
+
+def read_settings(run: RunFolder) -> dict[str, Any]:
+    """The run's stored config as plain values, for a look at thousands of runs: ten times as fast as `read_config`.
+
+    Raises DamagedError as that does, but not for every value that no longer fits the schema.
+    """
+    try:
+        stored = yaml.load(_config_text(run), Loader=YAML_LOADER)
+        what = misfit(stored, STORED)
+    except (OSError, ValueError, RecursionError, TypeError, yaml.YAMLError) as error:
+        what = type(error).__name__
+    if what is not None:
+        raise DamagedError(f"{run.config} cannot be read as a run's config: {what}")
+    stored["model"] = ADDED_LATER["model"] | stored["model"]
+    return dict(stored)
+
+
+def _config_text(run: RunFolder) -> str:
+    text, sealed, recorded = read_plain(run.config, most_bytes=MOST_CONFIG_BYTES).decode().partition(CONFIG_SEAL)
+    if sealed and recorded.strip() != _sha256(text):
+        raise DamagedError(f"{run.config} was changed since it was written: its sha256 is not the one it ends with")
+    if "${" in text:
+        raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
+    return plain_yaml(text)
 
 
 def read_environment(run: RunFolder) -> dict[str, Any]:
@@ -161,9 +181,8 @@ def read_samples(run: RunFolder) -> list[dict[str, Any]]:
 def overrides_of(run: RunFolder) -> list[str]:
     """What was typed to begin the run; empty where Hydra's record of it is not there."""
     try:
-        typed = yaml.load(
-            read_plain(run.path / ".hydra" / "overrides.yaml", most_bytes=MOST_CONFIG_BYTES), Loader=YAML_LOADER
-        )
+        text = read_plain(run.path / ".hydra" / "overrides.yaml", most_bytes=MOST_CONFIG_BYTES).decode()
+        typed = yaml.load(plain_yaml(text), Loader=YAML_LOADER)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return []
     return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []

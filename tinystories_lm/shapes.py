@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tinystories_lm.choices import Attention
+from tinystories_lm.choices import Attention, MlpKind
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 RUN_ID = re.compile(r"[0-9a-z]{1,64}")  # it becomes a part of paths in wandb/
@@ -35,6 +35,12 @@ PLAN: dict[str, Any] = {
     "corpus_tokens": int,
     "expected_seconds?": float,
     "expected_dollars?": float,
+}
+STORED: dict[str, Any] = {  # of config.yaml
+    "name": str,
+    "model": {"n_layers": int, "d_model": int, "n_heads": int, "d_ff": int, "mlp?": MlpKind},
+    "data": {"vocab_size": int},
+    "training": {"steps": int},
 }
 ENVIRONMENT: dict[str, Any] = {
     "run_id": RUN_ID,

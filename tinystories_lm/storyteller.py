@@ -6,6 +6,7 @@ from typing import TextIO
 
 from tinystories_lm.choices import Device, Precision
 from tinystories_lm.config import SamplingConfig
+from tinystories_lm.controls import visible
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import to_json
@@ -65,16 +66,16 @@ def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingC
 def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
     """Write the texts one below the other while they grow: the first as it comes, the others in their turn."""
     current, shown = 0, 0
-    out.write(texts[0].prompt)
+    out.write(visible(texts[0].prompt))
     for _ in steps:
         while current < len(texts):
             settled = texts[current].settled
-            out.write(settled[shown:])
+            out.write(visible(settled[shown:]))
             shown = len(settled)
             if texts[current].ended is None:
                 break
             current, shown = current + 1, 0
-            out.write(f"\n\n{texts[current].prompt}" if current < len(texts) else "\n")
+            out.write(f"\n\n{visible(texts[current].prompt)}" if current < len(texts) else "\n")
         out.flush()
 
 

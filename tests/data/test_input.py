@@ -174,9 +174,22 @@ def test_no_damage_to_parquet_gives_more_than_one_line(tmp_path: Path) -> None:
                 data[choose.randrange(len(data))] = choose.randrange(256)
         path.write_bytes(data)
         said = outcome(path)
-        assert "\n" not in said
+        assert "\n" not in said and "cannot read" not in said
         refused += bool(said)
     assert refused > 100, "a flipped letter is only seen where the writer wrote checksums"
+
+
+def test_a_flipped_bit_of_parquet_with_checksums_is_found(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "train.parquet"
+    pq.write_table(pa.table({"text": TRAIN}), path, write_page_checksum=True, compression="none", use_dictionary=False)
+    whole = path.read_bytes()
+    place = whole.index(TRAIN[100].encode())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(DamagedError, match="no readable parquet file: .*(?i:checksum|corrupt)"):
+        read(path)
 
 
 def no_file(folder: Path, name: str) -> Path:
@@ -359,10 +372,21 @@ def prepare_one_line(folder: Path, text: str, suffix: str) -> tuple[float, float
 
 
 @pytest.mark.parametrize(
-    ("kind", "suffix"), [*((kind, ".txt") for kind in LINES), ("words", ".jsonl"), ("blanks", ".jsonl")]
+    ("kind", "suffix", "n_bytes"),
+    [
+        ("words", ".txt", 2_000_000),
+        ("letters", ".txt", 8_000_000),
+        ("blanks", ".txt", 8_000_000),
+        ("empty lines", ".txt", 8_000_000),
+        ("blanks at the end", ".txt", 8_000_000),
+        ("words", ".jsonl", 2_000_000),
+        ("blanks", ".jsonl", 8_000_000),
+    ],
 )
-def test_a_giant_line_takes_time_and_memory_as_any_text_does(tmp_path: Path, kind: str, suffix: str) -> None:
-    seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](4_000_000 if suffix == ".jsonl" else 8_000_000), suffix)
+def test_a_giant_line_takes_time_and_memory_as_any_text_does(
+    tmp_path: Path, kind: str, suffix: str, n_bytes: int
+) -> None:
+    seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](n_bytes), suffix)
     print(f"{kind}: {seconds:.1f} s, {megabytes:.0f} MB")
     assert seconds < 20 and megabytes < 300, (seconds, megabytes)
 

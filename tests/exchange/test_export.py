@@ -26,7 +26,7 @@ from tinystories_lm.exchange import export as module
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.exchange.model_card import licence_of
 from tinystories_lm.exchange.stock import stock_config, tensor_names
-from tinystories_lm.files import write_json
+from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_records
@@ -58,7 +58,8 @@ def make_run(folder: Path, *overrides: str, wide: float = 3.0) -> RunFolder:
         ["One day, Tom saw a big red ball. It was old. The end."] * 3, 300, allow_smaller_vocabulary=True
     )
     tokenizer.save(str(run.tokenizer))
-    write_json(run.environment, {"run_id": "abc", "pieces": [], "corpus": {}})
+    corpus = {"tokenizer_sha256": sha256_of(run.tokenizer), "vocab_size": tokenizer.get_vocab_size()}
+    write_json(run.environment, {"run_id": "abc", "pieces": [], "corpus": corpus})
     model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
     model.initialise(0)
     with torch.no_grad():

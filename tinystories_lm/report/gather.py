@@ -11,15 +11,14 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.choices import Kind
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import CommandError, DamagedError
-from tinystories_lm.records import read_json
+from tinystories_lm.files import read_plain
+from tinystories_lm.records import from_json, read_json
 from tinystories_lm.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
-from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status
+from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, overrides_of, read_config, read_status
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3
@@ -119,7 +118,7 @@ def read_run(folder: RunFolder) -> Run:
         folder=clean(folder.path.absolute().name),
         group=_typed(folder.path.parent),
         group_name=clean(f"sweep {group.name}" if group.parent.name == "sweeps" else group.name),
-        overrides=_overrides(folder),
+        overrides=tuple(map(clean, overrides_of(folder))),
         state=state,
         reason=shown(status.get("reason")),
         updated=_updated(folder, status, state),
@@ -194,15 +193,15 @@ def _object(path: Path, problems: list[str]) -> dict[str, Any]:
 def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
     """All whole rows; half a row at the end, which a running or killed writer leaves, is no problem."""
     try:
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
+        lines = read_plain(path).split(b"\n") if path.is_file() else []
     except OSError:
         problems.append(f"{path.name} cannot be read")
         return []
     rows, damaged = [], 0
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line) if line.strip() else None
-        except (ValueError, RecursionError):
+            row = from_json(line) if line.strip() else None
+        except ValueError:
             damaged += number < len(lines)
             continue
         if isinstance(row, dict):
@@ -300,13 +299,3 @@ def _sample(row: Mapping[str, Any]) -> Sample:
 
 def _cut(text: str) -> str:
     return clean(text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … (cut)")
-
-
-def _overrides(folder: RunFolder) -> tuple[str, ...]:
-    """What was typed for the run; empty where Hydra's record of it is gone."""
-    path = folder.path / ".hydra" / "overrides.yaml"
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else []
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return ()
-    return tuple(clean(str(one)) for one in found) if isinstance(found, list) else ()

@@ -1,0 +1,53 @@
+"""A run of many steps takes no more memory, files or threads at its end than when it had just begun."""
+
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.faults import trials
+from tinystories_lm.records import last_record
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds is read in /proc")
+MOST_GROWTH_BYTES = 4_000_000
+# Everything that a run does besides its steps comes every twentieth one.
+BUSY = ["training.log_every_steps=1", "training.eval_every_steps=20", "training.checkpoint_every_steps=20",
+        "training.eval_tokens=64", "sampling.max_tokens=2", "data.allow_smaller_vocabulary=true"]  # fmt: skip
+
+
+class Held(NamedTuple):
+    step: int
+    memory_bytes: int
+    files: int
+    threads: int
+
+
+def held(pid: int, step: int) -> Held:
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory, threads = (int(status.split(f"{name}:")[1].split()[0]) for name in ("RssAnon", "Threads"))
+    return Held(step, memory * 1024, len(os.listdir(f"/proc/{pid}/fd")), threads)
+
+
+@pytest.mark.parametrize("steps", [600, pytest.param(36_000, marks=pytest.mark.slow)])
+def test_a_long_run_is_flat(corpus: Path, tmp_path: Path, steps: int) -> None:
+    """With the real SDK of W&B beside it, offline.
+
+    The slow one has as many evaluations, samples and checkpoints as twelve hours of round 3 on an H100.
+    """
+    run, looks = tmp_path / "run", list[Held]()
+    trials.warm()
+    pid = trials.start(corpus, run, *BUSY, f"training.steps={steps}", "tracking=offline")
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        step = int(last_record(run / "metrics.jsonl").get("progress/step", 0))
+        if steps // 3 <= step < steps - 40:
+            looks.append(held(pid, step))
+        time.sleep(0.05)
+    assert (run / "summary.json").exists(), trials.said(run)
+    third = len(looks) // 3
+    first, last = looks[:third], looks[-third:]
+    assert third > 5, "it was looked at"
+    assert min(look.memory_bytes for look in last) - min(look.memory_bytes for look in first) < MOST_GROWTH_BYTES
+    assert max(look.files for look in last) <= max(look.files for look in first)
+    assert max(look.threads for look in last) <= max(look.threads for look in first)
