@@ -182,7 +182,7 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
         return Hashed(str(note.get("sha256")), False)
     found = sha256_of(path)
     if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > 2e9:
-        with contextlib.suppress(OSError, CannotWriteError):  # a folder that only others may write to
+        with contextlib.suppress(OSError, ValueError, CannotWriteError):  # a folder that only others may write to
             write_json(
                 notes,
                 {key_: note for key_, note in known.items() if Path(key_).exists()}
