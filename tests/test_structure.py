@@ -24,7 +24,7 @@ LEVELS = [
     },
     {"arithmetic", "files", "shapes", "records", "composition", "processes", "curve", "story_quality", "wandb_run"},
     {"data", "model", "optimizer", "hardware", "capacity", "tracking", "estimate", "run_folder"},
-    {"checkpoint", "decoding", "plan", "verdict", "published", "listing"},
+    {"checkpoint", "settling", "decoding", "plan", "verdict", "published", "listing"},
     {"sampling"},
     {"environment", "resume", "training", "dashboard", "profiling", "divergence", "compilation"},
     {"notebook", "scoring", "trained", "calibration", "summary", "conditions"},

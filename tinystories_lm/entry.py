@@ -20,14 +20,11 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.choices import Device
 from tinystories_lm.composition import (
     VERSION_BASE,
     Composed,
-    compose_config,
     compose_text,
     conf_folder,
-    expand_sweep,
     parse,
     register,
     sweep_name,
@@ -38,6 +35,7 @@ from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
 from tinystories_lm.files import lock, writing
 from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, read_status, refuse_links
+from tinystories_lm.settling import check_machine, compose_jobs, settle
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -56,7 +54,7 @@ def train(arguments: list[str]) -> None:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
         return
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
-        _compose_jobs(options.overrides, options.multirun, options.config_dir)
+        compose_jobs(options.overrides, options.multirun, options.config_dir)
         _run_hydra(arguments, {}, Path())
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
@@ -90,99 +88,6 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
     parser.error = refuse  # type: ignore[method-assign]
     return parser.parse_intermixed_args(arguments)
-
-
-def settle(overrides: Sequence[str], *, multirun: bool, config_dir: str | None) -> tuple[list[Composed], list[str]]:
-    """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto."""
-    jobs = _compose_jobs(overrides, multirun, config_dir)
-    if any(job.config.hardware.device is Device.auto for job in jobs):
-        if any(job.remote for job in jobs):
-            raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
-        overrides = _settle_hardware(overrides)
-        jobs = _compose_jobs(overrides, multirun, config_dir)
-        fitted = _fit_memory(overrides, jobs)
-        if fitted != overrides:
-            overrides, jobs = fitted, _compose_jobs(fitted, multirun, config_dir)
-    return jobs, list(overrides)
-
-
-def _compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
-    jobs = expand_sweep(overrides, config_dir=config_dir) if multirun else [list(overrides)]
-    return [compose_config(job, config_dir=config_dir) for job in jobs]
-
-
-def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed]) -> list[str]:
-    """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
-    from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, usable_bytes
-    from tinystories_lm.terminal import storage
-
-    wanted = "training.micro_batch_size"
-    if any(override.startswith(f"{wanted}=") for override in overrides):
-        return list(overrides)
-    configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
-    usable = usable_bytes(device)
-    most = min(config.training.micro_batch_size for config in configs)
-    fits = fitting_micro_batch(configs, usable, most=most) or 1
-    if fits == most:
-        return list(overrides)
-    need = storage(max(needed_bytes(config, most) for config in configs))
-    print(
-        f"{most} sequences at once need about {need}, this {device} has {storage(usable)} for them: "
-        f"{wanted}={fits}; the batch stays",
-        file=sys.stderr,
-    )
-    return [*overrides, f"{wanted}={fits}"]
-
-
-def _settle_hardware(overrides: Sequence[str]) -> list[str]:
-    """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
-    from tinystories_lm.hardware import find_hardware
-
-    given = [override for override in overrides if override.startswith("hardware=")]
-    if any("," in override for override in given):
-        raise UsageError(f"{given[0]}: name each hardware of a sweep; auto stands for one only")
-    return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
-
-
-def check_machine(jobs: Sequence[Composed]) -> dict[str, float]:
-    """The peak FLOP/s of each hardware that the jobs name.
-
-    Raises UsageError for text or hardware that is not here, and for a job that would take too long or cost too much.
-    """
-    from tinystories_lm.estimate import check_affordable, estimate
-
-    peaks = find_peaks(jobs)
-    for job in jobs:
-        peak = peaks[job.config.hardware.name]
-        check_affordable(job.config, estimate(job.config, peak_flops_per_second=peak))
-    return peaks
-
-
-def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:
-    """The peak FLOP/s of each hardware; raises UsageError for text or, unless jobs go elsewhere, hardware not here."""
-    return find_peaks_of([job.config for job in jobs], remote=any(job.remote for job in jobs))
-
-
-def find_peaks_of(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
-    """The same for configs that are run here, or with `remote` on other machines."""
-    from tinystories_lm.data.corpus import splits
-    from tinystories_lm.hardware import check_hardware, find_peak
-
-    peaks: dict[str, float] = {}
-    for config in configs:
-        hardware = config.hardware
-        if config.data.path is not None:
-            splits(config.data)  # refuses a path that is not there, or lacks a split
-        if not remote:
-            check_hardware(hardware)
-        elif not hardware.peak_flops_per_second and hardware.device is not Device.cpu:
-            raise UsageError(
-                f"hardware={hardware.name}: this launcher's machines are elsewhere: name a hardware with a known peak, "
-                "such as h100, or give hardware.peak_flops_per_second"
-            )
-        if hardware.name not in peaks:
-            peaks[hardware.name] = find_peak(hardware)
-    return peaks
 
 
 def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None) -> None:

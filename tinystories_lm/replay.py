@@ -12,7 +12,7 @@ from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.conditions import as_begun
 from tinystories_lm.config import Config
-from tinystories_lm.entry import find_peaks_of, locked
+from tinystories_lm.entry import locked
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of
 from tinystories_lm.job import run_job
@@ -28,6 +28,7 @@ from tinystories_lm.run_folder import (
     read_samples,
     read_status,
 )
+from tinystories_lm.settling import find_peaks_of
 
 log = logging.getLogger(__name__)
 # What the clock and the machine's other work decide.

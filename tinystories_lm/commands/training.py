@@ -47,7 +47,7 @@ def plan(arguments: list[str]) -> None:
     overrides = options.overrides
     if options.calibrate:
         from tinystories_lm.calibration import calibrate
-        from tinystories_lm.entry import settle
+        from tinystories_lm.settling import settle
 
         (job,), overrides = settle(overrides, multirun=False, config_dir=None)
         calibrate(job.config)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.choices import Device
-from tinystories_lm.entry import find_peaks, launch, settle, start_hydra, train_in
+from tinystories_lm.entry import launch, start_hydra, train_in
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted
 from tinystories_lm.estimate import check_affordable
 from tinystories_lm.files import lock, writing
@@ -18,6 +18,7 @@ from tinystories_lm.hardware import visible_gpus
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import RunFolder, Status, write_status
+from tinystories_lm.settling import find_peaks, settle
 from tinystories_lm.shapes import METRICS
 from tinystories_lm.sweep.members import Member, plan, refuse_twins
 from tinystories_lm.sweep.tables import describe_end, describe_plan
