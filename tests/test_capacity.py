@@ -27,7 +27,7 @@ from tinystories_lm.training import mean_loss, train_step
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
          "training.steps=1", "training.eval_every_steps=1", "hardware.precision=float32"]  # fmt: skip
-MEGABYTES = 800  # that the limited ones get; libraries map a good part of it
+MEGABYTES = 1000  # that the limited ones get; libraries map a good part of it
 
 
 def config(*more: str) -> Config:
@@ -90,7 +90,7 @@ def status_bytes(name: str) -> int:
 @pytest.mark.parametrize(
     "shape",
     [
-        ["model.n_layers=6", "training.batch_size=12"],
+        ["model.n_layers=6", "training.batch_size=6"],
         ["model.n_layers=2", "training.batch_size=8", "data.vocab_size=4096"],
         pytest.param(
             ["model.n_layers=2", "training.batch_size=16", "model.context_tokens=600"], marks=pytest.mark.slow
@@ -113,7 +113,7 @@ def test_what_is_usable_is_what_the_smallest_limit_leaves() -> None:
     pid = os.fork()
     if not pid:
         limit_memory(200)
-        os._exit(not 0.9 * 170e6 < usable_bytes(Device.cpu) <= 170e6)
+        os._exit(not 0.9 * 120e6 < usable_bytes(Device.cpu) <= 120e6)
     assert trials.end(pid) == 0
 
 
@@ -165,6 +165,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_numbers(co
 
 
 @needs_a_limit
+@pytest.mark.slow
 def test_a_run_that_finds_no_memory_ends_in_one_line_with_what_would_fit(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     typed = [*LARGE, "training.micro_batch_size=128"]

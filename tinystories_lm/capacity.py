@@ -19,6 +19,7 @@ PEAK_OVER_KEPT = 1.8  # of activations but for the logits: freed ones are not al
 LOGIT_BYTES = 22  # a logit, with its copies in float32, its softmax and their gradients
 SCORE_BYTES = 10  # a score of attention in blocks, which is kept
 USABLE_SHARE = 0.85  # of what there is: the rest is Python's, the tokens', the allocator's
+ADDRESSES_SHARE = 0.6  # of what `ulimit -v` leaves: threads and the allocator take addresses that hold nothing
 # What an error says that is none of torch.OutOfMemoryError, though memory is what there was none of.
 SIGNS = (
     "DefaultCPUAllocator: can't allocate memory",
@@ -38,7 +39,7 @@ def usable_bytes(device: Device) -> float:
     limits = [USABLE_SHARE * size for size in (_physical_bytes(), _container_bytes()) if size]
     address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
     if address_space != resource.RLIM_INFINITY:
-        limits.append(USABLE_SHARE * max(0, address_space - _mapped_bytes()))
+        limits.append(ADDRESSES_SHARE * max(0, address_space - _mapped_bytes()))
     return min(limits)
 
 

@@ -2,8 +2,8 @@
 
 Nothing here blocks, slows or ends a run. The SDK is imported, started, fed and finished by a thread of the mirror's
 own: a row costs the training loop one entry in a queue, starting and finishing are waited for up to a deadline, and
-after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` where
-the SDK has it all in its own files, else `tinystories-lm upload`, which reads the run folder.
+after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` for a run
+that was whole offline, else `tinystories-lm upload`, which asks W&B what it has; `wandb sync` would say that twice.
 """
 
 import logging
@@ -160,10 +160,8 @@ class Mirror:
                 "W&B: rows are missing there; `%s` sends all, as a run of its own",
                 upload_command(self._run_folder, anew=True),
             )
-        elif not self._written:
+        elif not self.is_whole:
             log.warning("W&B: not all is there; `%s` sends the rest", upload_command(self._run_folder))
-        elif self._run is not None and not self._whole:
-            log.warning("W&B: not all was uploaded; `%s` sends the rest", sync_command(self._run, unfinished=True))
         elif self._run is not None and unsent_pieces(self._run):
             log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
 

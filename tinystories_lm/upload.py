@@ -5,6 +5,7 @@ import uuid
 
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
+from tinystories_lm.resume import best_checkpoint
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
@@ -56,7 +57,11 @@ def upload(name: str, *, anew: bool = False) -> str:
     newest = [sample for sample in read_samples(run) if sample.get("step") == last] if run.samples.is_file() else []
     if newest:
         mirror.log_samples(last, newest)
-    mirror.summarize(_figures(run))
+    figures = _figures(run)
+    mirror.summarize(figures)
+    if config.tracking.artifacts and "best/step" in figures:
+        best = {"step": figures["best/step"], "val/loss": figures["best/val_loss"], "parameters": figures["parameters"]}
+        mirror.log_model(best_checkpoint(run), name=f"{config.name}-{run_id[:6]}", metadata=best)
     mirror.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
     if mirror.mode is not TrackingMode.online or not mirror.is_whole:
         raise CommandError(f"{run.path} is not all in W&B yet: try again when it answers")

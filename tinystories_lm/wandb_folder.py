@@ -27,12 +27,9 @@ def unsent_pieces(run: "wandb.Run") -> list[Path]:
     return [piece for piece in pieces_of(run) if is_unsent(piece)]
 
 
-def sync_command(run: "wandb.Run", *, unfinished: bool = False) -> str:
-    """What uploads the run's unsent pieces, and with `unfinished` what an online run could not send."""
-    online = unfinished and not run.offline
-    folders = [*unsent_pieces(run), *([Path(run.settings.sync_dir)] if online else [])]
-    words = ["wandb", "sync", *(["--include-online"] if online else [])]
-    return shlex.join([*words, *(_shown(folder) for folder in folders)])
+def sync_command(run: "wandb.Run") -> str:
+    """What uploads the run's unsent pieces."""
+    return shlex.join(["wandb", "sync", *(_shown(folder) for folder in unsent_pieces(run))])
 
 
 def upload_command(folder: Path, *, anew: bool = False) -> str:

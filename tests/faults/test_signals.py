@@ -41,7 +41,7 @@ AT_THE_END = {
     "the summary": (f"{US}.job.summarize", 1),
     "the last words": (f"{US}.job.say_done", 1),
 }
-QUICK = ("learning the tokenizer", "the first evaluation", "an evaluation", "a checkpoint")
+QUICK = ("learning the tokenizer", "the first samples", "an evaluation", "a checkpoint")
 PHASES = BEFORE_THE_LOOP | IN_THE_LOOP | AT_THE_END
 STOPS = [signal.SIGTERM, signal.SIGINT]
 
