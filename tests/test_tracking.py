@@ -1,5 +1,6 @@
 """The W&B mirror with the real SDK: read back offline, uploaded to a small server, and to servers that fail."""
 
+import contextlib
 import json
 import logging
 import os
@@ -403,6 +404,7 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
         mirror.finish(exit_code=0)
         assert time.monotonic() - began < FINISH_SECONDS + 3
         assert caplog.text.count("after 5 errors the run goes on without it") == (blow is signal.SIGKILL)
+        assert service not in services()
         assert "wandb sync" not in caplog.text  # it has not got the rows of after the blow
         assert caplog.text.count("`tinystories-lm upload .` sends the rest") == 1
         second = start(tmp_path, tracking(), "two")
@@ -411,7 +413,7 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
         assert second.folder is not None
         assert [row["progress/step"] for row in history(inspect(second.folder))] == [0, 1, 2]
     finally:
-        if blow is signal.SIGSTOP:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(service, signal.SIGKILL)
 
 

@@ -93,9 +93,12 @@ class WandbServer:
     def refuses(self, what: str) -> bool:
         return self.status != 200 and re.search(self.refused, what) is not None
 
-    def wait_to_answer(self) -> None:
+    def will_answer(self) -> bool:
+        """Wait as long as is due; a request that was left hanging is never answered, for its sender is gone."""
         time.sleep(self.delay_seconds)
+        hanging = not self._awake.is_set()
         self._awake.wait()
+        return not (hanging or self.dead or self.resets)
 
     def graphql(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         with self._lock:
@@ -208,10 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         state.bodies.append(self.path.encode() + body)
-        state.wait_to_answer()
-        if state.resets:  # an abrupt end, as when a proxy dies: RST, not FIN
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if state.dead or state.resets:
+        if not state.will_answer():
+            if state.resets:  # an abrupt end, as when a proxy dies: RST, not FIN
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             return
         request = json.loads(body) if self.path == "/graphql" else {}

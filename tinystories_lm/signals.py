@@ -4,10 +4,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 from tinystories_lm.errors import ExitCode
+
+SOON_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
 _interrupted = False  # since `stop_by_interrupt`
@@ -40,8 +44,8 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 def stop_by_interrupt() -> None:
     """Outside the loop SIGINT and SIGTERM end the command by a KeyboardInterrupt: locks and temporary files go with it.
 
-    Python drops an exception that comes while it cleans up an object, and a library may make another of it:
-    `was_interrupted` knows all the same.
+    Python drops an exception that comes while an object goes; the signal is then sent again. A library may make another
+    exception of it: `was_interrupted` knows all the same.
     """
     global _interrupted
     _interrupted = False
@@ -51,6 +55,17 @@ def stop_by_interrupt() -> None:
         _interrupted = True
         raise KeyboardInterrupt
 
+    def send_again() -> None:
+        if signal.getsignal(signal.SIGTERM) is interrupt:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        if isinstance(what.exc_value, KeyboardInterrupt):
+            threading.Timer(SOON_SECONDS, send_again).start()
+        else:
+            sys.__unraisablehook__(what)
+
+    sys.unraisablehook = dropped
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell has it for what runs in its background
             signal.signal(number, interrupt)

@@ -2,8 +2,8 @@
 
 Nothing here blocks, slows or ends a run. The SDK is imported, started, fed and finished by a thread of the mirror's
 own: a row costs the training loop one entry in a queue, starting and finishing are waited for up to a deadline, and
-after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` for a run
-that was whole offline, else `tinystories-lm upload`, which asks W&B what it has; `wandb sync` would say that twice.
+after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` for a
+run that was whole offline, else `tinystories-lm upload`, which asks W&B what it has; `wandb sync` would say that twice.
 """
 
 import logging

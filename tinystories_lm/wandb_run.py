@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -122,7 +123,16 @@ def abandon_service() -> None:
             wandb.teardown()
 
     if "wandb" in sys.modules:
-        within(GRACE_SECONDS, end)
+        process = _service_process()
+        if not within(GRACE_SECONDS, end) and process is not None:
+            process.kill()  # else it goes on while the server is silent, and says late what was sent meanwhile
+
+
+def _service_process() -> "subprocess.Popen[bytes] | None":
+    """The SDK's own process, where this build keeps it; None of another build, or where none was begun."""
+    with contextlib.suppress(Exception):
+        return sys.modules["wandb"].setup()._connection._proc._process
+    return None
 
 
 def within(seconds: float, call: Callable[[], object]) -> bool:

@@ -17,6 +17,7 @@ from tests.sweep.test_run import small
 from tinystories_lm.run_folder import RunFolder, Status, read_status
 
 US = "tinystories_lm"
+slow = pytest.mark.slow
 
 
 class Terminal:
@@ -45,7 +46,9 @@ class Terminal:
         os.close(self.master)
 
 
-@pytest.mark.parametrize("moment", ["learning", pytest.param("encoding", marks=pytest.mark.slow), "step"])
+@pytest.mark.parametrize(
+    "moment", ["learning", *(pytest.param(moment, marks=pytest.mark.slow) for moment in ("encoding", "step"))]
+)
 def test_a_run_goes_on_to_its_end_when_its_terminal_is_closed(whole: Whole, tmp_path: Path, moment: str) -> None:
     """With it come SIGHUP, and an error for every line and every move of the progress bar after."""
     run, terminal = tmp_path / "run", Terminal()
@@ -77,6 +80,7 @@ def test_a_run_goes_on_to_its_end_when_nobody_reads_it(whole: Whole, tmp_path: P
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
 
 
+@slow
 def test_a_run_without_standard_streams_leaves_its_files_alone(
     whole: Whole, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -101,6 +105,7 @@ def left_of(mark: str) -> list[int]:
     return found
 
 
+@slow
 def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
     whole: Whole, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -130,6 +135,7 @@ def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
     assert not left
 
 
+@slow
 def test_ctrl_c_in_one_job_of_train_m_begins_no_other(whole: Whole, tmp_path: Path) -> None:
     jobs = ["-m", "training.seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
     ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=5)
