@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pty
 import shutil
 import time
 from collections.abc import Callable
@@ -167,16 +168,17 @@ def test_a_config_of_a_model_without_end_is_refused_by_the_checkpoints_size(
 
 
 def test_names_and_texts_move_no_cursor(run: Path, tmp_path: Path) -> None:
-    """A folder whose name would clear the screen, and a model that would ring the bell."""
+    """A folder whose name would clear the screen, and a text that would ring the bell."""
     renamed = run.with_name("\x1b[2J\x07run")
     run.rename(renamed)
-    for words in (
-        ["runs"],
-        ["sample", str(renamed), "--prompt", "One \x1b[31mday\x07", "--max-tokens", "2"],
-        ["sample", "\x1b[2J"],
-    ):
+    for words in (["runs"], ["sample", "\x1b[2J"]):
         _, said = say(tmp_path, *words)
         assert "\x1b" not in said and "\x07" not in said and "\ufffd" in said
+    ours, theirs = pty.openpty()
+    words = ["sample", str(renamed), "--prompt", "One \x1b[31mday\x07", "--max-tokens", "2"]
+    assert trials.end(trials.begin(words, tmp_path, out=Path(os.ttyname(theirs)))) == 0
+    said = os.read(ours, 10_000)
+    assert b"\x1b" not in said and b"\x07" not in said and "One \ufffd[31mday\ufffd".encode() in said
 
 
 def test_a_folder_of_links_as_the_hub_keeps_them_can_be_imported(tmp_path: Path, friendly: Path) -> None:

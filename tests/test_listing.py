@@ -13,8 +13,9 @@ from tinystories_lm.files import write_json
 from tinystories_lm.listing import describe, list_runs
 from tinystories_lm.run_folder import Status, write_status
 
-SUMMARY = {"name": "run", "val/loss": 2.5, "val/perplexity": 12.18, "cost/usd": 0.31, "progress/step": 12,
-           "parameters": 39_800, "verdict": {"name": "undertrained, decoder loop"}}  # fmt: skip
+SUMMARY = {"name": "run", "val/loss": 2.5, "val/perplexity": 12.18, "val/bits_per_byte": 1.1, "cost/usd": 0.31,
+           "time/train_seconds": 9.0, "progress/step": 12, "progress/tokens": 1536, "parameters": 39_800, "stories": [],
+           "verdict": {"name": "undertrained, decoder loop", "because": [], "next": []}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,9 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(done.summary, SUMMARY)
     failed = make_run(folder / "sweeps/sizes/failed")
     write_status(failed, Status.FAILED, reason="oom", step=3)
-    failed.metrics.write_text('{"progress/step": 2, "val/loss": 4.5, "val/perplexity": 90.0}\n{"progress/st')
+    failed.metrics.write_text(
+        '{"progress/step": 2, "progress/tokens": 64, "val/loss": 4.5, "val/perplexity": 90.0}\n{"progress/st'
+    )
     (failed.path / ".hydra").mkdir()
     (failed.path / ".hydra/overrides.yaml").write_text("- model=gpt_2m\n- training.seed=3\n")
     broken = make_run(folder / "small/broken")

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.conftest import SMALL_RUN, Command
+from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.replay import compare
 from tinystories_lm.run_folder import RunFolder
 
@@ -23,9 +24,9 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
     assert f"differs first at step {changed['progress/step']}: train/loss was 1.0 and is " in other.stdout
     assert "under the same conditions" in other.stdout and (tmp_path / "again/summary.json").is_file()
 
-    environment = json.loads((tmp_path / "one/environment.json").read_text())
+    environment = read_json(tmp_path / "one/environment.json")
     environment["pieces"][0]["packages"]["torch"] = "1.0"
-    (tmp_path / "one/environment.json").write_text(json.dumps(environment))
+    write_sealed(tmp_path / "one/environment.json", environment)
     compared = compare(RunFolder(tmp_path / "one"), RunFolder(tmp_path / "again"))
     assert "then and now: torch: 1.0, " in compared.describe()
 

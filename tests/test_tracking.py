@@ -166,9 +166,9 @@ def test_an_offline_run_reads_back_whole_and_the_terminal_stays_clean(
 
 def test_a_row_costs_the_loop_microseconds(tmp_path: Path) -> None:
     mirror = start(tmp_path, tracking())
-    began = time.perf_counter()
+    began = time.thread_time()  # not the clock's: other processes may have the core
     log_all(mirror, range(2000))
-    assert (time.perf_counter() - began) / 2000 < 200e-6
+    assert (time.thread_time() - began) / 2000 < 200e-6
     mirror.finish(exit_code=0)
 
 

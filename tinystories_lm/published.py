@@ -64,7 +64,7 @@ def compare(run: RunFolder) -> Comparison | None:
     published = read_published(config.name)
     if published is None or not run.summary.is_file():
         return None
-    measured = figures(published, read_summary(run), read_metrics(run))
+    measured = figures(published, read_summary(run, whole=True), read_metrics(run))
     return Comparison(measured, reasons(published, config, read_environment(run)))
 
 

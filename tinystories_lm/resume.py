@@ -183,7 +183,7 @@ def is_done(run: RunFolder, wanted: Config) -> bool:
     try:
         done = read_status(run) is Status.DONE
         if done:
-            read_summary(run)
+            read_summary(run, whole=True)
     except DamagedError as error:
         log.warning("%s: it is written anew", error)
         return False

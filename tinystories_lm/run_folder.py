@@ -20,11 +20,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tinystories_lm.config import Config
+from tinystories_lm.credentials import scrubbed
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
 from tinystories_lm.identity import ADDED_LATER, config_hash
 from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
-from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY
+from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
@@ -149,10 +150,13 @@ def read_environment(run: RunFolder) -> dict[str, Any]:
     return read_json(run.environment, ENVIRONMENT)
 
 
-def read_summary(run: RunFolder) -> dict[str, Any]:
-    """The final figures; raises DamagedError where they are missing, changed, or of another shape."""
+def read_summary(run: RunFolder, *, whole: bool = False) -> dict[str, Any]:
+    """The final figures; raises DamagedError where they are missing, changed, or of another shape.
+
+    whole: with each figure of a run that is done.
+    """
     summary = read_json(run.summary)
-    what = misfit(summary, IMPORTED if "imported_from" in summary else SUMMARY)
+    what = misfit(summary, IMPORTED if "imported_from" in summary else WHOLE_SUMMARY if whole else SUMMARY)
     if what is not None:
         raise DamagedError(f"{run.summary} is damaged: {what}")
     return summary
@@ -205,7 +209,12 @@ def as_text(value: str) -> str:
 
 
 def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
-    value = {"status": status, "reason": reason, "step": step, "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+    value = {
+        "status": status,
+        "reason": scrubbed(reason),
+        "step": step,
+        "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
     write_json(run.status, value)
 
 

@@ -54,14 +54,19 @@ ENVIRONMENT: dict[str, Any] = {
 VERDICT: dict[str, Any] = {"name": str, "because": [str], "next": [str]}
 IMPORTED: dict[str, Any] = {"imported_from": str, "parameters": int, "stories": [str]}
 SUMMARY: dict[str, Any] = {
-    "name": str,
-    **dict.fromkeys(("val/loss", "val/perplexity", "val/bits_per_byte", "cost/usd", "time/train_seconds"), float),
-    **dict.fromkeys(("progress/step", "progress/tokens", "parameters"), int),
+    "name?": str,
+    **dict.fromkeys(("val/loss?", "val/perplexity?", "val/bits_per_byte?", "cost/usd?", "time/train_seconds?"), float),
+    **dict.fromkeys(("progress/step?", "progress/tokens?", "parameters?"), int),
     "progress/epochs?": float,
     "expected_seconds?": float,
-    "stories": [str],
+    "stories?": [str],
     "verdict?": VERDICT,
     "rows?": {"*": {"bytes": int, "sha256": SHA256}},
+}
+# What a run that is done by this release has all of.
+WHOLE_SUMMARY = {
+    key if key in ("progress/epochs?", "expected_seconds?", "verdict?", "rows?") else key.removesuffix("?"): inner
+    for key, inner in SUMMARY.items()
 }
 METRICS: dict[str, Any] = {"progress/step": int, "progress/tokens": int, "*": float}
 SAMPLES: dict[str, Any] = {"step": int, "prompt": str, "text": str}

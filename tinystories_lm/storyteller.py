@@ -65,17 +65,17 @@ def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingC
 
 def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
     """Write the texts one below the other while they grow: the first as it comes, the others in their turn."""
-    current, shown = 0, 0
-    out.write(visible(texts[0].prompt))
+    current, shown, plain = 0, 0, visible if out.isatty() else str
+    out.write(plain(texts[0].prompt))
     for _ in steps:
         while current < len(texts):
             settled = texts[current].settled
-            out.write(visible(settled[shown:]))
+            out.write(plain(settled[shown:]))
             shown = len(settled)
             if texts[current].ended is None:
                 break
             current, shown = current + 1, 0
-            out.write(f"\n\n{visible(texts[current].prompt)}" if current < len(texts) else "\n")
+            out.write(f"\n\n{plain(texts[current].prompt)}" if current < len(texts) else "\n")
         out.flush()
 
 

@@ -81,7 +81,8 @@ def begin_run(
             ),
         )
         _define_axes(run)
-        wandb.Table(columns=list(SAMPLE_COLUMNS))  # what it imports takes half a second, which the loop would share
+        empty = [0, *[""] * (len(SAMPLE_COLUMNS) - 1)]
+        wandb.Table(columns=list(SAMPLE_COLUMNS), data=[empty])  # imports for half a second, which the loop would share
         return run
 
     reason = ""

@@ -12,6 +12,7 @@ from tests.exchange.test_export import make_run
 from tinystories_lm.choices import Precision
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange.export import export_run
+from tinystories_lm.files import sha256_of
 from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.trained import load_trained
 
@@ -107,6 +108,8 @@ def test_words_cut_otherwise_than_gpt2_are_refused(tmp_path: Path) -> None:
     stored = json.loads(run.tokenizer.read_text())
     cuts = [{"type": "Digits", "individual_digits": True}, stored["pre_tokenizer"]]
     run.tokenizer.write_text(json.dumps(stored | {"pre_tokenizer": {"type": "Sequence", "pretokenizers": cuts}}))
+    corpus = {"tokenizer_sha256": sha256_of(run.tokenizer), "vocab_size": 300}
+    run.environment.write_text(json.dumps({"run_id": "abc", "pieces": [], "corpus": corpus}))
     with pytest.raises(UsageError, match="pre_tokenizer.type=Sequence"):
         export(run, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -39,7 +39,7 @@ def describe_plan(members: Sequence[Member]) -> str:
 def describe_end(member: Member) -> str:
     """One member's end in a few words."""
     if member.status is Status.DONE:
-        summary = read_summary(member.run)
+        summary = read_summary(member.run, whole=True)
         return f"done, validation loss {summary['val/loss']:.4f}, perplexity {summary['val/perplexity']:.2f}"
     return f"{member.status or 'not begun'}: {member.reason}"
 
@@ -71,7 +71,7 @@ def results(member: Member) -> dict[str, Any]:
         "reason": "" if status in (None, Status.DONE) else member.reason,
     }
     if status is Status.DONE:
-        summary = read_summary(member.run)
+        summary = read_summary(member.run, whole=True)
         names = ("val/loss", "val/perplexity", "cost/usd", "time/train_seconds")
         found |= {name: summary[name] for name in names}
     return found
