@@ -44,19 +44,26 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 def stop_by_interrupt() -> None:
     """Outside the loop SIGINT and SIGTERM end the command by a KeyboardInterrupt: locks and temporary files go with it.
 
+    A second one ends it at once.
+
     Python drops an exception that comes while an object goes; the signal is then sent again. A library may make another
     exception of it: `was_interrupted` knows all the same.
     """
     global _interrupted
-    _interrupted = False
+    _interrupted = sent_again = False
 
     def interrupt(number: int, _: FrameType | None) -> None:
         global _interrupted
-        _interrupted = True
+        nonlocal sent_again
+        if _interrupted and not sent_again:
+            os._exit(ExitCode.INTERRUPTED)  # a second request: the first may be in the midst of its last words
+        _interrupted, sent_again = True, False
         raise KeyboardInterrupt
 
     def send_again() -> None:
+        nonlocal sent_again
         if signal.getsignal(signal.SIGTERM) is interrupt:
+            sent_again = True
             os.kill(os.getpid(), signal.SIGTERM)
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:

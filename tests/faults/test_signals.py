@@ -17,7 +17,7 @@ from tinystories_lm.run_folder import RunFolder, Status, read_environment, read_
 US = "tinystories_lm"
 # The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
 BEFORE_THE_LOOP = {
-    "composition": (f"{US}.entry.compose_config", 1),
+    "composition": (f"{US}.settling.compose_config", 1),
     "taking the folder": (f"{US}.entry.lock", 1),
     "Hydra's record": ("hydra.core.utils._save_config", 2),
     "reading the corpus": (f"{US}.data.cache.fingerprint", 1),
@@ -115,6 +115,15 @@ def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Wh
     for path in kept:
         check_checkpoint(run / "checkpoints" / path, run_id=read_environment(RunFolder(run))["run_id"])
     check_same_command(whole, run, whole.cache)
+
+
+def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp_path: Path) -> None:
+    """It comes while the first one is being obeyed."""
+    run = tmp_path / "run"
+    ask = trials.at_call(f"{US}.entry.lock", trials.send(signal.SIGINT))
+    again = trials.at_call(f"{US}.command._stopped", trials.send(signal.SIGTERM))
+    assert trials.end(trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), again()))) == 75
+    assert "Traceback" not in trials.said(run)
 
 
 class Doomed:
