@@ -227,6 +227,7 @@ def test_a_full_disk_under_what_a_run_says_ends_nothing(whole: Whole, tmp_path: 
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
 
 
+@slow
 def test_a_folder_that_is_deleted_under_a_run_is_one_line(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
     strike = lambda: shutil.rmtree(run)  # noqa: E731

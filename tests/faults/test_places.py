@@ -86,6 +86,7 @@ def set_back() -> None:
     time.tzset()
 
 
+@slow
 def test_a_clock_that_is_set_back_and_another_time_zone_move_nothing(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
     interrupted(whole, run)
