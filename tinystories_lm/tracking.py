@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import wandb
 
 ERRORS_BEFORE_SILENCE = 5
+TABLE_GROWTH = 10  # one part in so many
 MOST_WAITING = 10_000  # rows kept for an SDK that has stopped answering
 LONGEST_TAG = 64  # characters; the server refuses a run with a longer one
 
@@ -71,6 +72,7 @@ class Mirror:
         self._run: wandb.Run | None = None
         self._table: dict[int, list[list[object]]] = {}  # its rows by their step
         self._table_due = False
+        self._next_table = 0  # evaluations it is to have before it is sent again
         for sample in samples:
             self._table.setdefault(int(str(sample.get("step", 0))), []).append(_cells(sample))
         self._calls: queue.SimpleQueue[Callable[[wandb.Run], object] | None] = queue.SimpleQueue()
@@ -206,7 +208,7 @@ class Mirror:
                 continue
             try:
                 call(self._run)
-                if self._calls.empty():
+                if self._calls.empty() and len(self._table) >= self._next_table:
                     self._log_table(self._run)
             except Exception as error:  # whatever a tracker raises, a step is worth more
                 self._failed(error)
@@ -234,12 +236,17 @@ class Mirror:
                 shutil.rmtree(piece, ignore_errors=True)
 
     def _log_table(self, run: "wandb.Run") -> None:
-        """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none."""
+        """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none.
+
+        The SDK keeps every table it was given, so a long one is sent again when it has grown by a tenth,
+        and at the end.
+        """
         if not self._table_due:
             return
         import wandb
 
         self._table_due = False
+        self._next_table = len(self._table) + len(self._table) // TABLE_GROWTH
         rows = [row for _, rows in sorted(self._table.items()) for row in rows]
         table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=rows)
         self._whole = within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
