@@ -32,7 +32,7 @@ MEGABYTES = 1000  # that the limited ones get; libraries map a good part of it
 
 def config(*more: str) -> Config:
     register()
-    return compose_config([*more, "hardware=cpu"]).config
+    return compose_config([*more, "hardware=cpu", "hardware.threads=1"]).config  # more would not outlive a fork
 
 
 def limit_memory(megabytes: int) -> None:

@@ -1,7 +1,6 @@
 """A run folder from a stranger: refused in a moment, in one line, with nothing outside it read or written."""
 
 import json
-import logging
 import os
 import pty
 import shutil
@@ -40,7 +39,7 @@ def say(folder: Path, *words: str) -> tuple[int, str]:
     """What a command comes to, in a process of its own, within SECONDS."""
     began, out = time.monotonic(), folder / "said"
     out.unlink(missing_ok=True)
-    pid = trials.begin([*words], folder, out=out, first=logging.getLogger().handlers.clear)
+    pid = trials.begin([*words], folder, out=out, first=trials.alone)
     while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
         if time.monotonic() - began > SECONDS:
             os.kill(pid, 9)
@@ -176,7 +175,7 @@ def test_names_and_texts_move_no_cursor(run: Path, tmp_path: Path) -> None:
         assert "\x1b" not in said and "\x07" not in said and "\ufffd" in said
     ours, theirs = pty.openpty()
     words = ["sample", str(renamed), "--prompt", "One \x1b[31mday\x07", "--max-tokens", "2"]
-    assert trials.end(trials.begin(words, tmp_path, out=Path(os.ttyname(theirs)))) == 0
+    assert trials.end(trials.begin(words, tmp_path, out=Path(os.ttyname(theirs)), first=trials.alone)) == 0
     said = os.read(ours, 10_000)
     assert b"\x1b" not in said and b"\x07" not in said and "One \ufffd[31mday\ufffd".encode() in said
 

@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import itertools
 import json
+import logging
 import os
 import random
 import signal
@@ -56,6 +57,17 @@ def start(
     """
     words = settings(f"data.path={corpus}", f"hydra.run.dir={run}", *more)
     return begin(["train", *words], run.parent, fault=fault, out=out or run.with_suffix(".out"), first=first)
+
+
+def alone() -> None:
+    """For a process at its beginning: one core, and none of the tests' log.
+
+    torch would start threads on several, which hang in a process that was forked from one that had some.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[os.getpid() % len(cores)]})
+    logging.getLogger().handlers.clear()
 
 
 def begin(
