@@ -22,6 +22,9 @@ class CommandError(Exception):
 
     exit_code = ExitCode.FAILED
 
+    def __str__(self) -> str:
+        return super().__str__().replace("\n", " ")  # one line, whatever was typed
+
 
 class UsageError(CommandError):
     """Wrong usage, configuration or hardware: nothing was started."""
