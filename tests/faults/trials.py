@@ -96,6 +96,7 @@ def begin(
         if fault is not None:
             os.environ["TSLM_FAULT"] = fault
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        torch.set_num_threads(1)  # what an earlier test may have left would not outlive the fork
         first()
         sys.argv = ["tinystories-lm", *arguments]
         main()
