@@ -1,35 +1,13 @@
 """The kill trial: whatever moment a run is killed in, the same command ends it with the same bits."""
 
-import os
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
 from tests.faults import trials
+from tests.faults.conftest import Whole
 
 SLOW = pytest.mark.slow
-
-
-class Whole(NamedTuple):
-    ending: dict[str, Any]
-    seconds: float
-    corpus: Path
-
-
-@pytest.fixture(scope="module")
-def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """The run that nobody cut off, and how long it takes once the corpus is prepared."""
-    folder = tmp_path_factory.mktemp("whole")
-    trials.warm()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for name in ("first", "second"):
-        began = time.monotonic()
-        run = folder / name
-        assert trials.end(trials.start(corpus, run, cache_of(folder))) == 0, trials.said(run)
-        seconds = time.monotonic() - began
-    return Whole(trials.ending(run), seconds, corpus)
 
 
 def cache_of(folder: Path) -> str:
