@@ -2,6 +2,8 @@
 
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,15 +16,11 @@ from tinystories_lm.checkpoint import Progress
 from tinystories_lm.choices import Device
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.config import Config
-from tinystories_lm.data.batches import Batch
 from tinystories_lm.errors import CommandError
-from tinystories_lm.hardware import multiplies_bfloat16, open_machine
+from tinystories_lm.hardware import multiplies_bfloat16
 from tinystories_lm.job import _status_kept
-from tinystories_lm.model import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config
-from tinystories_lm.training import mean_loss, train_step
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
@@ -53,37 +51,10 @@ def test_the_micro_batch_is_the_largest_divisor_of_every_batch_that_fits() -> No
     assert fitting_micro_batch([one], needed_bytes(one, 1) - 1, most=24) == 0
 
 
-def peak_of_steps(config: Config) -> float:
-    """Bytes that two real training steps take at most, in a process forked for them."""
-    trials.warm()
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if not pid:
-        try:
-            before = status_bytes("VmRSS")
-            Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-            machine = open_machine(
-                config.hardware, peak_flops_per_second=1e12, compile_pays=False, deterministic=False,
-                attention_shape=config.attention_shape,
-            )  # fmt: skip
-            model = Transformer(config.model, vocab_size=config.data.vocab_size, attend=machine.attend)
-            model.initialise(0)
-            optimizer = build_optimizer(model, config.optimizer, device=machine.device)
-            ids_BT = torch.randint(300, (config.training.micro_batch_size, config.model.context_tokens))
-            for _ in range(2):
-                train_step(
-                    model, optimizer, [Batch(ids_BT, ids_BT)], loss_of=mean_loss, clip_grad_norm=1.0, machine=machine
-                )
-            os.write(writer, str(status_bytes("VmHWM") - before).encode())
-        finally:
-            os._exit(0)
-    trials.end(pid)
-    os.close(writer)
-    return float(os.read(reader, 100))
-
-
-def status_bytes(name: str) -> int:
-    return int(Path("/proc/self/status").read_text().split(f"{name}:")[1].split()[0]) * 1024
+def peak_of_steps(overrides: list[str]) -> float:
+    """Bytes that real training steps take at most, in a process that has had no others."""
+    words = [sys.executable, "-m", "tests.step_peak", *overrides]
+    return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
 @needs_a_limit
@@ -102,8 +73,9 @@ def status_bytes(name: str) -> int:
 def test_what_a_step_needs_is_what_it_takes_at_its_peak(shape: list[str]) -> None:
     small = ["model.d_model=64", "model.n_heads=4", "model.d_ff=256", "model.context_tokens=256", "data.vocab_size=309",
              "hardware.precision=float32"]  # fmt: skip
-    asked = config(*{word.partition("=")[0]: word for word in [*small, *shape]}.values())
-    assert 0.65 < peak_of_steps(asked) / needed_bytes(asked, asked.training.micro_batch_size) < 1.15
+    overrides = list({word.partition("=")[0]: word for word in [*small, *shape]}.values())
+    asked = config(*overrides)
+    assert 0.65 < peak_of_steps(overrides) / needed_bytes(asked, asked.training.micro_batch_size) < 1.15
 
 
 @needs_a_limit
