@@ -159,19 +159,20 @@ def check_corpus(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, An
 
 
 def find_record(run: RunFolder) -> dict[str, Any] | None:
-    """What the run was made with; None for a run that has not begun.
+    """What the run was made with; None for a run that has no checkpoint yet and no record that can be read.
 
-    A damaged one is passed over with a warning, where a checkpoint tells at least which run this is.
+    A damaged or missing one is passed over with a warning, where a checkpoint tells at least which run this is.
     """
     try:
-        return read_environment(run) if run.environment.exists() else None
+        return read_environment(run)
     except DamagedError as error:
-        for path in list_checkpoints(run.checkpoints):
+        checkpoints = list_checkpoints(run.checkpoints)
+        for path in checkpoints:
             with contextlib.suppress(DamagedError):
                 check_checkpoint(path, run_id=(run_id := run_id_of(path)))
                 log.warning("%s: written anew, with what %s tells", error, path)
                 return {"run_id": run_id, "pieces": []}
-        if list_checkpoints(run.checkpoints):
+        if checkpoints:
             raise
         return None
 

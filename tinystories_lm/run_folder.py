@@ -163,8 +163,11 @@ def read_summary(run: RunFolder, *, whole: bool = False) -> dict[str, Any]:
 
 
 def is_imported(run: RunFolder) -> bool:
-    """Whether `import` made the run: its model was trained elsewhere."""
-    return run.summary.is_file() and "imported_from" in read_summary(run)
+    """Whether `import` made the run: its model was trained elsewhere. Its record and its summary say so."""
+    for read in (read_environment, read_summary):
+        with contextlib.suppress(DamagedError):
+            return "imported_from" in read(run)
+    return False
 
 
 def read_metrics(run: RunFolder) -> list[dict[str, Any]]:

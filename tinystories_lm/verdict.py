@@ -288,7 +288,8 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
     if is_imported(run):
         raise UsageError(f"{run.path} holds an imported model: there is no curve to judge")
     plan = read_environment(run).get("plan", {}) if run.environment.is_file() else {}
-    summary = read_summary(run) if run.summary.is_file() else {}
+    told = plan.get("parameters") and plan.get("corpus_tokens")  # else an old run's summary may know
+    summary = read_summary(run) if not told and run.summary.is_file() else {}
     parameters = plan.get("parameters") or summary.get("parameters")
     if not isinstance(parameters, int):
         raise UsageError(f"{run.path} has not begun to train: there is nothing to judge yet")

@@ -161,6 +161,26 @@ def shown(folder: Path, said: str) -> str:
     return said.replace(str(folder), "")
 
 
+@pytest.mark.parametrize("name", ["summary.json", "status.json", "environment.json"])
+@pytest.mark.parametrize("content", [b"", b'{"step": 1}', None], ids=["empty", "another", "gone"])
+@pytest.mark.parametrize("which", ["run", "cut"])
+def test_what_a_run_says_of_itself_is_written_anew(
+    trained: Trained, tmp_path: Path, which: str, name: str, content: bytes | None
+) -> None:
+    """Its checkpoints have all that is needed; what cannot be known any more is whether the numbers are exact."""
+    run = Path(shutil.copytree(trained.folder / which, tmp_path / which))
+    (run / name).unlink(missing_ok=True)
+    if content is not None:
+        (run / name).write_bytes(content)
+    assert trials.end(trials.start(trained.corpus, run, f"data.cache_dir={trained.folder / 'cache'}")) == 0
+    ending = trials.ending(run)
+    if name == "environment.json" and ending["summary"] != trained.ending["summary"]:
+        assert ending["summary"].pop("exact") is False
+        ending["summary"]["exact"] = True
+    assert not (difference := trials.first_difference(ending, trained.ending)), difference
+    assert "Traceback" not in trials.said(run) and "done: validation loss" in trials.said(run)
+
+
 @pytest.mark.parametrize("numbers", [range(10), pytest.param(range(10, 100), marks=SLOW)], ids=["10", "90 more"])
 def test_a_damaged_cache_is_built_again(trained: Trained, tmp_path: Path, numbers: range) -> None:
     def tokens(cache: Path) -> dict[str, bytes]:
