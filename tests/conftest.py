@@ -1,13 +1,19 @@
 """What the tests share: a small corpus, and runs of the real command line in a process of their own."""
 
+import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Small and fast, and every part of a run takes place: two evaluations, samples, checkpoints.
 SMALL_RUN = [
@@ -48,25 +54,57 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def environment() -> dict[str, str]:
+class WarmProcess:
+    """`tests.warm_process`, and what to ask of it."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.warm_process"], cwd=REPOSITORY, env=clean_environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, environment: dict[str, str], *, timeout: float
+    ) -> "subprocess.CompletedProcess[str]":
+        """What `subprocess.run` gives for the program with these arguments, its output captured."""
+        assert self.process.stdin is not None and self.process.stdout is not None
+        with tempfile.TemporaryDirectory() as said:
+            files = {name: os.path.join(said, name) for name in ("stdout", "stderr")}
+            wanted = {"arguments": arguments, "folder": str(folder), "environment": environment, **files}
+            print(json.dumps(wanted), file=self.process.stdin, flush=True)
+            pid = int(self.process.stdout.readline())
+            watch = threading.Timer(timeout, os.kill, (pid, signal.SIGKILL))
+            watch.start()
+            code = int(self.process.stdout.readline())
+            watch.cancel()
+            stdout, stderr = (Path(file).read_text(encoding="utf-8") for file in files.values())
+        return subprocess.CompletedProcess(list(arguments), code, stdout, stderr)
+
+
+@pytest.fixture(scope="session")
+def warm_process() -> Iterator[WarmProcess]:
+    made = WarmProcess()
+    yield made
+    made.process.communicate()  # the end of its input is its own
+
+
+def clean_environment() -> dict[str, str]:
     """The environment of the tests without W&B's and Hydra's variables, and with nothing to reach a hub by."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "HYDRA_"))}
     return kept | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
-def command(tmp_path: Path, environment: dict[str, str]) -> Command:
-    """Run `tinystories-lm` with the given arguments in an empty folder; its output is captured."""
+def environment() -> dict[str, str]:
+    """What a test may change for the commands that it runs."""
+    return clean_environment()
+
+
+@pytest.fixture
+def command(tmp_path: Path, environment: dict[str, str], warm_process: WarmProcess) -> Command:
+    """Run `tinystories-lm` with the given arguments in an empty folder and a process of its own."""
 
     def run(*arguments: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "tinystories_lm", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        return warm_process.run(arguments, tmp_path, environment, timeout=timeout)
 
     return run

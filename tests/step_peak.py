@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from tests.faults import trials
+from tests.warm_process import warm
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware import open_machine
@@ -26,7 +26,7 @@ def status_bytes(name: str) -> int:
 def main() -> None:
     register()
     config = compose_config([*sys.argv[1:], "hardware=cpu", "hardware.threads=1"]).config
-    trials.warm()  # what is imported at the first step is no part of it
+    warm()  # what is imported at the first step is no part of it
     before = status_bytes("VmRSS")
     machine = open_machine(
         config.hardware,

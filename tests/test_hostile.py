@@ -13,6 +13,7 @@ import yaml
 
 from tests.exchange.test_export import make_run
 from tests.faults import trials
+from tests.warm_process import warm
 from tinystories_lm.files import sha256_of
 from tinystories_lm.run_folder import CONFIG_SEAL, RunFolder
 
@@ -26,7 +27,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 @pytest.fixture(scope="module")
 def friendly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    trials.warm()
+    warm()
     return make_run(tmp_path_factory.mktemp("friendly") / "run").path
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.faults import trials
+from tests.warm_process import warm
 
 
 class Whole(NamedTuple):
@@ -22,7 +23,7 @@ class Whole(NamedTuple):
 def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """The run that nobody cut off."""
     folder = tmp_path_factory.mktemp("whole")
-    trials.warm()
+    warm()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     cache = f"data.cache_dir={folder / 'cache'}"
     for name in ("first", "second"):

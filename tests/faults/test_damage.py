@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.faults import trials
+from tests.warm_process import warm
 
 SLOW = pytest.mark.slow
 ENDINGS = {0, 2, 3, 7}  # what a person's command may say of a damaged file
@@ -33,7 +34,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="module")
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("damage")
-    trials.warm()
+    warm()
     cache = f"data.cache_dir={folder / 'cache'}"
     assert trials.end(trials.start(corpus, folder / "run", cache)) == 0, trials.said(folder / "run")
     cut = folder / "cut"

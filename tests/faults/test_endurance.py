@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.faults import trials
+from tests.warm_process import warm
 from tinystories_lm.records import last_record
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds is read in /proc")
@@ -38,7 +39,7 @@ def test_a_long_run_is_flat(corpus: Path, tmp_path: Path, steps: int) -> None:
     The slow one has as many evaluations, samples and checkpoints as four hours of round 3 on an H100.
     """
     run, looks = tmp_path / "run", list[Held]()
-    trials.warm()
+    warm()
     pid = trials.start(corpus, run, *BUSY, f"training.steps={steps}", "tracking=offline")
     while not os.waitpid(pid, os.WNOHANG)[0]:
         step = int(last_record(run / "metrics.jsonl").get("progress/step", 0))

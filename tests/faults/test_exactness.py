@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.faults import trials
+from tests.warm_process import warm
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.data.batches import Batches
@@ -40,7 +41,7 @@ WAYS = [
 def test_a_run_cut_off_three_times_ends_with_the_same_bits(corpus: Path, tmp_path: Path, way: list[str]) -> None:
     """Killed between two checkpoints, asked to stop, and killed again before it has written anything."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    trials.warm()
+    warm()
     settings = [*way, f"data.cache_dir={tmp_path / 'cache'}", "training.steps=20"]
     assert trials.end(trials.start(corpus, whole, *settings)) == 0, trials.said(whole)
     for fault, code in (("step:7:kill", -9), ("step:6:terminate", 75), ("rows.before_cut:1:kill", -9)):

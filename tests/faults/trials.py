@@ -33,15 +33,6 @@ def settings(*more: str) -> list[str]:
     return list({setting.partition("=")[0]: setting for setting in [*RUN, *more]}.values())
 
 
-def warm() -> None:
-    """Load what the first step would load."""
-    torch.set_num_threads(1)
-    weight = torch.nn.Parameter(torch.ones(2, 2))
-    optimizer = torch.optim.AdamW([weight], fused=True)
-    (weight @ weight).sum().backward()
-    optimizer.step()
-
-
 def start(
     corpus: Path,
     run: Path,
