@@ -22,6 +22,7 @@ from tinystories_lm.checkpoint import (
     valid_checkpoints,
 )
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
+from tinystories_lm.files import sha256_of
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.training import mean_loss, train_step
@@ -59,6 +60,26 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
     saved(tmp_path, 1, 2, 3, 4, 5, keep=2, best=2)
     assert [path.name[-1] for path in list_checkpoints(tmp_path)] == ["5", "4", "2"]
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_damaged_later_checkpoint_costs_none_of_those_that_are_whole(tmp_path: Path) -> None:
+    """A run that goes on from step 10, past 30, is stopped at 25: that is the one to keep."""
+    saved(tmp_path, 10, 30)
+    (tmp_path / "step-00000030" / "state.json").write_text("{}")
+    saved(tmp_path, 25, keep=1)
+    assert [path.name[-2:] for path, _ in valid_checkpoints(tmp_path, run_id="abc")] == ["25"]
+
+
+def test_a_number_beyond_all_floats_is_damage(tmp_path: Path) -> None:
+    saved(tmp_path, 1)
+    folder = tmp_path / "step-00000001"
+    state = folder / "state.json"
+    state.write_text(state.read_text().replace('"loss_sum": 0.0', f'"loss_sum": 1{"0" * 400}'))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["state.json"] = {"bytes": state.stat().st_size, "sha256": sha256_of(state)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(DamagedError, match="loss_sum"):
+        check_checkpoint(folder, run_id="abc")
 
 
 @pytest.mark.parametrize("name", [*FILES, "manifest.json"])

@@ -1,14 +1,18 @@
-"""Hashes that are remembered: right after every change, and read from the notes after none."""
+"""Hashes that are remembered, folders that take another's place, locks that a file system has not got."""
 
+import errno
+import fcntl
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from tinystories_lm import files
-from tinystories_lm.files import Hashed, remembered_sha256, sha256_of
+from tinystories_lm.errors import CannotWriteError
+from tinystories_lm.files import Hashed, lock, new_folder, remembered_sha256, sha256_of, sweep_leftovers
 
 
 @pytest.fixture
@@ -70,3 +74,47 @@ def test_notes_that_are_none_cost_a_reading_and_no_more(notes: str, large: Path,
 
 def test_notes_that_cannot_be_written_are_done_without(large: Path, tmp_path: Path) -> None:
     assert remembered_sha256(large, tmp_path / "nowhere" / "notes.json") == Hashed(sha256_of(large), True)
+
+
+def replace(folder: Path) -> None:
+    with new_folder(folder, replace=True) as new:
+        (new / "file").write_text("new")
+
+
+@pytest.mark.parametrize("kind", ["kill", "EIO", "none"])
+def test_an_older_folder_is_there_until_the_newer_one_is(tmp_path: Path, kind: str) -> None:
+    """Between the two renames there is neither, until the next start, or the failing write itself, puts it back."""
+    folder = tmp_path / "step"
+    folder.mkdir()
+    (folder / "file").write_text("old")
+    if (pid := os.fork()) == 0:
+        os.environ["TSLM_FAULT"] = f"folder.replaced:1:{kind}" if kind != "none" else "nowhere:1:kill"
+        try:
+            replace(folder)
+        except CannotWriteError:
+            os._exit(5)
+        os._exit(0)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code == {"kill": -signal.SIGKILL, "EIO": 5, "none": 0}[kind]
+    sweep_leftovers(tmp_path)
+    assert (folder / "file").read_text() == ("new" if kind == "none" else "old")
+    assert [path.name for path in tmp_path.iterdir()] == ["step"]
+
+
+def test_a_folder_is_replaced_on_demand_only(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").touch()
+    with pytest.raises(CannotWriteError), new_folder(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine" / "file").exists()
+
+
+def test_a_disk_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a parallel file system is by default."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(CannotWriteError, match=r"cannot lock .*\.lock"), lock(tmp_path / ".lock", wait=True):
+        pass

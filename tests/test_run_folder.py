@@ -6,7 +6,8 @@ import pytest
 
 from tests.exchange.test_export import make_run
 from tinystories_lm.errors import UsageError
-from tinystories_lm.run_folder import find_run
+from tinystories_lm.identity import config_hash
+from tinystories_lm.run_folder import RunFolder, Status, find_run, interrupted_run, read_config, write_status
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +37,35 @@ def test_a_run_that_is_not_there_is_answered_with_the_nearest(outputs: Path, nam
     with pytest.raises(UsageError, match=r"no such run; did you mean (small|.*one|ab12)") as raised:
         find_run(name, outputs=outputs)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "a/" * 3000])
+def test_a_name_that_no_folder_can_have_is_one_line(outputs: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        find_run(name, outputs=outputs)
+
+
+def test_a_run_that_is_about_to_begin_is_not_the_latest(outputs: Path) -> None:
+    newest = find_run("latest", outputs=outputs)
+    assert find_run("latest", outputs=outputs, besides=newest).path != newest.path
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "goes_on"),
+    [
+        (Status.INTERRUPTED, "signal", True),
+        (Status.FAILED, "CannotWriteError: cannot write x: No space left on device", True),
+        (Status.FAILED, "oom: the peak was 3 GB", True),
+        (Status.FAILED, "diverged at step 7: the loss is nan", False),
+        (Status.DONE, "", False),
+    ],
+)
+def test_the_same_settings_find_the_run_that_can_go_on(
+    tmp_path: Path, status: Status, reason: str, goes_on: bool
+) -> None:
+    run = make_run(tmp_path / "small" / "one")
+    config = read_config(run)
+    run.path.rename(tmp_path / "small" / f"one_{config_hash(config)}")
+    run = RunFolder(tmp_path / "small" / f"one_{config_hash(config)}")
+    write_status(run, status, reason=reason, step=4)
+    assert (interrupted_run(config, outputs=tmp_path) == run) == goes_on

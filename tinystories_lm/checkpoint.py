@@ -10,7 +10,6 @@ checkpoints/step-00001000/
 import dataclasses
 import json
 import logging
-import math
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from tinystories_lm import faults
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
 from tinystories_lm.optimizer import load_named_state, named_state
-from tinystories_lm.records import read_json
+from tinystories_lm.records import LARGEST_INTEGER, read_json
 from tinystories_lm.shapes import RUN_ID
 
 FORMAT = 2
@@ -84,7 +83,7 @@ def save_checkpoint(
             raise DivergedError(f"diverged by step {progress.step}: {name} has values that are not finite")
     path = folder / f"step-{progress.step:08d}"
     try:
-        with new_folder(path) as temporary:
+        with new_folder(path, replace=True) as temporary:  # of the same step: before a stop, or damaged
             save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
             faults.reach("checkpoint.after_weights", path)
             save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
@@ -96,11 +95,10 @@ def save_checkpoint(
             }
             manifest = {"format": FORMAT, "run_id": run_id, "step": progress.step, "files": files}
             (temporary / "manifest.json").write_text(to_json(manifest, indent=2), encoding="utf-8")
-            if path.exists():  # of the same step: before an interruption, or damaged; kept until here, for a full disk
-                remove_folder(path)
     except SafetensorError as error:  # how safetensors reports a full disk
         raise CannotWriteError(f"cannot write {path}: {error}: free some space or name another folder") from error
-    for old in list_checkpoints(folder)[keep:]:
+    done = [found for found in list_checkpoints(folder) if step_of(found) <= progress.step]  # later ones are damaged
+    for old in done[keep:]:
         if step_of(old) != progress.best_step:
             remove_folder(old)
     return path
@@ -160,13 +158,13 @@ def _progress(state: dict[str, Any]) -> Progress:
         raise ValueError("state.json has other fields")
     for name, example in meant.items():
         value, kind = state[name], type(example)
-        number = type(value) in (int, float) and math.isfinite(value)
+        number = type(value) in (int, float) and abs(value) < LARGEST_INTEGER  # which no NaN is
         if example is None:
             right = number or value is None
         elif kind is float:
             right = number
         else:
-            right = type(value) is kind and not (kind is int and value < 0)
+            right = type(value) is kind and not (kind is int and not 0 <= value < LARGEST_INTEGER)
         if not right:
             raise ValueError(f"state.json: {name} is {value!r:.40}")
     return Progress(**state)

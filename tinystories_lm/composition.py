@@ -97,6 +97,8 @@ def parse(composed: DictConfig) -> Config:
         config = Config(**{name: _typed(section) for name, section in sections.items()})
         for key, (value, _) in settings(config).items():
             _refuse_key(f"{key}={value}")
+            if (shown := str(value).encode(errors="backslashreplace").decode()) != str(value):  # no file could hold it
+                raise ValueError(f"{key}={shown}: that is no text: give the file another name")
             if "${" in str(value):  # a stored config that holds one is refused: it could ask for anything
                 raise ValueError(f"{key}={value}: ${{ is how a config names another setting, and no text")
         return config

@@ -69,8 +69,9 @@ def scrubbed(text: str) -> str:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether a value that someone gave is certainly a key: by its form, or since a variable named so has it."""
-    return SECRET_FORMS.search(text) is not None or any(value in text for _, value in _secrets(LEAST_CERTAIN_CHARS))
+    """Whether what someone gave is a key: by its form, by its place, or since a variable named so has it."""
+    known = SECRET_FORMS.search(text) or SECRET_PLACES.search(text)
+    return known is not None or any(value in text for _, value in _secrets(LEAST_CERTAIN_CHARS))
 
 
 def _secrets(least_chars: int) -> list[tuple[str, str]]:
@@ -78,7 +79,8 @@ def _secrets(least_chars: int) -> list[tuple[str, str]]:
     found = [
         (name, value)
         for name, value in os.environ.items()
-        if SECRET_NAMES.search(name) and len(value) >= least_chars and not value.startswith("/")  # a key's file
+        if SECRET_NAMES.search(name) and len(value) >= least_chars
+        if not (value.startswith("/") and os.path.exists(value))  # the name of a file with a key
     ]
     return sorted(found, key=lambda named: -len(named[1]))
 

@@ -94,9 +94,8 @@ def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float]
     if "${" in str(job.output_folder):  # Hydra would read it as another setting, and take another folder
         raise UsageError(f"hydra.run.dir={job.output_folder}: ${{ cannot be a part of a folder's name")
     folder = _choose_folder(job)
-    with writing(folder):  # a name that is too long
-        folder.exists()
-    new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
+    with writing(folder):  # a name that is too long, a file, another person's
+        new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
         train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
     except UsageError:

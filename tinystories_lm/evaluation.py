@@ -18,7 +18,7 @@ from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, open_for_inference
-from tinystories_lm.run_folder import Status, read_environment, read_status
+from tinystories_lm.run_folder import Status, read_environment, read_status, refuse_links
 from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
 from tinystories_lm.scoring import Score, score
 from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
@@ -49,6 +49,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     """
     machine = open_for_inference(options.device, options.precision)
     trained = load_trained(name, device=machine.device.type)
+    refuse_links(trained.run)
     data = trained.config.data
     if options.data_path is not None:
         data = dataclasses.replace(data, path=options.data_path)

@@ -23,6 +23,7 @@ REFUSALS = {
     errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE,
 }  # fmt: skip
 MOST_BYTES = 1 << 28  # of a file that is read whole
+REPLACED = ".old-"  # before the name of a folder whose successor is about to take it
 LEAST_REMEMBERED_BYTES = 10_000_000  # hashed in a hundredth of a second
 
 
@@ -110,18 +111,23 @@ def find_link(folder: Path, *, beside: frozenset[str] = frozenset()) -> Path | N
     """
     for where, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            mode = os.lstat(found := Path(where, name)).st_mode
-            if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-                return found
+            with contextlib.suppress(FileNotFoundError):  # whoever holds the folder has just removed it
+                mode = os.lstat(found := Path(where, name)).st_mode
+                if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                    return found
         if Path(where) == folder:
             folders[:] = [name for name in folders if name not in beside]
     return None
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder, which becomes `path` in one rename when the block ends without an error."""
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """Fill a temporary folder, which becomes `path` in one rename when the block ends without an error.
+
+    replace: an older folder may have that name. It stays until the new one is on the disk, and a crash between the two
+        renames leaves it to `sweep_leftovers`, which puts it back.
+    """
+    temporary, replaced = path.with_name(f".tmp-{path.name}-{os.getpid()}"), path.with_name(f"{REPLACED}{path.name}")
     with writing(path):
         try:
             temporary.mkdir(parents=True)
@@ -130,11 +136,15 @@ def new_folder(path: Path) -> Iterator[Path]:
                 fsync(file)
             fsync(temporary)
             faults.reach("folder.before_rename", path)
+            if replace and path.exists():
+                path.rename(replaced)
+                faults.reach("folder.replaced", path)
             temporary.rename(path)
             faults.reach("folder.after_rename", path)
             fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            _put_back_or_remove(replaced)
 
 
 def remove_folder(path: Path) -> None:
@@ -148,11 +158,21 @@ def remove_folder(path: Path) -> None:
 
 def sweep_leftovers(folder: Path) -> None:
     """Remove what a killed process left half-written or half-deleted. Only for the holder of the folder's lock."""
+    for replaced in folder.glob(f"{REPLACED}*"):
+        _put_back_or_remove(replaced)
     for leftover in (*folder.glob(".tmp-*"), *folder.glob(".del-*")):
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:
             leftover.unlink(missing_ok=True)
+
+
+def _put_back_or_remove(replaced: Path) -> None:
+    """Give a folder its name back, unless another has taken its place."""
+    path = replaced.with_name(replaced.name.removeprefix(REPLACED))
+    if replaced.is_dir() and not path.exists():
+        replaced.rename(path)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def sha256_of(path: Path) -> str:
@@ -173,7 +193,7 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
     time. Small files are always read, and so is one that was changed within the last two seconds, whose next change
     its times might not show.
     """
-    status = path.stat()
+    now, status = time.time_ns(), path.stat()
     key, state = str(path.resolve()), [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
     if status.st_size < LEAST_REMEMBERED_BYTES:
         return Hashed(sha256_of(path), True)
@@ -181,7 +201,7 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
     if isinstance(note := known.get(key), dict) and note.get("state") == state:
         return Hashed(str(note.get("sha256")), False)
     found = sha256_of(path)
-    if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > 2e9:
+    if now - max(status.st_mtime_ns, status.st_ctime_ns) > 2e9:
         with contextlib.suppress(OSError, ValueError, CannotWriteError):  # a folder that only others may write to
             write_json(
                 notes,
@@ -215,6 +235,10 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
         except BlockingIOError:
             yield _holder(path)
             return
+        except OSError as error:  # of a network's file system that was mounted without them
+            raise CannotWriteError(
+                f"cannot lock {path}: {error.strerror}: name a folder whose disk has locks"
+            ) from error
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         name = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
         with contextlib.suppress(OSError):  # on a full disk: the name is for people, the lock is the system's

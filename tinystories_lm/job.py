@@ -28,8 +28,8 @@ from tinystories_lm.divergence import origin
 from tinystories_lm.environment import corpus_record, piece_record
 from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, DivergedError, Interrupted, UsageError
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.files import sweep_leftovers, write_text
-from tinystories_lm.hardware import Machine, open_machine
+from tinystories_lm.files import read_plain, replacing, sha256_of, sweep_leftovers, write_text, writing
+from tinystories_lm.hardware import Machine, check_hardware, open_machine
 from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
@@ -75,7 +75,8 @@ def run_job(
         say_done(run, read_summary(run))
         return
     sweep_leftovers(folder)
-    run.checkpoints.mkdir(parents=True, exist_ok=True)
+    with writing(run.checkpoints):
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
     record, start = take_up(run, config)
     with _status_kept(run, config, start.progress):
@@ -93,6 +94,7 @@ def run_job(
         if "corpus" in record:
             check_corpus(run, record["corpus"], corpus)
         write_text(run.tokenizer, (cache.folder / "tokenizer.json").read_text(encoding="utf-8"))
+        source = None if start.checkpoint is not None else _source(config, run, record, corpus["tokenizer_sha256"])
         piece = piece_record(machine, first_step=start.progress.step)
         start.progress.exact &= record.get("exact", True)  # no checkpoint knows of a piece that was killed before one
         compare_machines(record["pieces"], piece, start.progress)
@@ -109,7 +111,7 @@ def run_job(
         write_config(run, config)
         start.progress.pieces = len(record["pieces"])
         _introduce(plan, left, machine, start)
-        _train(config, run, cache, machine, start, record, swept)
+        _train(config, run, cache, machine, start, source, record, swept)
 
 
 def _train(
@@ -118,12 +120,13 @@ def _train(
     cache: TokenCache,
     machine: Machine,
     start: Start,
+    source: Path | None,
     record: dict[str, Any],
     swept: Mapping[str, str],
 ) -> None:
     tokenizer = load_tokenizer(run.tokenizer)
     model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual, attend=machine.attend)
-    optimizer = _begin(model, config, machine, start, cache)
+    optimizer = _begin(model, config, machine, start, source)
     progress = start.progress
     parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
     streams = {
@@ -209,7 +212,9 @@ def _train(
                 "run the same command again to go on"
             )
         stories = [sample.text for sample in write_samples(FINAL_STORIES)[:FINAL_STORIES]]
-        expected = {key: record["plan"][key] for key in ("expected_seconds", "expected_dollars") if "plan" in record}
+        expected = {
+            key: record["plan"][key] for key in ("expected_seconds", "expected_dollars") if key in record["plan"]
+        }
         rows = {
             run.metrics.name: {"bytes": progress.metrics_bytes, "sha256": progress.metrics_sha256},
             run.samples.name: {"bytes": progress.samples_bytes, "sha256": progress.samples_sha256},
@@ -239,17 +244,35 @@ def unwatched_by_the_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
+def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sha256: str) -> Path | None:
+    """The checkpoint of another run whose weights this one begins with; `record` keeps which one that is.
+
+    Raises UsageError for one with another tokenizer, and where its weights are no longer those that the run was begun
+    with: a run's name may mean another one tomorrow.
+    """
+    name, begun = config.training.init_from, record.get("init_from")
+    if name is None:
+        return None
+    if begun is not None and Path(begun["checkpoint"]).is_dir():
+        checkpoint = Path(begun["checkpoint"])
+    else:
+        other = find_run(name, besides=run)
+        if read_environment(other).get("corpus", {}).get("tokenizer_sha256") != tokenizer_sha256:
+            raise UsageError(f"training.init_from={other.path} has another tokenizer: its token ids mean other text")
+        checkpoint = best_checkpoint(other)
+    now = {"checkpoint": str(checkpoint), "sha256": sha256_of(checkpoint / "model.safetensors")}
+    if begun is not None and begun["sha256"] != now["sha256"]:
+        raise UsageError(f"training.init_from={name}: {checkpoint} is not what the run was begun with: begin a new one")
+    record["init_from"] = now
+    return checkpoint
+
+
 def _begin(
-    model: Transformer, config: Config, machine: Machine, start: Start, cache: TokenCache
+    model: Transformer, config: Config, machine: Machine, start: Start, source: Path | None
 ) -> torch.optim.Optimizer:
     """Put the weights and the optimizer where the run begins, on the machine's device."""
-    if start.checkpoint is not None:
-        load_weights(start.checkpoint, model)
-    elif config.training.init_from is not None:
-        source = find_run(config.training.init_from)
-        if read_environment(source).get("corpus", {}).get("tokenizer_sha256") != cache.tokenizer_sha256:
-            raise UsageError(f"training.init_from={source.path} has another tokenizer: its token ids mean other text")
-        load_weights(best_checkpoint(source), model)
+    if (begun_from := start.checkpoint or source) is not None:
+        load_weights(begun_from, model)
     else:
         model.initialise(config.training.seed)
     model.to(machine.device)
@@ -278,15 +301,17 @@ def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator
 
     A refusal changes nothing: what the run was before, it still is.
     """
-    before = run.status.read_text(encoding="utf-8", errors="replace") if run.status.is_file() else None
+    new, first_step = not run.status.is_file(), progress.step
+    before = {path: read_plain(path) if path.is_file() else None for path in (run.config, run.environment, run.status)}
     write_status(run, Status.RUNNING, reason="", step=progress.step)
 
     def note(status: Status, reason: str) -> None:
         with contextlib.suppress(CannotWriteError):  # why the run ended is the news
             write_status(run, status, reason=reason, step=progress.step)
 
-    usable = usable_bytes(config.hardware.device)
     try:
+        check_hardware(config.hardware)
+        usable = usable_bytes(config.hardware.device)
         yield
     except (Interrupted, KeyboardInterrupt) as error:
         note(Status.INTERRUPTED, "signal")
@@ -294,11 +319,12 @@ def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator
             raise
         raise Interrupted("stopped before the first step: run the same command again to go on") from error
     except (UsageError, DamagedError) as error:
-        if before is None:
+        if new or progress.step > first_step:
             note(Status.FAILED, str(error))
         else:
             with contextlib.suppress(CannotWriteError):
-                write_text(run.status, before)
+                for path, content in before.items():
+                    _put_back(path, content)
         raise
     except BaseException as error:
         if is_out_of_memory(error):
@@ -313,6 +339,14 @@ def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator
                 log.info("%s", describe(diagnose(run)))
         raise
     write_status(run, Status.DONE, reason="", step=progress.step)
+
+
+def _put_back(path: Path, content: bytes | None) -> None:
+    if content is None:
+        path.unlink(missing_ok=True)
+        return
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _first_line(error: BaseException) -> str:

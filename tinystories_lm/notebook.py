@@ -57,6 +57,7 @@ class Notebook:
         self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
         self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # for the next row alone
+        self._unmirrored: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._first_step, self._first_seconds = progress.step, progress.train_seconds
         self._clock = self._speed_clock = time.perf_counter()
@@ -167,6 +168,8 @@ class Notebook:
         )
 
     def close(self) -> None:
+        if not self.stop_requested():
+            self._log_to_mirror()
         self.bar.close()
         self.metrics.close()
         self.samples.close()
@@ -216,7 +219,21 @@ class Notebook:
         }
         self._marks = {}
         self._append(self.metrics, row)
-        self.mirror.log(row)
+        self._unmirrored |= row
+        if not self._evaluation_is_due:
+            self._log_to_mirror()
+
+    @property
+    def _evaluation_is_due(self) -> bool:
+        """Whether this step's row is not all: W&B takes nothing more of a step after a stop has sent it."""
+        progress = self.progress
+        asked = progress.step % self.config.eval_every_steps == 0 or progress.step == self.config.steps
+        return asked and not (progress.val_loss is not None and progress.val_step == progress.step)
+
+    def _log_to_mirror(self) -> None:
+        if self._unmirrored:
+            self.mirror.log(self._unmirrored)
+            self._unmirrored = {}
 
     def _append(self, records: Records, row: Mapping[str, Any]) -> None:
         """Write a row; one that cannot be written waits for the next one, or for the checkpoint, which needs them all.

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.credentials import print_traceback, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode
+from tinystories_lm.files import open_plain
 from tinystories_lm.signals import stop_by_interrupt, stop_on_signals
 
 TICK_SECONDS = 0.5
@@ -153,7 +154,7 @@ def _work(task: Task, slot: Slot) -> None:
     with contextlib.suppress(PermissionError):
         os.setsid()  # a Ctrl-C reaches the parent, which asks once
     stop_by_interrupt()
-    descriptor = os.open(task.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    descriptor = open_plain(task.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -124,6 +124,13 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     write_json(path, {**value, SEAL: seal(value)})
 
 
+def _ends_within_a_row(file: BinaryIO) -> bool:
+    """Whether the last line is not closed; leaves the file at its end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 1))
+    return file.read(1) not in (b"", b"\n")
+
+
 class Records:
     """A file of one JSON object a line, cut back on opening to what the checkpoint knows of, and compared with it."""
 
@@ -135,6 +142,9 @@ class Records:
                     log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
                 file.truncate(min(there, keep_bytes))
                 self._digest = hashlib.file_digest(file, "sha256")
+                if _ends_within_a_row(file):
+                    self._digest.update(b"\n")
+                    file.write(b"\n")  # else the next row would be a part of it
             if sha256 and there >= keep_bytes and self.sha256 != sha256:
                 log.warning("%s: its rows were changed since they were written", path)
             self._file = path.open("ab", buffering=0)

@@ -77,14 +77,29 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     if again.path.exists() and any(again.path.iterdir()):
         raise UsageError(f"{again.path} is not empty: name a new folder")
+    record = read_environment(original)
     quiet = dataclasses.replace(
         config,
+        data=dataclasses.replace(config.data, cache_dir=_cache_dir(config)),
+        training=dataclasses.replace(config.training, init_from=_source(config, record)),
         tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off),
-        hardware=as_begun(config.hardware, read_environment(original)["pieces"]),
+        hardware=as_begun(config.hardware, record["pieces"]),
     )
     with locked(again.path):
         run_job(quiet, again.path, peak_flops_per_second=_peak(original, config))
     return compare(original, again)
+
+
+def _cache_dir(config: Config) -> str:
+    """The run's own where it holds caches, else ours: no run folder chooses where on this machine is written."""
+    return config.data.cache_dir if any(Path(config.data.cache_dir).glob("*/header.json")) else str(OUTPUTS / "cache")
+
+
+def _source(config: Config, record: Mapping[str, Any]) -> str | None:
+    """The run that it began from, by its folder: its name may mean another one by now."""
+    return (
+        str(Path(record["init_from"]["checkpoint"]).parents[1]) if "init_from" in record else config.training.init_from
+    )
 
 
 def _peak(original: RunFolder, config: Config) -> float:
@@ -136,6 +151,9 @@ def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
     for key in ("fingerprint", "tokenizer_sha256"):
         if one.get("corpus", {}).get(key) != other["corpus"][key]:
             found.append(f"the text's {key}: {str(one.get('corpus', {}).get(key))[:12]}, {other['corpus'][key][:12]}")
+    weights = [record.get("init_from", {}).get("sha256", "")[:12] for record in (one, other)]
+    if weights[0] != weights[1]:
+        found.append(f"the weights it began with: {weights[0]}, {weights[1]}")
     for piece in one.get("pieces", []):
         now = other["pieces"][-1]
         for section in ("packages", "machine"):

@@ -183,9 +183,7 @@ def is_done(run: RunFolder, wanted: Config) -> bool:
         return False
     try:
         done = read_status(run) is Status.DONE
-        if done:
-            read_summary(run, whole=True)
+        return done and int(read_summary(run, whole=True).get("progress/step", 0)) >= wanted.training.steps
     except DamagedError as error:
         log.warning("%s: it is written anew", error)
         return False
-    return done and read_config(run).training.steps >= wanted.training.steps

@@ -254,19 +254,28 @@ def new_run_id() -> str:
 def runs_below(folder: Path) -> Iterator[RunFolder]:
     """Every run under outputs/, sweeps' members included, newest first by when it was last heard of."""
     found = [path.parent for pattern in ("*/*/status.json", "sweeps/*/*/status.json") for path in folder.glob(pattern)]
-    for path in sorted(found, key=lambda path: ((path / "status.json").stat().st_mtime, path.name), reverse=True):
+    heard: list[tuple[float, str, Path]] = []
+    for path in found:
+        with contextlib.suppress(FileNotFoundError):  # it was removed just now
+            heard.append(((path / "status.json").stat().st_mtime, path.name, path))
+    for _, _, path in sorted(heard, reverse=True):
         yield RunFolder(path)
 
 
-def find_run(name: str, *, outputs: Path = OUTPUTS) -> RunFolder:
+def find_run(name: str, *, outputs: Path = OUTPUTS, besides: RunFolder | None = None) -> RunFolder:
     """A run by its folder (as it stands, or below outputs/), by its preset (the newest run of it), or `latest`.
+
+    besides: a run that no name means, for it is about to begin.
 
     Raises UsageError naming what there is.
     """
     for direct in (Path(name), outputs / name):
-        if (direct / "config.yaml").is_file():
-            return RunFolder(direct)
-    runs = list(runs_below(outputs))
+        try:
+            if (direct / "config.yaml").is_file():
+                return RunFolder(direct)
+        except OSError as error:  # a name that is too long, a folder that is another person's
+            raise UsageError(f"{direct}: {error.strerror}") from error
+    runs = [run for run in runs_below(outputs) if besides is None or run.path.resolve() != besides.path.resolve()]
     if runs and name == "latest":
         return runs[0]
     for names in ([run.path.parent.name for run in runs], [run.path.name for run in runs]):
@@ -295,7 +304,10 @@ def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | N
 
 
 def _may_go_on(run: RunFolder) -> bool:
+    """Stopped, killed, or failed on the way, as on a full disk; a diverged one would only diverge again."""
     try:
-        return read_status(run) is Status.INTERRUPTED
+        status, reason = read_status(run), read_told(run).reason
     except DamagedError:  # written anew when it goes on
         return True
+    failed_on_the_way = status is Status.FAILED and any(run.checkpoints.glob("step-*")) and "diverged" not in reason
+    return status is Status.INTERRUPTED or failed_on_the_way

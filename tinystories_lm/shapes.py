@@ -48,6 +48,7 @@ ENVIRONMENT: dict[str, Any] = {
     "corpus?": CORPUS,
     "plan?": PLAN,
     "imported_from?": str,
+    "init_from?": {"checkpoint": str, "sha256": SHA256},
     "exact?": bool,
 }
 

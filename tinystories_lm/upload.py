@@ -4,6 +4,7 @@ import dataclasses
 import uuid
 
 from tinystories_lm.choices import TrackingMode
+from tinystories_lm.entry import locked
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.resume import best_checkpoint
 from tinystories_lm.run_folder import (
@@ -16,6 +17,7 @@ from tinystories_lm.run_folder import (
     read_samples,
     read_status,
     read_summary,
+    refuse_links,
 )
 from tinystories_lm.tracking import start_mirror
 
@@ -32,9 +34,16 @@ def upload(name: str, *, anew: bool = False) -> str:
     one that is going on: it sends its rows itself.
     """
     run = find_run(name)
-    status, config = read_status(run), read_config(run)
+    status = read_status(run)
     if status is Status.RUNNING:
         raise RunFolderInUseError(f"{run.path} is still running and sends its rows itself")
+    with locked(run.path):
+        refuse_links(run)
+        return _upload(run, status, anew=anew)
+
+
+def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
+    config = read_config(run)
     rows = read_metrics(run) if run.metrics.is_file() else []
     if not rows:
         raise UsageError(f"{run.path} has no rows to send")
@@ -72,4 +81,4 @@ def _figures(run: RunFolder) -> dict[str, object]:
     """As the run itself would have sent them."""
     found = read_summary(run) if run.summary.is_file() else {}
     verdict = {"verdict": found["verdict"]["name"]} if "verdict" in found else {}
-    return {key: value for key, value in found.items() if key != "sha256"} | verdict
+    return found | verdict

@@ -17,7 +17,7 @@ from tinystories_lm.files import lock, writing
 from tinystories_lm.hardware import visible_gpus
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
-from tinystories_lm.run_folder import RunFolder, Status, write_status
+from tinystories_lm.run_folder import RunFolder, Status, refuse_links, write_status
 from tinystories_lm.settling import find_peaks, settle
 from tinystories_lm.shapes import METRICS
 from tinystories_lm.sweep.members import Member, plan, refuse_twins
@@ -85,6 +85,7 @@ def _run_apart(members: Sequence[Member], peaks: dict[str, float], options: Opti
     for member in members:
         with writing(member.run.path):
             member.run.path.mkdir(parents=True, exist_ok=True)
+        refuse_links(member.run)
     tasks = [
         Task(
             work=train_member,
@@ -147,7 +148,7 @@ def settle_status(member: Member, ending: Ending) -> None:
         elif ending.exit_code == ExitCode.INTERRUPTED:
             if status is None:
                 write_status(member.run, Status.INTERRUPTED, reason="signal", step=0)
-        elif ending.exit_code != 0 and status is not Status.FAILED:
+        elif ending.exit_code != 0 and status not in (Status.FAILED, Status.DONE):
             reason = ending.describe()
             if ending.exit_code > 0:
                 reason = f"{_last_line(member.run.path / LOG)} ({reason})"
