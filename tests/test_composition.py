@@ -185,3 +185,9 @@ def test_a_users_own_preset_folder_is_searched(tmp_path: Path) -> None:
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nname: mine\ntraining:\n  steps: 3\n")
     register()
     assert compose_config(["experiment=mine"], config_dir=str(tmp_path)).config.training.steps == 3
+
+
+def test_a_name_that_is_no_text_is_refused_before_it_is_stored() -> None:
+    """A file's name in another encoding: no config.yaml that holds it could be read again."""
+    with pytest.raises(UsageError, match=r"data\.path=/data/caf\\udce9: that is no text"):
+        compose_config(["data.path='/data/caf\udce9'", "hardware=cpu"])

@@ -157,6 +157,22 @@ def test_another_corpus_under_a_run_is_found(command: Command, corpus: Path, tmp
     assert read_config(RunFolder(tmp_path / "run")).training.steps == 12
 
 
+def test_a_refused_start_leaves_a_run_as_it_was(command: Command, corpus: Path, tmp_path: Path) -> None:
+    assert command(*arguments(corpus, "run")).returncode == 0
+    run = RunFolder(tmp_path / "run")
+    before = {path: path.read_bytes() for path in (run.config, run.environment, run.status)}
+    longer = arguments(corpus, "run", "training.steps=16")
+    refused = command(*[word for word in longer if "prompts" not in word], f"sampling.prompts=['{'One day. ' * 20}']")
+    assert refused.returncode == 2 and "shorten it" in refused.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    assert command(*longer).returncode == 0
+    assert numbers(run.path)[-1]["progress/step"] == 16, "a refused start does not pass for a finished one"
+
+    run.config.unlink()  # as a damaged one is advised to be
+    again = command(*longer)
+    assert again.returncode == 0 and "story 3" in again.stderr, again.stderr
+
+
 def test_a_refusal_removes_its_own_empty_folder_and_nobody_elses(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:
@@ -211,6 +227,32 @@ def test_a_run_begins_from_anothers_weights(command: Command, corpus: Path, tmp_
     second = command(*arguments(corpus, "second", "training.init_from=first"))
     assert second.returncode == 0, second.stderr
     assert numbers(tmp_path / "second")[0]["val/loss"] == numbers(tmp_path / "first")[-1]["val/loss"]
+
+
+def test_a_run_goes_on_and_is_replayed_from_the_weights_that_its_name_for_them_meant_first(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    folder = tmp_path / "outputs/a"
+    assert command(*arguments(corpus, "outputs/a/first")).returncode == 0
+    second = arguments(corpus, "outputs/a/second", "training.init_from=latest")
+    environment["TSLM_FAULT"] = "step:2:kill"
+    assert command(*second).returncode == -9 and not list(folder.glob("second/checkpoints/step-*"))
+    del environment["TSLM_FAULT"]
+    assert command(*arguments(corpus, "outputs/a/third", "training.seed=3")).returncode == 0
+    done = command(*second)
+    assert done.returncode == 0, done.stderr
+    assert numbers(folder / "second")[0]["val/loss"] == numbers(folder / "first")[-1]["val/loss"]
+    replayed = command("replay", "outputs/a/second")
+    assert replayed.returncode == 0 and replayed.stdout.startswith("identical"), replayed.stdout + replayed.stderr
+    lost = [word.replace("second", "fourth") for word in second]
+    environment["TSLM_FAULT"] = "step:2:kill"
+    assert command(*lost).returncode == -9
+    del environment["TSLM_FAULT"]
+    begun_from = tmp_path / read_json(folder / "fourth/environment.json")["init_from"]["checkpoint"]
+    weights = begun_from / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    refused = command(*lost)
+    assert refused.returncode == 2 and "is not what the run was begun with" in refused.stderr
 
 
 REFUSALS = [
@@ -268,6 +310,8 @@ def test_a_place_that_cannot_be_written_is_exit_code_5(command: Command, corpus:
     assert refused.returncode == 5, refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     assert "cannot write" in refused.stderr
+    named = command(*arguments(corpus, "outputs"))
+    assert named.returncode == 5 and len(named.stderr.strip().splitlines()) == 1, named.stderr
 
 
 def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command) -> None:

@@ -92,6 +92,32 @@ def test_nothing_is_written_through_a_folder_that_is_a_link(run: Path, corpus: P
     assert not list(outside.iterdir())
 
 
+@pytest.mark.parametrize("words", [["upload"], ["evaluate", "--stories", "1"]])
+def test_what_adds_to_a_run_writes_nowhere_else(run: Path, tmp_path: Path, words: list[str]) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    shutil.rmtree(run / "wandb", ignore_errors=True)
+    (run / "wandb").symlink_to(outside)
+    (run / "metrics.jsonl").write_text('{"progress/step": 1, "progress/tokens": 5}\n')
+    code, said = say(tmp_path, words[0], str(run), *words[1:])
+    assert code == 3 and "wandb is neither a file nor a folder" in said, said
+    assert not list(outside.iterdir())
+
+
+def test_a_member_of_a_sweep_writes_its_log_nowhere_else(corpus: Path, tmp_path: Path) -> None:
+    settings = [setting for setting in trials.settings(f"data.path={corpus}") if "seed" not in setting]
+    words = ["sweep", "seeds", *settings, "training.seed=0"]
+    code, said = say(tmp_path, *words, "--dry-run", "--json")
+    planned = json.loads(said.splitlines()[-1])["run"]
+    victim = tmp_path / "victim"
+    victim.write_text("mine\n")
+    (tmp_path / planned).mkdir(parents=True)
+    (tmp_path / planned / "output.log").symlink_to(victim)
+    code, said = say(tmp_path, *words)
+    assert code == 3 and "output.log is neither a file nor a folder" in said, said
+    assert victim.read_text() == "mine\n"
+
+
 def forged(run: Path, change: Callable[[Path], object]) -> Path:
     """A checkpoint that was changed by someone who can write manifests."""
     checkpoint = run / "checkpoints" / "step-00000012"

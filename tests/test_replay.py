@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from tests.conftest import SMALL_RUN, Command
+from tinystories_lm.composition import compose_config, register
 from tinystories_lm.records import read_json, write_sealed
-from tinystories_lm.replay import compare
+from tinystories_lm.replay import _cache_dir, compare
 from tinystories_lm.run_folder import RunFolder
 
 
@@ -14,6 +15,7 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
     same = command("replay", "one", "--json")
     assert same.returncode == 0, same.stderr
     found = json.loads(same.stdout)
+    assert "next, try" in same.stderr and "tinystories-lm train" not in same.stderr, "no line of settings began it"
     assert found["identical"] and found["conditions"] == [] and found["rows"] == 10
 
     rows = (tmp_path / "one/metrics.jsonl").read_text().splitlines()
@@ -33,3 +35,13 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
     taken = command("replay", "one", "--folder", "again")
     assert taken.returncode == 2 and "is not empty" in taken.stderr and taken.stderr.count("\n") == 1
     assert command("replay", "nowhere").returncode == 2
+
+
+def test_a_stored_config_chooses_no_place_to_write_to(tmp_path: Path) -> None:
+    """But for one where caches lie already: it may be this person's own."""
+    register()
+    config = compose_config([f"data.cache_dir={tmp_path}", "hardware=cpu"]).config
+    assert _cache_dir(config) == "outputs/cache"
+    (tmp_path / "0123").mkdir()
+    (tmp_path / "0123" / "header.json").touch()
+    assert _cache_dir(config) == str(tmp_path)

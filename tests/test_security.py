@@ -96,8 +96,12 @@ def test_no_file_of_a_run_and_no_server_gets_a_key_of_the_environment(
         (run,) = server.runs.values()
         assert run.config["training"]["steps"] == 12 and run.exit_code == 0
         sent = [*server.bodies, *server.files.values()]
-    typed = f"tracking.project={SECRETS['WANDB_V1']}"
-    for setting in (f"data.path=/nowhere/{SECRETS['HF_TOKEN']}", typed, f"hydra.job.env_set.A={SECRETS['HF_TOKEN']}"):
+    for setting in (
+        f"data.path=/nowhere/{SECRETS['HF_TOKEN']}",
+        f"tracking.project={SECRETS['WANDB_V1']}",
+        f"hydra.job.env_set.A={SECRETS['HF_TOKEN']}",
+        f"+hydra.job.env_set.WANDB_API_KEY={'3f786850e3' * 4}",
+    ):
         refused = subprocess.run([*words[:-1], setting], cwd=tmp_path, env=mine, capture_output=True, text=True)
         assert refused.returncode == 2 and "that is a key" in refused.stderr
         said = (refused.stdout, refused.stderr)
@@ -120,9 +124,9 @@ def test_keys_are_known_by_their_form_and_by_their_place_and_commits_are_kept(mo
     monkeypatch.setitem(os.environ, "MY_API_KEY", "short")
     monkeypatch.setitem(os.environ, "OTHER_TOKEN", "not-so-short-a-token")
     monkeypatch.setitem(os.environ, "OTHER_TOKEN_SECRET", "not-so-short-a-token-and-more")
-    monkeypatch.setitem(os.environ, "DEPLOY_KEY", "/home/me/.ssh/id_ed25519")
+    monkeypatch.setitem(os.environ, "DEPLOY_KEY", __file__)
     old, new = "3f786850e387550fdab836ed7e6dc881de23001b", f"wandb_v1_{'Ab_9' * 12}"
-    kept = f"{old} short /home/me/.ssh/id_ed25519 ssh://git@host/x a/b@c her password: swordfish, tokens: 12345678"
+    kept = f"{old} short {__file__} ssh://git@host/x a/b@c her password: swordfish, tokens: 12345678"
     assert scrubbed(kept) == kept
     for text, clean in {
         "not-so-short-a-token not-so-short-a-token-and-more": "<OTHER_TOKEN> <OTHER_TOKEN_SECRET>",
@@ -134,6 +138,9 @@ def test_keys_are_known_by_their_form_and_by_their_place_and_commits_are_kept(mo
         ),
     }.items():
         assert scrubbed(text) == clean
+    assert holds_secret(f"hydra.job.env_set.WANDB_API_KEY={old}") and holds_secret(f"a=https://me:{old}@host")
+    monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "/JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    assert scrubbed("it is /JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY") == "it is <AWS_SECRET_ACCESS_KEY>"
     assert holds_secret(f"x={new}") and holds_secret("x=not-so-short-a-token") and not holds_secret(kept)
 
 

@@ -471,3 +471,22 @@ def test_a_run_of_the_command_is_mirrored_with_its_metrics_and_its_end(
         assert all(key in history for key in row)
     assert of_type(records, "run")[0]["run_group"] == "run"
     assert "val/bits_per_byte" in json.dumps(of_type(records, "summary"))
+
+
+def test_an_evaluation_that_was_stopped_arrives_when_the_run_goes_on(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str], server: WandbServer
+) -> None:
+    """W&B takes nothing more of a step once a later one, or a run's end, has closed it."""
+    environment |= {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "HOME": str(tmp_path)}
+    overrides = [override for override in SMALL_RUN if override != "tracking=off"]
+    words = ["train", *overrides, "tracking=online", f"data.path={corpus}", "hydra.run.dir=run"]
+    environment["TSLM_FAULT"] = "row.before:4:terminate"  # the row of step 4's loss, before its evaluation
+    stopped = command(*words)
+    assert stopped.returncode == 75 and "stopped at step 4 " in stopped.stderr, stopped.stderr
+    del environment["TSLM_FAULT"]
+    assert command(*words).returncode == 0
+    (run,) = server.runs.values()
+    arrived = {row["progress/step"]: row for row in run.rows if "progress/step" in row}
+    assert list(arrived) == [0, 2, 4, 6, 8, 10, 12]
+    for row in map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()):
+        assert row.keys() <= arrived[row["progress/step"]].keys()

@@ -171,6 +171,7 @@ def _put_back_or_remove(replaced: Path) -> None:
     """Give a folder its name back, unless another has taken its place."""
     path = replaced.with_name(replaced.name.removeprefix(REPLACED))
     if replaced.is_dir() and not path.exists():
+        faults.reach("folder.before_put_back", path)
         replaced.rename(path)
     shutil.rmtree(replaced, ignore_errors=True)
 

@@ -31,8 +31,8 @@ from tinystories_lm.run_folder import (
 from tinystories_lm.settling import find_peaks_of
 
 log = logging.getLogger(__name__)
-# What the clock and the machine's other work decide.
-NEVER_THE_SAME = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
+# What the clock, the machine's other work and interruptions decide.
+NEVER_THE_SAME = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu", "progress/pieces")
 BYTES = ("model.safetensors", "optimizer.safetensors")
 
 

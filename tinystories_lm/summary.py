@@ -58,4 +58,5 @@ def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
     folder = os.path.relpath(run.path)
     log.info("\nthe run is in %s; next, try:", folder)
     log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
-    log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))
+    if (run.path / ".hydra").is_dir():  # a replay was not typed as settings
+        log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))

@@ -95,6 +95,20 @@ def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
     check_goes_on(whole, run, out=out)
 
 
+@mounts
+def test_with_room_again_the_same_command_finds_the_run_that_had_none(whole: Whole, tmp_path: Path, disk: Disk) -> None:
+    """Also where no folder is named, and small files still found their place."""
+    disk.resize(600)
+    words = [word for word in trials.settings(f"data.path={whole.corpus}", whole.cache) if "run.dir" not in word]
+    assert trials.end(trials.begin(["train", *words], disk.path, out=tmp_path / "out")) == 5
+    (run,) = disk.path.glob("outputs/run/*")
+    assert read_status(RunFolder(run)) is Status.FAILED and list_checkpoints(run / "checkpoints")
+    disk.resize(128_000)
+    assert trials.end(trials.begin(["train", *words], disk.path, out=tmp_path / "out")) == 0
+    assert list(disk.path.glob("outputs/run/*")) == [run]
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
 @pytest.mark.parametrize("limit", [12_000, *(pytest.param(size, marks=slow) for size in (7_900, 50_000, 90_000))])
 def test_a_file_that_may_not_grow_is_one_line(whole: Whole, tmp_path: Path, limit: int) -> None:
     """Of the tokens, of a checkpoint, of the metrics: without root too."""

@@ -1,11 +1,13 @@
 """The kill trial: whatever moment a run is killed in, the same command ends it with the same bits."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
+from tinystories_lm.checkpoint import list_checkpoints
 
 SLOW = pytest.mark.slow
 
@@ -55,6 +57,25 @@ def test_a_run_killed_at_a_point_ends_with_the_same_bits(whole: Whole, tmp_path:
     if point == "step:7":  # and once more while it goes on
         trials.end(trials.start(whole.corpus, run, cache, fault=f"rows.before_cut:1:kill:{run}"))
     check(whole, run, cache)
+
+
+# Between the two renames by which a checkpoint takes the place of one of its step, and while that is put back.
+REPLACING = ["folder.replaced:1", "folder.before_put_back:1"]
+
+
+def test_a_run_killed_while_a_checkpoint_takes_anothers_place_ends_with_the_same_bits(
+    whole: Whole, tmp_path: Path
+) -> None:
+    """A stop in the first evaluation after a step saves that step, and the run saves it again with its evaluation."""
+    run, cache = tmp_path / "run", cache_of(tmp_path)
+    ask = trials.at_call("tinystories_lm.job.validate", trials.send(signal.SIGTERM), count=2)
+    assert trials.end(trials.start(whole.corpus, run, cache, first=ask)) == 75
+    assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-00000008", "step-00000004"]
+    for point in REPLACING:
+        assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, point
+        assert not (run / "checkpoints/step-00000008").exists()
+    check(whole, run, cache)
+    assert "going on from step 8" in trials.said(run), "what was paid for is not lost"
 
 
 FAILING = ["checkpoint.after_weights:2", "folder.before_rename:2", "row.before:9"]

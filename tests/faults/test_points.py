@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 import tinystories_lm
-from tests.faults.test_kill import POINTS
+from tests.faults.test_kill import POINTS, REPLACING
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 CHANGES = {"rename", "write_text", "write_bytes", "truncate", "save_file", "tofile", "copyfile", "rmtree", "unlink"}
@@ -60,4 +60,6 @@ def test_every_function_that_writes_can_be_broken() -> None:
 def test_every_point_of_a_run_is_tried() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
     named = {part.split('"')[0] for part in text.split('faults.reach("')[1:]}
-    assert named - {point.partition(":")[0] for point in POINTS} == {"cache.before_part"}, "tried in tests/data"
+    assert named - {point.partition(":")[0] for point in [*POINTS, *REPLACING]} == {"cache.before_part"}, (
+        "tried in tests/data"
+    )
