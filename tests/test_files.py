@@ -84,7 +84,7 @@ def replace(folder: Path) -> None:
 @pytest.mark.parametrize("kind", ["kill", "EIO", "none"])
 def test_an_older_folder_is_there_until_the_newer_one_is(tmp_path: Path, kind: str) -> None:
     """Between the two renames there is neither, until the next start, or the failing write itself, puts it back."""
-    folder = tmp_path / "step"
+    folder = tmp_path / "step-1"
     folder.mkdir()
     (folder / "file").write_text("old")
     if (pid := os.fork()) == 0:
@@ -98,15 +98,19 @@ def test_an_older_folder_is_there_until_the_newer_one_is(tmp_path: Path, kind: s
     assert code == {"kill": -signal.SIGKILL, "EIO": 5, "none": 0}[kind]
     sweep_leftovers(tmp_path)
     assert (folder / "file").read_text() == ("new" if kind == "none" else "old")
-    assert [path.name for path in tmp_path.iterdir()] == ["step"]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-1"]
 
 
-def test_a_folder_is_replaced_on_demand_only(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "file").touch()
+def test_a_folder_is_replaced_on_demand_only_and_nothing_of_a_persons_own_is_swept(tmp_path: Path) -> None:
+    for name in ("mine", ".old-mine", ".old-other", ".tmp-notes"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / ".tmp-77-left").touch()
     with pytest.raises(CannotWriteError), new_folder(tmp_path / "mine"):
         pass
-    assert (tmp_path / "mine" / "file").exists()
+    sweep_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", ".old-mine", ".old-other", ".tmp-notes"}
+    assert len(list(tmp_path.rglob("file"))) == 4
 
 
 def test_a_disk_without_locks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

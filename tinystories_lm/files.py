@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -24,6 +25,7 @@ REFUSALS = {
 }  # fmt: skip
 MOST_BYTES = 1 << 28  # of a file that is read whole
 REPLACED = ".old-"  # before the name of a folder whose successor is about to take it
+LEFTOVER = re.compile(r"\.(tmp-\d+-.+|(tmp|del)-.+-\d+)")  # the names that the functions below give, with their pid
 LEAST_REMEMBERED_BYTES = 10_000_000  # hashed in a hundredth of a second
 
 
@@ -144,7 +146,8 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            _put_back_or_remove(replaced)
+            if replace:
+                _put_back_or_remove(replaced)
 
 
 def remove_folder(path: Path) -> None:
@@ -158,9 +161,9 @@ def remove_folder(path: Path) -> None:
 
 def sweep_leftovers(folder: Path) -> None:
     """Remove what a killed process left half-written or half-deleted. Only for the holder of the folder's lock."""
-    for replaced in folder.glob(f"{REPLACED}*"):
+    for replaced in folder.glob(f"{REPLACED}step-*"):
         _put_back_or_remove(replaced)
-    for leftover in (*folder.glob(".tmp-*"), *folder.glob(".del-*")):
+    for leftover in (path for path in folder.glob(".*") if LEFTOVER.fullmatch(path.name)):
         if leftover.is_dir() and not leftover.is_symlink():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

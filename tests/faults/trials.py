@@ -176,7 +176,9 @@ def ending(run: Path) -> dict[str, Any]:
             str(file.relative_to(run)): hashlib.sha256(file.read_bytes()).hexdigest()
             for file in sorted(run.glob("checkpoints/step-*/*.safetensors"))
         },
-        "leftovers": sorted(path.name for path in run.rglob(".*-*") if path.name.startswith((".tmp-", ".del-"))),
+        "leftovers": sorted(
+            path.name for path in run.rglob(".*-*") if path.name.startswith((".tmp-", ".del-", ".old-"))
+        ),
     }
 
 
