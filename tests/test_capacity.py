@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ import torch
 
 from tests.faults import trials
 from tests.test_entry import numbers
-from tinystories_lm.capacity import fitting_micro_batch, is_out_of_memory, needed_bytes, usable_bytes, what_would_fit
+from tests.test_model import build
+from tests.test_training import MACHINE, batch
+from tinystories_lm.capacity import (
+    container_bytes,
+    fitting_micro_batch,
+    is_out_of_memory,
+    needed_bytes,
+    usable_bytes,
+    what_would_fit,
+)
 from tinystories_lm.checkpoint import Progress
 from tinystories_lm.choices import Device
+from tinystories_lm.compilation import compile_loss
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.config import Config
 from tinystories_lm.errors import CommandError
@@ -21,6 +32,7 @@ from tinystories_lm.hardware import multiplies_bfloat16
 from tinystories_lm.job import _status_kept
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config
+from tinystories_lm.settling import _fit_memory, compose_jobs
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
@@ -49,6 +61,42 @@ def test_the_micro_batch_is_the_largest_divisor_of_every_batch_that_fits() -> No
         sizes = [n for n in (12, 6, 4, 3, 2, 1) if needed_bytes(one, n) <= usable and needed_bytes(other, n) <= usable]
         assert fitting_micro_batch([one, other], usable, most=24) == max(sizes)
     assert fitting_micro_batch([one], needed_bytes(one, 1) - 1, most=24) == 0
+
+
+def test_a_batch_without_end_takes_no_time_to_divide() -> None:
+    """A slip of the finger is refused for what it would cost, not searched through."""
+    wide = config("training.batch_size=1000000000000")
+    began = time.monotonic()
+    assert fitting_micro_batch([wide], needed_bytes(wide, 100), most=10**12) == 100
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_limits_of_all_control_groups_around_a_process_are_seen(tmp_path: Path, version: int) -> None:
+    """As systemd and Slurm nest them; a container shows its own as the topmost."""
+    groups, own = tmp_path / "cgroup", tmp_path / "own"
+    top, file = (groups / "memory", "memory.limit_in_bytes") if version == 1 else (groups, "memory.max")
+    inner = top / "system.slice" / "job.scope"
+    inner.mkdir(parents=True)
+    lines = {1: "7:cpu:/elsewhere\n3:memory:/system.slice/job.scope\n", 2: "0::/system.slice/job.scope\n"}
+    own.write_text(lines[version])
+    assert container_bytes(groups, own) == 0
+    (inner / file).write_text("max\n")
+    (top / "system.slice" / file).write_text("3000\n")
+    (top / file).write_text("5000\n")
+    assert container_bytes(groups, own) == 3000
+    own.write_text(lines[version].replace("/system.slice/job.scope", "/not/shown/here"))
+    assert container_bytes(groups, own) == 5000
+
+
+def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
+    overrides = ["hardware=cpu", "training.batch_size=64", "training.micro_batch_size=64"]
+    alone = [word for word in overrides if "micro" not in word]
+    jobs = compose_jobs(alone, False, None)
+    here = usable_bytes(Device.cpu) / needed_bytes(jobs[0].config, jobs[0].config.training.micro_batch_size)
+    assert _fit_memory(alone, jobs, 1) == alone
+    (_, _, fitted) = _fit_memory(alone, jobs, int(4 * here))
+    assert fitted.startswith("training.micro_batch_size=") and int(fitted.partition("=")[2]) < 64
 
 
 def peak_of_steps(overrides: list[str]) -> float:
@@ -114,6 +162,20 @@ def test_torchs_own_refusal_of_memory_is_known() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(10**15)
     assert is_out_of_memory(raised.value) and not is_out_of_memory(RuntimeError("shapes differ"))
+
+
+def test_no_memory_for_the_compiled_step_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not as a missing compiler, which nobody could mend."""
+
+    def full(*_: object) -> None:
+        raise RuntimeError("backend failed") from RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory"
+        )
+
+    monkeypatch.setattr(torch, "compile", lambda *_, **__: full)
+    with pytest.raises(RuntimeError, match="backend failed") as raised:
+        compile_loss(build(wide=1.0), batch(), MACHINE)
+    assert is_out_of_memory(raised.value)
 
 
 def test_one_sequence_that_does_not_fit_wants_a_smaller_model() -> None:

@@ -1,6 +1,7 @@
 """What a person may type, and what they are told when it is wrong: one line, with what to type instead."""
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,11 @@ def test_a_name_that_is_no_text_is_refused_before_it_is_stored() -> None:
     """A file's name in another encoding: no config.yaml that holds it could be read again."""
     with pytest.raises(UsageError, match=r"data\.path=/data/caf\\udce9: that is no text"):
         compose_config(["data.path='/data/caf\udce9'", "hardware=cpu"])
+
+
+def test_a_batch_that_doubles_without_end_is_refused_at_once() -> None:
+    """Two to that power would fill the memory."""
+    began = time.monotonic()
+    with pytest.raises(UsageError, match="cannot be halved training.batch_doublings=100000000000 times"):
+        compose_config(["training.batch_doublings=100000000000", "hardware=cpu"])
+    assert time.monotonic() - began < 2

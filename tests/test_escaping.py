@@ -43,3 +43,10 @@ def test_a_model_card_holds_no_html_and_a_story_cannot_leave_its_block() -> None
     assert "<" not in _plain(HOSTILE) and "\n" not in _plain("a\n# b")
     assert _code("a`<b>`\nc") == "`a <b> c`"
     assert _table([("hardware", "<b>|</b>")]).splitlines()[-1] == "| hardware | &lt;b&gt;\\|&lt;/b&gt; |"
+
+
+def test_a_loss_beyond_all_bounds_is_still_a_small_picture() -> None:
+    """One line for each nat would be a file without end."""
+    rows = [{"progress/step": step, "train/loss": loss} for step, loss in ((1, 3.0), (2, 1e12), (3, 4.0))]
+    picture = curve.draw(rows, title="exploded")
+    assert 2 < picture.count('class="grid"') <= curve.MOST_LINES + 1

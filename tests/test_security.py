@@ -32,6 +32,8 @@ SECRETS = {
     "HF_TOKEN": "hf_abcdefghijklmnopqrstuvwxyz012345",
     "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
     "SOME_PASSWORD": "correct horse battery staple",
+    "SLURM_JWT": "a.token.of.the.cluster",  # W&B's SDK looks for what a machine of a cluster is
+    "SLURM_JOB_NAME": "what-nobody-asked-for",
 }
 
 

@@ -357,6 +357,41 @@ def test_offline_the_newest_piece_of_a_resumed_run_is_the_whole_run(
     assert [row["progress/step"] for row in history(inspect(third.folder))] == [13, 14]
 
 
+def test_a_run_that_was_offline_and_goes_on_online_is_there_once(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was kept offline would say the rows twice, so it goes once all of them are there."""
+    first = start(tmp_path, tracking())
+    log_all(first, range(10))
+    first.finish(exit_code=75)
+    keep(tmp_path, range(10))
+    second = start(tmp_path, tracking("online", **PATIENT), resumed_at=6)
+    log_all(second, range(7, 13))
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        second.finish(exit_code=0)
+    assert [row["progress/step"] for row in server.runs["run1"].rows if "progress/step" in row] == list(range(13))
+    assert not list((tmp_path / "wandb").glob("offline-run-*")) and "wandb sync" not in caplog.text
+
+
+def test_a_run_that_was_online_and_goes_on_offline_is_sent_by_upload(
+    server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`wandb sync` would add what is there already."""
+    first = start(tmp_path, tracking("online", **PATIENT))
+    log_all(first, range(10))
+    first.finish(exit_code=75)
+    keep(tmp_path, range(10))
+    server.status = 500
+    with caplog.at_level(logging.INFO):
+        second = start(tmp_path, tracking("online"), resumed_at=6)
+        log_all(second, range(7, 13))
+        second.finish(exit_code=0)
+    assert second.folder is not None and second.mode is TrackingMode.offline
+    assert caplog.text.count("`tinystories-lm upload .`") == 2 and "wandb sync" not in caplog.text
+    assert [row["progress/step"] for row in history(inspect(second.folder))] == list(range(7, 13))
+
+
 @pytest.mark.parametrize("fault", ["401", *(pytest.param(f, marks=SLOW) for f in ("dies", "dies before the samples"))])
 def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_sends_the_rest(
     fault: str, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

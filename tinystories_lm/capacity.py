@@ -1,6 +1,8 @@
 """The memory that a run may take here, and what fits into it."""
 
+import contextlib
 import dataclasses
+import math
 import os
 import resource
 from collections.abc import Sequence
@@ -36,7 +38,7 @@ def usable_bytes(device: Device) -> float:
         return USABLE_SHARE * torch.cuda.get_device_properties(0).total_memory
     if device is Device.mps:
         return USABLE_SHARE * torch.mps.recommended_max_memory()
-    limits = [USABLE_SHARE * size for size in (_physical_bytes(), _container_bytes()) if size]
+    limits = [USABLE_SHARE * size for size in (_physical_bytes(), container_bytes()) if size]
     address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
     if address_space != resource.RLIM_INFINITY:
         limits.append(ADDRESSES_SHARE * max(0, address_space - _mapped_bytes()))
@@ -47,14 +49,28 @@ def _physical_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _container_bytes() -> int:
-    """The limit of the control group; 0 where there is none."""
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            return int(Path(file).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # no such file; "max" is none
+def container_bytes(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """The smallest limit of this process's control group and those around it; 0 where there is none.
+
+    groups: where the system shows control groups, of version 2, or of 1 below memory/.
+    own: which of them this process is in, a line `number:controllers:/path` each.
+    """
+    limits = []
+    try:
+        lines = own.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return 0
+    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        if controllers not in ("", "memory"):
             continue
-    return 0
+        top, file = (groups, "memory.max") if not controllers else (groups / "memory", "memory.limit_in_bytes")
+        inner = top / path.strip("/")
+        for group in (inner, *inner.parents):
+            with contextlib.suppress(OSError, ValueError):  # no such file, as from within a container; "max" is none
+                limits.append(int((group / file).read_text(encoding="utf-8")))
+            if group == top:
+                break
+    return min(limits, default=0)
 
 
 def _mapped_bytes() -> int:
@@ -87,15 +103,19 @@ def needed_bytes(config: Config, micro_batch_size: int) -> float:
 
 def fitting_micro_batch(configs: Sequence[Config], usable: float, *, most: int) -> int:
     """The most sequences at once that divide every config's batch and fit; 0 where not even one does."""
-    sizes = [n for n in range(most, 0, -1) if not any(config.training.batch_size % n for config in configs)]
+    batch_size = math.gcd(*(config.training.batch_size for config in configs))
+    small = [n for n in range(1, math.isqrt(batch_size) + 1) if batch_size % n == 0]
+    sizes = sorted({n for pair in ((n, batch_size // n) for n in small) for n in pair if n <= most}, reverse=True)
     return next((n for n in sizes if all(needed_bytes(config, n) <= usable for config in configs)), 0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device or the host had no memory left."""
+    """Whether the device or the host had no memory left, be it while something else was being done."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
+    if isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS):
+        return True
+    return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
 def peak_bytes(device: Device) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from tinystories_lm.capacity import is_out_of_memory
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware import Machine
@@ -31,9 +32,9 @@ def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
             loss = loss_of(model, part)
         loss.backward()
         float(loss.detach())  # waits for the device
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
     except Exception as error:  # each stage of the compiler has its own
+        if is_out_of_memory(error):
+            raise
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise UsageError(
             f"hardware.compile=on: torch.compile does not work here ({reason}): it needs a C++ compiler and a "

@@ -199,7 +199,7 @@ class TrainingConfig(SetOnce):
             f"training.micro_batch_size={self.micro_batch_size}",
         )
         require(
-            self.batch_doublings >= 0 and self.batch_size % 2**self.batch_doublings == 0,
+            0 <= self.batch_doublings < self.batch_size.bit_length() and self.batch_size % 2**self.batch_doublings == 0,
             f"training.batch_size={self.batch_size} cannot be halved training.batch_doublings={self.batch_doublings} "
             "times",
         )

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -32,9 +31,9 @@ from tinystories_lm.composition import (
 )
 from tinystories_lm.config import Config
 from tinystories_lm.credentials import scrub_logs, scrubbed
-from tinystories_lm.errors import CommandError, ExitCode, Interrupted, RunFolderInUseError, UsageError
-from tinystories_lm.files import lock, writing
-from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, read_status, refuse_links
+from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
+from tinystories_lm.files import writing
+from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, locked, read_status, refuse_links
 from tinystories_lm.settling import check_machine, compose_jobs, settle
 
 log = logging.getLogger(__name__)
@@ -290,19 +289,6 @@ def _one_of_many(folder: Path) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         log.exception("%s failed", folder.name)
         raise CommandError(f"{folder}: {type(error).__name__}: {error}") from error
-
-
-@contextlib.contextmanager
-def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    until = time.monotonic() + wait_seconds
-    while True:
-        with lock(RunFolder(folder).lock, wait=False) as holder:
-            if holder is None:
-                yield
-                return
-        if time.monotonic() >= until:
-            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
-        time.sleep(0.2)
 
 
 @contextlib.contextmanager

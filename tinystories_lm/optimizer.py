@@ -109,22 +109,28 @@ def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
     """Take the step where `finite`, a bool on the device, is true, and else leave all as it is.
 
     A GPU is not waited for: there fused AdamW looks at the flag by itself, as in mixed precision with a scaler. Muon
-    cannot: its gradient counts as zero in such a step, so that its momentum shrinks and moves the weights once more.
+    cannot, and its step is taken back.
     """
     if not finite.is_cuda:
         if finite:
             optimizer.step()
         return
     for part in optimizer.parts if isinstance(optimizer, Several) else (optimizer,):
-        mask(part, finite)
-        part.step()
+        step_masked(part, finite)
 
 
-def mask(part: torch.optim.Optimizer, finite: Tensor) -> None:
-    """Make the optimizer's next step one that does nothing, unless `finite`."""
+def step_masked(part: torch.optim.Optimizer, finite: Tensor) -> None:
+    """A step of fused AdamW or of Muon that changes nothing, unless `finite`, without waiting for that."""
     if _is_fused(part):
         part.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        part.step()
         return
-    for group in part.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.where(finite, parameter.grad, 0.0)
+    parameters = [parameter for group in part.param_groups for parameter in group["params"]]
+    before = [parameter.detach().clone() for parameter in parameters]
+    for parameter in parameters:  # a momentum that moves towards itself stays
+        momentum = part.state.get(parameter, {}).get("momentum_buffer")
+        parameter.grad = torch.where(finite, parameter.grad, 0.0 if momentum is None else momentum)
+    part.step()
+    with torch.no_grad():
+        for parameter, old in zip(parameters, before, strict=True):
+            parameter.copy_(torch.where(finite, parameter, old))

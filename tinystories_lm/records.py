@@ -25,6 +25,7 @@ from tinystories_lm.files import open_plain, read_plain, to_json, write_json, wr
 
 SEAL = "sha256"
 LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
+MOST_ROWS = 1_000_000  # of a run that writes one for each of so many steps
 LARGEST_INTEGER = 2**63  # what is larger, no count of ours reaches and no float holds
 
 DEEPEST_YAML = 20
@@ -82,7 +83,11 @@ def misfit(value: Any, shape: Any, place: str = "") -> str | None:
             return f"{place} is no list"
         misfits = (misfit(each, shape[0], f"{place}[{number}]") for number, each in enumerate(value))
         return next((found for found in misfits if found), None)
-    return None if _is(value, shape) else f"{place} is {json.dumps(value)[:40]}"
+    if _is(value, shape):
+        return None
+    if isinstance(value, dict | list):  # of which there may be no end
+        return f"{place} is {'an object' if isinstance(value, dict) else 'a list'}"
+    return f"{place} is {json.dumps(value)[:40]}"
 
 
 def _is(value: Any, shape: Any) -> bool:
@@ -107,7 +112,11 @@ def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, A
     if not isinstance(value, dict):
         raise DamagedError(f"{path} holds no JSON object")
     sealed = value.pop(SEAL, None)
-    if sealed is not None and sealed != seal(value):
+    try:
+        whole = sealed is None or sealed == seal(value)
+    except (RecursionError, ValueError) as error:  # what is read and cannot be written is none of ours
+        raise DamagedError(f"{path} cannot be read: it is nested too deep") from error
+    if not whole:
         raise DamagedError(f"{path} was changed since it was written")
     if shape is not None and (what := misfit(value, shape)):
         raise DamagedError(f"{path} is damaged: {what}")
@@ -191,13 +200,21 @@ class Records:
         self._file.close()
 
 
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of a file of rows, the last perhaps not whole; raises OSError, also for more than a run writes."""
+    content = read_plain(path)
+    if (count := content.count(b"\n")) > MOST_ROWS:
+        raise OSError(errno.EFBIG, f"{count:,} rows are more than {MOST_ROWS:,}", str(path))
+    return content.split(b"\n")
+
+
 def read_records(path: Path, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """All whole rows of the shape; the half row of a killed writer is left out, and with a warning what is damaged.
 
     Raises DamagedError for what is no plain file.
     """
     try:
-        lines = read_plain(path).split(b"\n")
+        lines = read_lines(path)
     except FileNotFoundError:
         return []
     except OSError as error:

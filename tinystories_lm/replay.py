@@ -12,7 +12,6 @@ from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.conditions import as_begun
 from tinystories_lm.config import Config
-from tinystories_lm.entry import locked
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of
 from tinystories_lm.job import run_job
@@ -22,6 +21,7 @@ from tinystories_lm.run_folder import (
     Status,
     find_run,
     is_imported,
+    locked,
     read_config,
     read_environment,
     read_metrics,

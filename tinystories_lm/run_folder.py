@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tinystories_lm.config import Config
 from tinystories_lm.credentials import scrubbed
-from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.errors import DamagedError, RunFolderInUseError, UsageError
 from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
 from tinystories_lm.identity import ADDED_LATER, config_hash
 from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
@@ -84,6 +84,20 @@ class RunFolder:
     @property
     def summary(self) -> Path:
         return self.path / "summary.json"
+
+
+@contextlib.contextmanager
+def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the run's folder within the block; raises RunFolderInUseError with the pid of the process that has it."""
+    until = time.monotonic() + wait_seconds
+    while True:
+        with lock(RunFolder(folder).lock, wait=False) as holder:
+            if holder is None:
+                yield
+                return
+        if time.monotonic() >= until:
+            raise RunFolderInUseError(f"{folder} is in use by process {holder.get('pid')} since {holder.get('since')}")
+        time.sleep(0.2)
 
 
 def refuse_links(run: RunFolder) -> None:

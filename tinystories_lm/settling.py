@@ -9,15 +9,20 @@ from tinystories_lm.config import Config
 from tinystories_lm.errors import UsageError
 
 
-def settle(overrides: Sequence[str], *, multirun: bool, config_dir: str | None) -> tuple[list[Composed], list[str]]:
-    """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto."""
+def settle(
+    overrides: Sequence[str], *, multirun: bool, config_dir: str | None, places: int = 1
+) -> tuple[list[Composed], list[str]]:
+    """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto.
+
+    places: how many jobs are to share the machine at a time.
+    """
     jobs = compose_jobs(overrides, multirun, config_dir)
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):
             raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
         overrides = _settle_hardware(overrides)
         jobs = compose_jobs(overrides, multirun, config_dir)
-        fitted = _fit_memory(overrides, jobs)
+        fitted = _fit_memory(overrides, jobs, places)
         if fitted != overrides:
             overrides, jobs = fitted, compose_jobs(fitted, multirun, config_dir)
     return jobs, list(overrides)
@@ -29,7 +34,7 @@ def compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | Non
     return [compose_config(job, config_dir=config_dir) for job in jobs]
 
 
-def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed]) -> list[str]:
+def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> list[str]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, usable_bytes
     from tinystories_lm.terminal import storage
@@ -38,7 +43,8 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed]) -> list[str]
     if any(override.startswith(f"{wanted}=") for override in overrides):
         return list(overrides)
     configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
-    usable, sizes = usable_bytes(device), [config.training.micro_batch_size for config in configs]
+    usable = usable_bytes(device) / (places if device is Device.cpu else 1)  # each has a GPU of its own
+    sizes = [config.training.micro_batch_size for config in configs]
     need, size = max((needed_bytes(config, size), size) for config, size in zip(configs, sizes, strict=True))
     if need <= usable:
         return list(overrides)

@@ -32,7 +32,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         asked = True
         log.warning("%s: saving a checkpoint and stopping; again to leave at once", signal.Signals(number).name)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in _obeyed()}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield lambda: asked
@@ -73,9 +73,13 @@ def stop_by_interrupt() -> None:
             sys.__unraisablehook__(what)
 
     sys.unraisablehook = dropped
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as a shell has it for what runs in its background
-            signal.signal(number, interrupt)
+    for number in _obeyed():
+        signal.signal(number, interrupt)
+
+
+def _obeyed() -> list[signal.Signals]:
+    """But those that are ignored on purpose, as a shell has it for what runs in its background."""
+    return [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def was_interrupted() -> bool:

@@ -8,7 +8,6 @@ run that was whole offline, else `tinystories-lm upload`, which asks W&B what it
 
 import logging
 import queue
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -23,9 +22,11 @@ from tinystories_lm.wandb_folder import (
     is_uploaded,
     is_written,
     pieces_of,
+    remove_pieces,
     sync_command,
     unsent_pieces,
     upload_command,
+    was_online,
 )
 from tinystories_lm.wandb_run import (
     GRACE_SECONDS,
@@ -55,6 +56,7 @@ class Mirror:
     folder: the run's, which the command that mends a mirror with gaps names.
     samples: those of before a resume, for the table.
     earlier: the rows of before a resume that still count; what of them W&B has not got is sent again.
+    sent_before: an earlier process of the run was online: W&B may have rows that no offline piece may repeat.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Mirror:
         finish_timeout_seconds: int,
         samples: Sequence[Mapping[str, object]] = (),
         earlier: Sequence[Mapping[str, float | int]] = (),
+        sent_before: bool = False,
     ) -> None:
+        self._sent_before = sent_before
         self._begin, self._finish_timeout_seconds, self._earlier = begin, finish_timeout_seconds, earlier
         self._run_folder, self._written = folder, True  # whether the SDK's own files have every row
         self._after_step = -1  # rows up to here are there already
@@ -165,7 +169,12 @@ class Mirror:
         elif not self.is_whole:
             log.warning("W&B: not all is there; `%s` sends the rest", upload_command(self._run_folder))
         elif self._run is not None and unsent_pieces(self._run):
-            log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
+            if not self._run.offline:  # all rows are there: what an earlier process kept would say them twice
+                remove_pieces(unsent_pieces(self._run))
+            elif self._sent_before:
+                log.info("W&B: kept offline; `%s` uploads it", upload_command(self._run_folder))
+            else:
+                log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
 
     def wait_until_begun(self, seconds: float) -> None:
         """Wait for the start, so that what it says comes first; a slower one goes on beside the training."""
@@ -226,14 +235,13 @@ class Mirror:
         pieces = [piece for piece in pieces_of(run) if piece != Path(run.settings.sync_dir)]
         if not run.offline:
             self._after_step = run.step - 1
-        elif not all(is_unsent(piece) for piece in pieces):
+        elif self._sent_before or not all(is_unsent(piece) for piece in pieces):
             self._after_step = int(self._earlier[-1]["progress/step"])
         for row in self._earlier:
             if (step := int(row["progress/step"])) > self._after_step:
                 run.log(dict(row), step=step)
         if run.offline and self._after_step < 0:
-            for piece in pieces:
-                shutil.rmtree(piece, ignore_errors=True)
+            remove_pieces(pieces)
 
     def _log_table(self, run: "wandb.Run") -> None:
         """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none.
@@ -284,6 +292,7 @@ def start_mirror(
         return Mirror(None, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds)
     goes_on = resumed_at is not None
     resumed = ["resumed"] if goes_on and not is_done else []
+    sent_before = was_online(folder, run_id)  # asked before this process may be
     begin = partial(
         begin_run,
         config,
@@ -293,6 +302,7 @@ def start_mirror(
         tags=[tag for tag in dict.fromkeys([*config.tags, *tags, *resumed]) if len(tag) <= LONGEST_TAG],
         settings=dict(settings),
         resumed=goes_on or is_done,
+        sent_before=sent_before,
     )
     rows = read_metrics(RunFolder(folder)) if goes_on else []
     earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
@@ -303,6 +313,7 @@ def start_mirror(
         finish_timeout_seconds=config.finish_timeout_seconds,
         samples=[sample for sample in samples if sample.get("step", 0) <= (resumed_at or 0)],
         earlier=earlier,
+        sent_before=sent_before,
     )
     mirror.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
     return mirror

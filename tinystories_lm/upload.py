@@ -4,13 +4,13 @@ import dataclasses
 import uuid
 
 from tinystories_lm.choices import TrackingMode
-from tinystories_lm.entry import locked
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.resume import best_checkpoint
 from tinystories_lm.run_folder import (
     RunFolder,
     Status,
     find_run,
+    locked,
     read_config,
     read_environment,
     read_metrics,

@@ -2,6 +2,8 @@
 
 import contextlib
 import shlex
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,11 @@ def pieces_of(run: "wandb.Run") -> list[Path]:
     return sorted(Path(run.settings.sync_dir).parent.glob(f"offline-run-*-{run.id}*"))  # …-1 for two in one second
 
 
+def was_online(folder: Path, run_id: str) -> bool:
+    """Whether an earlier process of the run in `folder` was online, or tried to be: W&B may have rows of it."""
+    return any((folder / "wandb").glob(f"run-*-{run_id}*"))
+
+
 def is_unsent(piece: Path) -> bool:
     return not list(piece.glob("*.synced"))
 
@@ -25,6 +32,12 @@ def is_unsent(piece: Path) -> bool:
 def unsent_pieces(run: "wandb.Run") -> list[Path]:
     """The run's offline pieces that no one sent yet."""
     return [piece for piece in pieces_of(run) if is_unsent(piece)]
+
+
+def remove_pieces(pieces: Iterable[Path]) -> None:
+    """Delete what is kept elsewhere too: W&B's copies, never the run's own rows."""
+    for piece in pieces:
+        shutil.rmtree(piece, ignore_errors=True)
 
 
 def sync_command(run: "wandb.Run") -> str:

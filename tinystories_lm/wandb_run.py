@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.config import TrackingConfig
 from tinystories_lm.credentials import chosen_mode, scrubbed
-from tinystories_lm.wandb_folder import sync_command
+from tinystories_lm.wandb_folder import sync_command, upload_command
 
 if TYPE_CHECKING:
     import wandb
@@ -38,8 +38,11 @@ def begin_run(
     tags: list[str],
     settings: dict[str, object],
     resumed: bool,
+    sent_before: bool,
 ) -> "wandb.Run | None":
     """The SDK's run, offline where it cannot be online; None where W&B is told to be silent.
+
+    sent_before: W&B may have rows of it, which `wandb sync` would say twice.
 
     Raises NoRunError, in a line, where there can be none.
     """
@@ -78,6 +81,7 @@ def begin_run(
                 disable_git=True,
                 disable_code=True,
                 disable_job_creation=True,
+                x_disable_meta=True,  # it would send Slurm's variables, a token among them; our record has the rest
             ),
         )
         _define_axes(run)
@@ -102,7 +106,8 @@ def begin_run(
     except Exception as error:
         raise NoRunError(f"it could not begin ({reason or one_line(error)})") from error
     if reason:
-        log.warning("W&B: not online (%s); kept offline, `%s` uploads it later", reason, sync_command(run))
+        command = upload_command(folder) if sent_before else sync_command(run)
+        log.warning("W&B: not online (%s); kept offline, `%s` uploads it later", reason, command)
     return run
 
 

@@ -238,6 +238,12 @@ def refusal(stock: Path, config: Config, *, kind: type[CommandError] = UsageErro
         ({"model_type": "qwen3"}, "no tensor model.layers.0.self_attn.k_norm.weight"),
         ({"num_hidden_layers": 1}, "a tensor model.layers.1."),
         ({"num_hidden_layers": 3}, "no tensor model.layers.2."),
+        ({"num_hidden_layers": 10**9}, "bytes of weights"),
+        ({"intermediate_size": 2**40}, "bytes of weights"),
+        ({"layer_types": 5}, "cannot tell what the model is"),
+        ({"layer_types": [["x"]]}, "cannot tell what the model is"),
+        ({"model_type": ["llama"]}, "cannot tell what the model is"),
+        ({"rms_norm_eps": 10**400}, "cannot tell what the model is"),
         ({"intermediate_size": 40}, "mlp.gate_proj.weight is [48, 32]"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings=true"),
     ],
@@ -324,6 +330,9 @@ def two_ends(tokenizer: dict[str, Any]) -> None:
         (begin, "post_processor.type=TemplateProcessing"),
         (not_special, "added_tokens='<pad>'"),
         (two_ends, "as another entry"),
+        (lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Sequence", "pretokenizers": []}), "no byte-level"),
+        (lambda tokenizer: tokenizer["model"]["vocab"].update(zzz="9"), "no byte-level"),
+        (lambda tokenizer: tokenizer["added_tokens"][0].update(id=[1]), "no byte-level"),
     ],
 )
 def test_a_tokenizer_of_another_kind_is_refused_by_name(stock: Path, config: Config, damage: Any, message: str) -> None:
@@ -356,6 +365,14 @@ def test_a_folder_without_its_files_is_refused_by_name(stock: Path, config: Conf
     assert file in refusal(stock, config, kind=DamagedError)
     (stock / file).unlink()
     assert f"has no {file}" in refusal(stock, config)
+
+
+def test_what_a_tokenizer_calls_its_end_moves_no_cursor(stock: Path, tmp_path: Path, command: Command) -> None:
+    file = stock / "tokenizer.json"
+    file.write_text(file.read_text().replace("</s>", "\\u001b[2J</s>"))
+    done = command("import", str(stock), "run")
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout and "[2J</s>" in done.stdout
 
 
 def test_a_run_that_is_there_is_kept(stock: Path, config: Config) -> None:

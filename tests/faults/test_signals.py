@@ -18,7 +18,7 @@ US = "tinystories_lm"
 # The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
 BEFORE_THE_LOOP = {
     "composition": (f"{US}.settling.compose_config", 1),
-    "taking the folder": (f"{US}.entry.lock", 1),
+    "taking the folder": (f"{US}.entry.locked", 1),
     "Hydra's record": ("hydra.core.utils._save_config", 2),
     "reading the corpus": (f"{US}.data.cache.fingerprint", 1),
     "learning the tokenizer": (f"{US}.data.cache.train_tokenizer", 1),
@@ -117,10 +117,23 @@ def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Wh
     check_same_command(whole, run, whole.cache)
 
 
+def test_a_signal_that_is_ignored_on_purpose_ends_nothing(whole: Whole, tmp_path: Path) -> None:
+    """As the Ctrl-C for a script, of a run that the script began in its background."""
+    run = tmp_path / "run"
+    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=14)
+    pid = trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), ignore_interrupts()))
+    assert trials.end(pid) == 0, trials.said(run)
+    assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
+
+
+def ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp_path: Path) -> None:
     """It comes while the first one is being obeyed."""
     run = tmp_path / "run"
-    ask = trials.at_call(f"{US}.entry.lock", trials.send(signal.SIGINT))
+    ask = trials.at_call(f"{US}.entry.locked", trials.send(signal.SIGINT))
     again = trials.at_call(f"{US}.command._stopped", trials.send(signal.SIGTERM))
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), again()))) == 75
     assert "Traceback" not in trials.said(run)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import statistics
+import time
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,28 @@ def test_reading_writes_nothing(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
     read_run(RunFolder(run.path))
     assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("depth", range(900, 1100, 7))
+def test_no_depth_of_nesting_ends_the_report_of_the_others(tmp_path: Path, depth: int) -> None:
+    """There are depths that json reads and does not write."""
+    run, deep = make_run(tmp_path / "run"), "[" * depth + "]" * depth
+    run.status.write_text(f'{{"status": "failed", "reason": {deep}}}')
+    run.summary.write_text(f'{{"a": {deep}, "sha256": "0"}}')
+    run.samples.write_text(f'{{"step": 1, "text": "a", "settings": {{"a": {deep}}}}}\n')
+    run.environment.write_text(f'{{"run_id": {deep}}}')
+    assert isinstance(read_run(run).reason, str)
+
+
+def test_a_mean_that_is_no_number_is_not_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.metrics.write_text('{"progress/step": 1, "progress/tokens": 1, "speed/tokens_per_second": 1.7e308}\n' * 2)
+    json.dumps(read_run(run).figures, allow_nan=False)
+
+
+def test_rows_without_end_are_refused_in_a_moment(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    run.metrics.write_bytes(b"[]\n" * 1_100_000)
+    began = time.monotonic()
+    found = read_run(run)
+    assert time.monotonic() - began < 1 and "metrics.jsonl cannot be read" in found.problems

@@ -69,6 +69,11 @@ def test_one_failure_costs_one_run_and_the_same_line_tries_it_again(
     assert [row["status"] for row in rows(wider)] == ["done"] * 4
     assert all(path.stat().st_mtime_ns == before for path, before in kept.items()), "what is done is left alone"
 
+    (tmp_path / rows(wider)[2]["run"] / "summary.json").write_text("{}")
+    mended = command(*small_wider(line), "--json")
+    assert mended.returncode == 0 and "4 runs, 3 done; 1 to go" in mended.stderr, mended.stderr
+    assert rows(mended)[2]["val/loss"] == rows(wider)[2]["val/loss"], "what is damaged is written anew"
+
     together = command("train", "-m", "+sweep=seeds", *small(corpus, "training.seed=0,1,2,3", "hydra.sweep.dir=plain"))
     assert together.returncode == 0, together.stderr
     apart = what_came_of(tmp_path / "outputs/sweeps/seeds")

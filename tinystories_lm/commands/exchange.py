@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tinystories_lm.commands.parsing import PRECISIONS, PROGRAM, RUN_HELP, Parser
+from tinystories_lm.controls import visible
 
 
 def export(arguments: list[str]) -> None:
@@ -37,4 +38,4 @@ def import_(arguments: list[str]) -> None:
     config = compose_config(options.overrides).config
     from tinystories_lm.exchange.importing import import_run
 
-    print(import_run(options.folder, options.run, config))
+    print(visible(str(import_run(options.folder, options.run, config))))

@@ -39,11 +39,15 @@ def own_tokenizer(folder: Path, *, end_id: int, vocab_size: int) -> OwnTokenizer
     path = folder / FILE
     if not path.is_file():
         raise UsageError(f"{folder} has no {FILE}: the model's tokenizer is needed in that form")
-    stored = read_json(path.resolve())
     try:
-        vocabulary, added = _byte_level_vocabulary(stored)
-    except (KeyError, TypeError, AttributeError) as error:
+        return _own_tokenizer(folder, read_json(path.resolve()), end_id=end_id, vocab_size=vocab_size)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UsageError(f"{FILE}: {error!r}: that is no byte-level BPE tokenizer") from error
+
+
+def _own_tokenizer(folder: Path, stored: dict[str, Any], *, end_id: int, vocab_size: int) -> OwnTokenizer:
+    path = folder / FILE
+    vocabulary, added = _byte_level_vocabulary(stored)
     _check_size(vocabulary, vocab_size)
     end_token = next((token for token, index in vocabulary.items() if index == end_id), None)
     if end_token is None:

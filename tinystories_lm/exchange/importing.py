@@ -28,6 +28,7 @@ from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.run_folder import RunFolder, Status, new_run_id, write_config, write_status
 
 LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
+LEAST_BYTES_PER_WEIGHT = 2
 READ_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 LEFT_OUT = ".rotary_emb.inv_freq"  # old folders have them; they are computed from rope_theta
 
@@ -57,7 +58,10 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
     if not (source / WHERE).is_file():
         raise UsageError(f"{source} has no {WHERE}: name a folder that holds a model")
     stock = read_json((source / WHERE).resolve())
-    model_config, vocab_size = read_stock_config(stock)
+    try:
+        model_config, vocab_size = read_stock_config(stock)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:  # values of kinds that no such file has
+        raise UsageError(f"{WHERE}: {error!r}: this program cannot tell what the model is") from error
     if vocab_size > LARGEST_VOCABULARY:
         raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program has room for {LARGEST_VOCABULARY}")
     tokenizer = own_tokenizer(source, end_id=_end_id(source, stock), vocab_size=vocab_size)
@@ -87,6 +91,7 @@ def _end_id(source: Path, stock: dict[str, Any]) -> int:
 
 def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) -> Transformer:
     """The model with the folder's weights in float32; rows 0 and `end_id` of the vocabulary's matrices swapped."""
+    _check_sizes(source, count_parameters(config, vocab_size=vocab_size).total)
     with torch.device("meta"):
         model = Transformer(config, vocab_size=vocab_size)
     model.materialise("cpu")
@@ -107,6 +112,13 @@ def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) ->
                 raise UsageError(f"{source.name}: {names[ours]} is {shapes}")
             parameter.copy_(tensor[order] if ours in ("embedding.weight", "head.weight") else tensor)
     return model
+
+
+def _check_sizes(source: Path, parameters: int) -> None:
+    """Refuse a model that the folder's files cannot hold, before any time or memory goes into it."""
+    size = sum(file.stat().st_size for file in _weight_files(source))
+    if size < LEAST_BYTES_PER_WEIGHT * parameters:
+        raise UsageError(f"{source.name} has {size:,} bytes of weights; {WHERE} asks for {parameters:,} of them")
 
 
 def _read_tensors(source: Path) -> dict[str, Tensor]:

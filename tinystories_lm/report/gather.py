@@ -15,8 +15,7 @@ from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.choices import Kind
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import CommandError, DamagedError
-from tinystories_lm.files import read_plain
-from tinystories_lm.records import from_json, read_json
+from tinystories_lm.records import from_json, read_json, read_lines
 from tinystories_lm.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
 from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, overrides_of, read_config, read_status
 
@@ -143,7 +142,10 @@ def shown(value: object) -> str:
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bool | list | tuple | dict):
-        value = json.dumps(value, ensure_ascii=False, default=str)
+        try:
+            value = json.dumps(value, ensure_ascii=False, default=str)
+        except RecursionError:  # nested deeper than it can be written
+            value = "…"
     return clean(re.sub(r"(?<![\w.…~/-])/(?:[^/\s'\",;:]+/)+", "…/", str(value)))
 
 
@@ -193,7 +195,7 @@ def _object(path: Path, problems: list[str]) -> dict[str, Any]:
 def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
     """All whole rows; half a row at the end, which a running or killed writer leaves, is no problem."""
     try:
-        lines = read_plain(path).split(b"\n") if path.is_file() else []
+        lines = read_lines(path) if path.is_file() else []
     except OSError:
         problems.append(f"{path.name} cannot be read")
         return []
@@ -269,7 +271,8 @@ def _figures(
         figures["parameters"] = count_parameters(config.model, vocab_size=vocab_size).total
         figures["training.steps"] = config.training.steps
     names = (STEP, TOKENS, SECONDS, DOLLARS, *VALIDATION, "best/val_loss", "parameters")
-    return figures | {name: summary[name] for name in names if is_finite(summary.get(name))}
+    figures |= {name: summary[name] for name in names if is_finite(summary.get(name))}
+    return finite(figures)  # also the mean of two finite ones may be none
 
 
 def _samples(folder: RunFolder, summary: Mapping[str, Any], problems: list[str]) -> tuple[Sample, ...]:

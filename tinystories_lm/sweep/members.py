@@ -9,7 +9,7 @@ from tinystories_lm.composition import Composed, swept_settings
 from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.run_folder import RunFolder, Status, read_status, read_told
+from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,12 @@ class Member:
 
     @property
     def status(self) -> Status | None:
-        """None for a run that was never begun."""
+        """None for a run that was never begun; one whose files do not say what came of it is to be run again."""
         try:
-            return read_status(self.run) if self.run.status.is_file() else None
+            status = read_status(self.run) if self.run.status.is_file() else None
+            if status is Status.DONE:
+                read_summary(self.run, whole=True)
+            return status
         except DamagedError:
             return Status.FAILED
 
@@ -44,9 +47,12 @@ class Member:
     def reason(self) -> str:
         """Why it has the status it has."""
         try:
-            return read_told(self.run).reason
-        except DamagedError:
-            return "its status.json cannot be read"
+            told = read_told(self.run)
+            if told.status is Status.DONE:
+                read_summary(self.run, whole=True)
+            return told.reason
+        except DamagedError as error:
+            return str(error)
 
 
 def plan(jobs: Sequence[Composed], peaks: Mapping[str, float]) -> list[Member]:

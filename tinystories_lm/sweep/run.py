@@ -51,7 +51,8 @@ def sweep(name: str, overrides: Sequence[str], options: Options) -> list[Member]
     Raises CommandError with the counts when a member failed, and Interrupted when it was asked to stop.
     """
     start_hydra()
-    jobs, typed = settle([f"+sweep={name}", *overrides], multirun=True, config_dir=options.config_dir)
+    typed = [f"+sweep={name}", *overrides]
+    jobs, typed = settle(typed, multirun=True, config_dir=options.config_dir, places=max(1, options.parallel))
     launcher = next((override for override in typed if override.startswith("hydra/launcher=")), None)
     peaks = find_peaks(jobs)
     members = plan(jobs, peaks)
