@@ -204,10 +204,12 @@ def test_without_the_package_a_run_is_whole_and_upload_sends_it_from_elsewhere(t
     _, said = train(trial, settings(corpus, "tracking=wandb"))
     assert said.count("W&B: the package is not installed") == 1
     assert said.count("`tinystories-lm upload run` sends the rest") == 1
+    (trial.run / "evaluation.json").write_text('{"val/loss": 1.25, "name": "run", "samples": []}')
     assert mend(trial, said) == "tinystories-lm"
     assert trial.arrived() == sorted(set(trial.rows()))
     (run,) = trial.server.runs.values()
-    assert run.exit_code == 0 and run.summary["parameters"] > 0 and run.config["training"]["steps"] == 12
+    assert run.exit_code == 0 and run.summary["parameters"] > 0 and run.summary["evaluation/val/loss"] == 1.25
+    assert run.config["training"]["steps"] == 12
     assert b"One day" in trial.server.files["artifact/samples.table.json"]
     assert trial.command(sys.executable, "-m", "tinystories_lm", "upload", "run").returncode == 0  # once more: the same
     assert trial.arrived() == sorted(set(trial.rows()))

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -64,7 +64,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
         **_figures("held_out", measure(real, training)),
         "samples": [dataclasses.asdict(story) for story in stories[: len(PROMPTS)]],
     }
-    write_json(trained.run.path / "evaluation.json", result)
+    write_json(trained.run.evaluation, result)
     _mirror(trained, result)
     return result
 
@@ -178,9 +178,13 @@ def _mirror(trained: Trained, result: dict[str, Any]) -> None:
         resumed_at=None,
         is_done=True,
     )
-    figures = {key: value for key, value in result.items() if isinstance(value, int | float)}
-    mirror.summarize({f"evaluation/{key}": value for key, value in figures.items()})
+    mirror.summarize(for_mirror(result))
     mirror.finish(exit_code=0)
+
+
+def for_mirror(result: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of an evaluation, under the names they have in W&B."""
+    return {f"evaluation/{key}": value for key, value in result.items() if isinstance(value, int | float)}
 
 
 def describe(result: dict[str, Any]) -> str:

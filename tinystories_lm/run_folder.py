@@ -85,6 +85,10 @@ class RunFolder:
     def summary(self) -> Path:
         return self.path / "summary.json"
 
+    @property
+    def evaluation(self) -> Path:
+        return self.path / "evaluation.json"
+
 
 @contextlib.contextmanager
 def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:

@@ -5,6 +5,8 @@ import uuid
 
 from tinystories_lm.choices import TrackingMode
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
+from tinystories_lm.evaluation import for_mirror
+from tinystories_lm.records import read_json
 from tinystories_lm.resume import best_checkpoint
 from tinystories_lm.run_folder import (
     RunFolder,
@@ -78,7 +80,8 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
 
 
 def _figures(run: RunFolder) -> dict[str, object]:
-    """As the run itself would have sent them."""
+    """As the run itself, and `evaluate` after it, would have sent them."""
     found = read_summary(run) if run.summary.is_file() else {}
     verdict = {"verdict": found["verdict"]["name"]} if "verdict" in found else {}
-    return found | verdict
+    evaluated = for_mirror(read_json(run.evaluation)) if run.evaluation.is_file() else {}
+    return found | verdict | evaluated

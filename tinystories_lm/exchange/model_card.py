@@ -211,7 +211,7 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
 
 def _evaluation(trained: Trained) -> str:
     """What `evaluate` found of this very checkpoint, if it was asked."""
-    path = trained.run.path / "evaluation.json"
+    path = trained.run.evaluation
     found = read_json(path) if path.is_file() else {}
     if found.get("step") != step_of(trained.checkpoint):
         return ""
