@@ -11,7 +11,10 @@ from tinystories_lm.choices import Boundary, DecayShape, Source
 from tinystories_lm.composition import Composed, compose_config, conf_folder, expand_sweep, register
 from tinystories_lm.config import Config, settings
 from tinystories_lm.errors import UsageError
+from tinystories_lm.estimate import estimate
 from tinystories_lm.identity import config_hash
+from tinystories_lm.run_folder import RunFolder, Status, write_status
+from tinystories_lm.settling import check_what_is_left
 
 PRESETS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 
@@ -200,3 +203,29 @@ def test_a_batch_that_doubles_without_end_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="cannot be halved training.batch_doublings=100000000000 times"):
         compose_config(["training.batch_doublings=100000000000", "hardware=cpu"])
     assert time.monotonic() - began < 2
+
+
+def test_a_mistake_in_a_folder_of_ones_own_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="config-dir=.*nowhere is no folder"):
+        compose_config([], config_dir=str(tmp_path / "nowhere"))
+    for group, text in (("experiment", "name: café\n".encode("latin-1")), ("sweep", b"hydra: [1\n")):
+        (tmp_path / group).mkdir()
+        (tmp_path / group / "mine.yaml").write_bytes(b"# @package _global_\n" + text)
+    with pytest.raises(UsageError) as refused:
+        compose_config(["experiment=mine"], config_dir=str(tmp_path))
+    assert "\n" not in str(refused.value)
+    with pytest.raises(UsageError) as refused:
+        expand_sweep(["+sweep=mine"], config_dir=str(tmp_path))
+    assert "\n" not in str(refused.value)
+
+
+def test_only_what_is_left_of_a_run_has_to_be_affordable(tmp_path: Path) -> None:
+    """A run that goes on, or is over, is not refused for what it would take from its beginning."""
+    config = compose_config(["model=tiny", "training.steps=1000", "hardware=cpu"]).config
+    whole = estimate(config, peak_flops_per_second=1e6).seconds / 3600
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=whole / 2))
+    run, peaks = RunFolder(tmp_path), {config.hardware.name: 1e6}
+    with pytest.raises(UsageError, match="would take about"):
+        check_what_is_left(config, run, peaks)
+    write_status(run, Status.INTERRUPTED, reason="signal", step=900)
+    check_what_is_left(config, run, peaks)

@@ -11,12 +11,12 @@ from tests.exchange.test_export import make_run
 from tests.test_hardware import HERE
 from tests.test_tracking import inspect, of_type
 from tinystories_lm.choices import Device, Precision
-from tinystories_lm.data.corpus import Split, documents
+from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation import Options, describe, evaluate
 from tinystories_lm.exchange.export import export_run
-from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, read_config
+from tinystories_lm.records import read_json, write_sealed
+from tinystories_lm.run_folder import RunFolder, read_config, read_environment
 from tinystories_lm.scoring import score
 from tinystories_lm.story_quality import MEASURES
 from tinystories_lm.trained import load_trained
@@ -81,6 +81,26 @@ def test_the_card_of_an_exported_model_has_the_findings(
     assert f"{found['val/bytes']:,} bytes" in card and f"{found['val/perplexity']:.3f}" in card
 
 
+def test_another_text_is_told_and_stands_in_no_card(
+    corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
+    run = make_run(tmp_path / "it", f"data.path={corpus}")
+    source = fingerprint(read_config(run).data, notes=tmp_path / "notes")
+    record = read_environment(run)
+    write_sealed(run.environment, record | {"corpus": record.get("corpus", {}) | {"fingerprint": source}})
+    own = evaluate(str(run.path), options())
+    assert own["data/fingerprint"] == source and "is not the text" not in caplog.text
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in corpus.iterdir():
+        (other / file.name).write_text(file.read_text().replace("Tom", "Kim"))
+    foreign = evaluate(str(run.path), options(data_path=str(other)))
+    assert foreign["data/fingerprint"] != source and "is not the text" in caplog.text
+    export_run(str(run.path), tmp_path / "model", precision=Precision.float32, with_gguf=False)
+    assert "whole validation split" not in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder, found: dict[str, object]) -> None:
     dense = evaluate(str(run.path), options(stride_tokens=1))
     assert (dense["val/tokens"], dense["val/bytes"]) == (found["val/tokens"], found["val/bytes"])
@@ -89,11 +109,21 @@ def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"stride_tokens": 33}, "1 to the context's 32"), ({"data_path": "nowhere"}, "nowhere")],
+    [
+        ({"stride_tokens": 33}, "1 to the context's 32"),
+        ({"data_path": "nowhere"}, "nowhere"),
+        ({"data_path": ""}, "data.path"),
+        ({"data_path": "blank"}, "the validation split has no text"),
+    ],
 )
 def test_what_cannot_be_is_refused_and_the_last_findings_stay(
-    run: RunFolder, found: dict[str, object], changes: dict[str, object], message: str
-) -> None:
+    run: RunFolder, found: dict[str, object], changes: dict[str, object], message: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "blank").mkdir()
+    (tmp_path / "blank" / "train.txt").write_text("One day.")
+    (tmp_path / "blank" / "valid.txt").write_text(" \n")
     before = (run.path / "evaluation.json").read_bytes()
     with pytest.raises(UsageError, match=message):
         evaluate(str(run.path), options(**changes))

@@ -124,6 +124,11 @@ def test_the_slope_is_that_of_a_line_in_doublings() -> None:
     assert slope([Point(4.0, 1.0), Point(4.0, 2.0)]) is None
 
 
+def test_a_loss_beyond_what_can_be_squared_is_left_out() -> None:
+    losses = ROUND_2 | {9000: 1e308, 9001: -1e308}
+    assert verdict_on("round2", losses, {}, corpus_tokens=480e6).name
+
+
 def test_every_run_ends_with_its_verdict_and_the_command_says_the_same(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:

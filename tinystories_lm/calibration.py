@@ -16,8 +16,10 @@ SECONDS = 3.0  # of steps, after the first two
 LEAST_STEPS = 3
 
 
-def calibrate(config: Config) -> float:
+def calibrate(config: Config, *, typed: Config) -> float:
     """Tokens a second in training steps of this config on random tokens; kept for `plan`.
+
+    typed: the config before this machine was put in the place of hardware=auto: `plan` asks for that one.
 
     Evaluation, samples and checkpoints come on top. A step that would be compiled by hardware.compile=auto on a CPU
     is timed eager.
@@ -57,5 +59,6 @@ def calibrate(config: Config) -> float:
     while len(times) < LEAST_STEPS or sum(times) < SECONDS:
         times.append(seconds_of_a_step())
     tokens_per_second = ids_BT.numel() * len(times) / sum(times)
-    keep_calibration(config, tokens_per_second=tokens_per_second, when=time.strftime("%Y-%m-%d"))
+    for kept in (config, typed):
+        keep_calibration(kept, tokens_per_second=tokens_per_second, when=time.strftime("%Y-%m-%d"))
     return tokens_per_second

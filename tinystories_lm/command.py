@@ -3,18 +3,20 @@
 Answers --help and --cfg without importing torch; whatever a command needs is imported inside it.
 """
 
+import errno
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 
 from tinystories_lm import __version__
 from tinystories_lm.commands import comparing, exchange, runs, training
-from tinystories_lm.commands.parsing import PROGRAM
+from tinystories_lm.commands.parsing import PROGRAM, log_to_stderr
 from tinystories_lm.controls import visible
 from tinystories_lm.credentials import print_traceback, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, UsageError
 from tinystories_lm.signals import stop_by_interrupt, was_interrupted
-from tinystories_lm.streams import open_missing, outlive_terminal
+from tinystories_lm.streams import open_missing, outlive_terminal, show_safely
 
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
@@ -45,11 +47,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or hardware, 3 data o
 """
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 GO_ON = ("train", "prepare", "sweep", "replay")  # what takes hours does so without its terminal too
 
 
 def main() -> None:
     open_missing()
+    show_safely()
     sys.excepthook = print_traceback
     arguments = sys.argv[1:]
     if arguments and arguments[0] in GO_ON:
@@ -77,18 +81,18 @@ def run(arguments: Sequence[str]) -> int:
         "dashboard": comparing.dashboard,
     }
     name, *rest = arguments or ["--help"]
-    if name in ("--help", "-h"):
-        print(OVERVIEW, end="")
-        return ExitCode.DONE
-    if name == "--version":
-        print(f"{PROGRAM} {__version__}")
-        return ExitCode.DONE
-    if name not in commands:
-        print(f"{PROGRAM}: {name}: there is no such command; choose one of {', '.join(commands)}", file=sys.stderr)
-        return ExitCode.USAGE
     stop_by_interrupt()
+    log_to_stderr(logging.WARNING)
     try:
-        commands[name](rest)
+        if name in ("--help", "-h"):
+            print(OVERVIEW, end="")
+        elif name == "--version":
+            print(f"{PROGRAM} {__version__}")
+        elif name in commands:
+            commands[name](rest)
+        else:
+            raise UsageError(f"{name}: there is no such command; choose one of {', '.join(commands)}")
+        sys.stdout.flush()
     except CommandError as error:
         if isinstance(error, UsageError) and was_interrupted():  # what a library made of the interrupt
             return _stopped(name)
@@ -97,12 +101,26 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _stopped(name)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception:
-        if not was_interrupted():
+        _write_nowhere()
+    except Exception as error:
+        if was_interrupted():
+            return _stopped(name)
+        if not (isinstance(error, OSError) and error.errno in FULL and error.filename is None):
             raise
-        return _stopped(name)
+        _write_nowhere()
+        print(f"{PROGRAM}: cannot write the output: {error.strerror}", file=sys.stderr)
+        return ExitCode.CANNOT_WRITE
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of a library in Rust; no class of it can be imported
+            raise
+        print(f"{PROGRAM}: a library gave up: {visible(scrubbed(str(error)))}", file=sys.stderr)
+        return ExitCode.FAILED
     return ExitCode.DONE
+
+
+def _write_nowhere() -> None:
+    """What is still to be written is lost; else Python would fail over it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stopped(name: str) -> ExitCode:

@@ -177,7 +177,7 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[Dict
             _refuse_code(hydra, "hydra")
             _refuse_key(f"hydra={hydra}")
             yield composed
-    except (HydraException, OmegaConfBaseException, YAMLError) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise UsageError(one_line(error)) from error
 
 
@@ -201,7 +201,7 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
             parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
             (jobs,) = BasicSweeper.split_arguments(parsed, None)
         return list(jobs)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise UsageError(one_line(error)) from error
 
 
@@ -220,7 +220,11 @@ def swept_settings(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
 
 
 def _search_path(config_dir: str | None) -> list[str]:
-    return [] if config_dir is None else [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    if config_dir is None:
+        return []
+    if not Path(config_dir).is_dir():
+        raise UsageError(f"--config-dir={config_dir} is no folder")
+    return [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
 
 
 def check_overrides(overrides: Sequence[str]) -> None:

@@ -68,6 +68,7 @@ class ModelConfig(SetOnce):
     def __post_init__(self) -> None:
         for name in ("n_layers", "d_model", "n_heads", "d_ff", "context_tokens"):
             require(getattr(self, name) >= 1, f"model.{name}={getattr(self, name)} must be at least 1")
+        require(self.context_tokens <= 2**20, f"model.context_tokens={self.context_tokens} must be at most {2**20}")
         require(
             self.d_model % (2 * self.n_heads) == 0,
             f"model.d_model={self.d_model} is no even multiple of model.n_heads={self.n_heads}",
@@ -297,9 +298,12 @@ class SamplingConfig(SetOnce):
 
     def __post_init__(self) -> None:
         require(self.count >= 1, f"sampling.count={self.count} must be at least 1")
+        require(self.count <= 10_000, f"sampling.count={self.count} must be at most 10000")
         require(0 <= self.seed < 2**63, f"sampling.seed={self.seed} must lie in 0 to 2^63 - 1")
         require(self.max_tokens >= 1, f"sampling.max_tokens={self.max_tokens} must be at least 1")
         require(0 <= self.temperature <= 100, f"sampling.temperature={self.temperature} must lie in [0, 100]")
+        tiny = f"sampling.temperature={self.temperature} is too small to divide by: 0 takes the likeliest token"
+        require(self.temperature == 0 or self.temperature >= 1e-6, tiny)
         require(self.top_k >= 0, f"sampling.top_k={self.top_k} must not be negative (0 keeps all)")
         require(0 < self.top_p <= 1, f"sampling.top_p={self.top_p} must lie in (0, 1]")
         require(0 <= self.min_p <= 1, f"sampling.min_p={self.min_p} must lie in [0, 1]")

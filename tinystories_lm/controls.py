@@ -1,6 +1,7 @@
 """Characters that a terminal would obey, and text without them."""
 
-CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+HALVES = range(0xD800, 0xE000)  # of characters: no text that can be written has one alone
+CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *HALVES) if chr(code) not in "\n\t"}
 
 
 def visible(text: str) -> str:

@@ -34,7 +34,7 @@ from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.files import writing
 from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, locked, read_status, refuse_links
-from tinystories_lm.settling import check_machine, compose_jobs, settle
+from tinystories_lm.settling import check_what_is_left, compose_jobs, find_peaks, settle
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -59,8 +59,10 @@ def train(arguments: list[str]) -> None:
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
     jobs, overrides = settle(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
-    peaks = check_machine(jobs)
+    peaks = find_peaks(jobs)
     if options.multirun:
+        for job in jobs:
+            check_what_is_left(job.config, RunFolder(job.sweep_folder), peaks)
         run_jobs(jobs, overrides, peaks, config_dir=options.config_dir)
     else:
         _run_single(overrides, jobs[0], peaks, config_dir=options.config_dir)
@@ -96,6 +98,7 @@ def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float]
     with writing(folder):  # a name that is too long, a file, another person's
         new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
+        check_what_is_left(job.config, RunFolder(folder), peaks)
         train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
     except UsageError:
         if new:

@@ -12,13 +12,13 @@ import numpy as np
 from tinystories_lm.checkpoint import step_of
 from tinystories_lm.choices import Device, Precision
 from tinystories_lm.config import DataConfig, SamplingConfig
-from tinystories_lm.data.cache import encode
-from tinystories_lm.data.corpus import Split, documents
+from tinystories_lm.data.cache import NOTES, encode
+from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, open_for_inference
-from tinystories_lm.run_folder import Status, read_environment, read_status, refuse_links
+from tinystories_lm.run_folder import OUTPUTS, Status, read_environment, read_status, refuse_links
 from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
 from tinystories_lm.scoring import Score, score
 from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
@@ -52,7 +52,14 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     refuse_links(trained.run)
     data = trained.config.data
     if options.data_path is not None:
-        data = dataclasses.replace(data, path=options.data_path)
+        try:
+            data = dataclasses.replace(data, path=options.data_path)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+    source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
+    trained_on = read_environment(trained.run).get("corpus", {}).get("fingerprint", source)
+    if source != trained_on:
+        log.warning("%s is not the text that the run was trained on", data.path or data.name)
     stride_tokens = options.stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
     config = for_stories(trained.config.sampling, options.max_tokens)
@@ -60,6 +67,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     real = real_stories(trained, data, options.stories, options.max_tokens)
     training = training_text(data, [*stories, *real])
     result = _record(trained, found, config, machine, stride_tokens=stride_tokens) | {
+        "data/fingerprint": source,
         **_figures("stories", measure(stories, training)),
         **_figures("held_out", measure(real, training)),
         "samples": [dataclasses.asdict(story) for story in stories[: len(PROMPTS)]],
@@ -76,6 +84,8 @@ def score_split(trained: Trained, data: DataConfig, split: Split, machine: Machi
     """
     context_tokens = trained.config.model.context_tokens
     parts = list(encode(data, split, trained.tokenizer))
+    if not parts:
+        raise UsageError(f"{data.path or data.name}: the {split} split has no text")
     ids_N = np.concatenate([part.ids for part in parts])
     with progress_bar(f"{split} text", ids_N.size, "token") as bar:
         try:

@@ -47,10 +47,8 @@ def compare(
     base = changed(trained.config.sampling, settings)
     count = len(PROMPTS) * int(str(settings.get("count", STORIES_A_PROMPT)))
     written = []
-    for config in combinations(base, fixed=settings):
-        stories = write_stories(
-            trained, for_stories(config, config.max_tokens), len(PROMPTS) if config.temperature == 0 else count, machine
-        )
+    for config in combinations(for_stories(base, base.max_tokens), fixed=settings):
+        stories = write_stories(trained, config, len(PROMPTS) if config.temperature == 0 else count, machine)
         written.append((config, stories))
     training = training_text(trained.config.data, [story for _, stories in written for story in stories])
     found = [(config, measure(stories, training)) for config, stories in written]

@@ -54,7 +54,10 @@ def list_runs(words: Sequence[str] = (), *, sort: str = "age", outputs: Path = O
 
     Raises UsageError where there is none at all.
     """
-    found = [_listed(run) for run in runs_below(outputs)]
+    found = []
+    for run in runs_below(outputs):
+        with contextlib.suppress(FileNotFoundError):  # it was removed just now
+            found.append(_listed(run))
     if not found:
         raise UsageError(f"there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
     kept = [one for one in found if all(_matches(one, word.lower()) for word in words)]

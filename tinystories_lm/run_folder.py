@@ -253,6 +253,14 @@ def read_told(run: RunFolder) -> Told:
     return Told(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
 
 
+def step_reached(run: RunFolder) -> int:
+    """The step that status.json names; 0 for a run that was never begun, or does not say."""
+    try:
+        return read_told(run).step
+    except DamagedError:
+        return 0
+
+
 def read_status(run: RunFolder) -> Status:
     """What became of the run: a run that says it is running, while no process holds its folder, was killed.
 

@@ -238,9 +238,12 @@ def begin_texts(
 def encode_prompt(tokenizer: Tokenizer, prompt: str, *, context_tokens: int) -> list[int]:
     """The prompt's ids; an empty prompt is the end of the text before, after which a new one begins.
 
-    Raises UsageError for a prompt that leaves no room for a next token.
+    Raises UsageError for a prompt that leaves no room for a next token, or is no text.
     """
-    ids: list[int] = tokenizer.encode(prompt).ids or [END_OF_TEXT_ID]
+    try:
+        ids: list[int] = tokenizer.encode(prompt).ids or [END_OF_TEXT_ID]
+    except TypeError as error:  # of half a character, as bytes that are no UTF-8 are on the command line
+        raise UsageError(f"the prompt {prompt!r} is no text: give it as UTF-8") from error
     if len(ids) >= context_tokens:
         raise UsageError(f"the prompt has {len(ids)} tokens, this model reads at most {context_tokens - 1}: shorten it")
     return ids

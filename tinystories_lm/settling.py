@@ -1,12 +1,13 @@
 """From what was typed to what is run here: this machine in the place of what was left open, and whether it may be."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tinystories_lm.choices import Device
 from tinystories_lm.composition import Composed, compose_config, expand_sweep
 from tinystories_lm.config import Config
 from tinystories_lm.errors import UsageError
+from tinystories_lm.run_folder import RunFolder, step_reached
 
 
 def settle(
@@ -67,18 +68,12 @@ def _settle_hardware(overrides: Sequence[str]) -> list[str]:
     return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
 
 
-def check_machine(jobs: Sequence[Composed]) -> dict[str, float]:
-    """The peak FLOP/s of each hardware that the jobs name.
-
-    Raises UsageError for text or hardware that is not here, and for a job that would take too long or cost too much.
-    """
+def check_what_is_left(config: Config, run: RunFolder, peaks: Mapping[str, float]) -> None:
+    """Raise UsageError where what is left of the run in this folder would take too long or cost too much."""
     from tinystories_lm.estimate import check_affordable, estimate
 
-    peaks = find_peaks(jobs)
-    for job in jobs:
-        peak = peaks[job.config.hardware.name]
-        check_affordable(job.config, estimate(job.config, peak_flops_per_second=peak))
-    return peaks
+    peak = peaks[config.hardware.name]
+    check_affordable(config, estimate(config, peak_flops_per_second=peak, start_step=step_reached(run)))
 
 
 def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:

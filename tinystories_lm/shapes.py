@@ -64,6 +64,11 @@ SUMMARY: dict[str, Any] = {
     "verdict?": VERDICT,
     "rows?": {"*": {"bytes": int, "sha256": SHA256}},
 }
+EVALUATION: dict[str, Any] = {  # of evaluation.json, for the card of an exported model
+    "step": int,
+    **dict.fromkeys(("val/loss", "val/perplexity", "val/bits_per_byte"), float),
+    **dict.fromkeys(("val/tokens", "val/bytes"), int),
+}
 # What a run that is done by this release has all of.
 WHOLE_SUMMARY = {
     key if key in ("progress/epochs?", "expected_seconds?", "verdict?", "rows?") else key.removesuffix("?"): inner

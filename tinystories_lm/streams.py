@@ -2,13 +2,18 @@
 
 import contextlib
 import errno
+import io
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from tinystories_lm.controls import visible
+
+COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the pipe's reader, or the terminal, and for good
 
 
@@ -39,6 +44,28 @@ class Lasting:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class Shown:
+    """A terminal that what is written may colour, and make do nothing else: a name or a story moves no cursor."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write("".join(part if COLOUR.fullmatch(part) else visible(part) for part in COLOUR.split(text)))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def show_safely() -> None:
+    """Let standard output take any text: one that its encoding has not got is written as Python would write it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if sys.stdout.isatty():
+        sys.stdout = Shown(sys.stdout)
 
 
 def open_missing() -> None:

@@ -1,6 +1,7 @@
 """What a person watching a run sees: a bar on a terminal, plain lines in a log."""
 
 import contextlib
+import math
 import os
 import re
 import sys
@@ -55,6 +56,8 @@ class ProgressBar:
 
 def duration(seconds: float) -> str:
     """12 s, 3 min 20 s, 2 h 5 min."""
+    if math.isinf(seconds):
+        return "for ever"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -40,6 +40,7 @@ from tinystories_lm.terminal import amount
 
 SPIKE_NATS = 0.5  # of a row's training loss over the median of the ten rows before
 SPIKE_ROWS = 10
+LARGEST = 1e100  # number of a row that is believed: its square is still one
 TRAINING_SHARE = 0.1  # of the run, at its end, over which the training loss is averaged
 
 
@@ -269,7 +270,7 @@ def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def _loops(sample: Mapping[str, Any]) -> bool:
@@ -300,7 +301,7 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
 
 def _corpus_tokens(summary: Mapping[str, Any]) -> int | None:
     epochs, tokens = summary.get("progress/epochs"), summary.get("progress/tokens")
-    return round(tokens / epochs) if isinstance(tokens, int) and isinstance(epochs, float) and epochs > 0 else None
+    return round(tokens / epochs) if isinstance(tokens, int) and isinstance(epochs, float) and epochs > 1e-9 else None
 
 
 def _reason(run: RunFolder) -> str:

@@ -350,9 +350,9 @@ def test_the_log_tells_entries_megabytes_and_seconds(config: DataConfig, caplog:
     caplog.set_level(logging.INFO)
     prepare(config)
     assert "tokenizer: 300 entries from 0.0 MB in 0." in caplog.text
-    assert caplog.messages[2] == "validation: encoding"
+    assert caplog.messages[2] == "validation: encoding valid.txt"
     assert f"of {len(VALID)} documents in" in caplog.messages[3]
-    assert caplog.messages[4] == "train: encoding"
+    assert caplog.messages[4] == "train: encoding train.txt", "of two releases in one folder both are told"
 
 
 def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

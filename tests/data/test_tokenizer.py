@@ -99,3 +99,39 @@ def test_cutting_a_document_changes_no_token(
         found = [piece.text for piece in pieces(data_config(path=folder), Split.TRAIN)]
     assert len(found) >= len(text) / 24
     assert [token for part in found for token in tokenizer.encode(part).ids] == tokenizer.encode(text).ids
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"padding": {"strategy": {"Fixed": 10**7}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+                      "pad_type_id": 0, "pad_token": "x"}}, ""),
+        ({"truncation": {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 5}}, ""),
+        ({"normalizer": {"type": "Lowercase"}}, "not byte-level BPE alone"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "not byte-level BPE alone"),
+        ({"post_processor": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}},
+         "not byte-level BPE alone"),
+        ({"model": {"type": "WordLevel", "vocab": {"<|endoftext|>": 0}, "unk_token": "x"}}, "not byte-level BPE alone"),
+        ({"model": 5}, "no readable tokenizer"),
+    ],
+)  # fmt: skip
+def test_a_strangers_file_gets_no_text_cut_filled_up_or_changed(
+    tokenizer: Tokenizer, tmp_path: Path, change: dict[str, object], refused: str
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(json.loads(tokenizer.to_str()) | change))
+    if refused:
+        with pytest.raises(DamagedError, match=refused):
+            load_tokenizer(path)
+    else:
+        assert load_tokenizer(path).encode("One day").ids == tokenizer.encode("One day").ids
+
+
+def test_entries_without_a_row_of_the_embedding_are_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    stored = json.loads(tokenizer.to_str())
+    last = max(stored["model"]["vocab"], key=stored["model"]["vocab"].get)
+    stored["model"]["vocab"][last] = 4_000_000_000
+    path.write_text(json.dumps(stored))
+    with pytest.raises(DamagedError, match="not numbered from 0 on"):
+        load_tokenizer(path)

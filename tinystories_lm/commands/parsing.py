@@ -35,6 +35,7 @@ def positive_number(text: str) -> float:
     return number
 
 
-def log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+def log_to_stderr(level: int = logging.INFO) -> None:
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger().setLevel(level)
     scrub_logs()

@@ -44,6 +44,8 @@ def sample(arguments: list[str]) -> None:
     if options.grid:
         if options.prompt is not None:
             raise UsageError("sample: --grid writes from a fixed set of prompts: leave --prompt out")
+        if options.stop is not None or options.beyond_context is not None:
+            raise UsageError("sample: --grid writes whole stories: leave --stop and --beyond-context out")
         from tinystories_lm.grid import compare
 
         compare(

@@ -49,8 +49,9 @@ def plan(arguments: list[str]) -> None:
         from tinystories_lm.calibration import calibrate
         from tinystories_lm.settling import settle
 
+        typed = compose_config(overrides).config
         (job,), overrides = settle(overrides, multirun=False, config_dir=None)
-        calibrate(job.config)
+        calibrate(job.config, typed=typed)
     found = make_plan(compose_config(overrides).config)
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 

@@ -27,7 +27,7 @@ from tinystories_lm import faults
 from tinystories_lm.choices import Source
 from tinystories_lm.config import DataConfig
 from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
-from tinystories_lm.data.corpus import Split, fingerprint, pieces, replaced, splits, training_bytes
+from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, replaced, splits, training_bytes
 from tinystories_lm.data.encoder import Encode, make_encoder
 from tinystories_lm.data.overlap import Overlap
 from tinystories_lm.data.tokenizer import train_tokenizer
@@ -329,7 +329,7 @@ def _encode(
     config: DataConfig, split: Split, tokenizer: Tokenizer, overlap: Overlap, folder: Path, *, progress: bool
 ) -> dict[str, int | str]:
     """Write the split's tokens; returns what the header says of them."""
-    log.info("%s: encoding", split)
+    log.info("%s: encoding %s", split, ", ".join(file_names(config).get(split, [])) or config.name)
     batches = _batches(overlap.watch(split, pieces(config, split)))
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:

@@ -97,6 +97,14 @@ def splits(config: DataConfig) -> list[Split]:
     return [split for split in Split if split in names]
 
 
+def file_names(config: DataConfig) -> dict[Split, list[str]]:
+    """What of a folder is read as which split: two releases of a corpus may lie in one."""
+    files = {} if config.path is None else _local_files(Path(config.path))
+    if isinstance(files, File):
+        return {}
+    return {split: [file.path.name for file in found] for split, found in files.items()}
+
+
 def file_sizes(config: DataConfig) -> dict[Split, int]:
     """Bytes of each split of a local corpus; one file counts as training text."""
     assert config.path is not None
@@ -116,11 +124,16 @@ def training_bytes(config: DataConfig) -> int:
 
 
 def replaced(config: DataConfig, split: Split) -> int:
-    """Places of invalid UTF-8 that the split's files have and data.decode_errors=replace made U+FFFD."""
+    """Places of invalid UTF-8 that the split's files have and data.decode_errors=replace made U+FFFD.
+
+    Those of a single file, from which the validation text is cut, count as the training text's.
+    """
     if config.path is None or config.decode_errors is DecodeErrors.strict:
         return 0
     files = _local_files(Path(config.path))
-    found = [files] if isinstance(files, File) else files.get(split, [])
+    if isinstance(files, File):
+        files = {Split.TRAIN: [files]}
+    found = files.get(split, [])
     return sum(part.replaced for file in found for part in _parts(file, config))
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import read_plain
+from tinystories_lm.files import read_plain, to_json
+from tinystories_lm.records import from_json
 
 END_OF_TEXT = "<|endoftext|>"  # id 0, the only special token: it follows every document
 END_OF_TEXT_ID = 0
@@ -44,12 +45,22 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, allow_smaller_voca
 def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer.json; `<|endoftext|>` inside a text to encode stays text.
 
+    What a stranger's file may ask for beside, to cut, to fill up or to change a text, is not done.
+
     Raises DamagedError where the file is missing or is no such tokenizer.
     """
     try:
-        tokenizer = Tokenizer.from_buffer(read_plain(path))
+        stored = from_json(read_plain(path))
+        if stored["model"]["type"] != "BPE" or stored.get("normalizer") or stored.get("post_processor"):
+            raise DamagedError(f"{path} is no tokenizer of this program: it is not byte-level BPE alone")
+        tokenizer = Tokenizer.from_str(to_json(stored | dict.fromkeys(("truncation", "padding"))))
+        entries = tokenizer.get_vocab()
+    except DamagedError:
+        raise
     except Exception as error:  # tokenizers raises plain Exception
         raise DamagedError(f"{path} is no readable tokenizer: {error}") from error
+    if sorted(entries.values()) != list(range(len(entries))):
+        raise DamagedError(f"{path} is no tokenizer of this program: its entries are not numbered from 0 on")
     if tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:
         raise DamagedError(f"{path} is no tokenizer of this program: {END_OF_TEXT} is not its entry {END_OF_TEXT_ID}")
     tokenizer.encode_special_tokens = True  # not stored in the file

@@ -16,6 +16,7 @@ from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics
 from tinystories_lm.sampling import Sample
+from tinystories_lm.shapes import EVALUATION
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.trained import Trained
 from tinystories_lm.training import perplexity
@@ -210,10 +211,12 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
 
 
 def _evaluation(trained: Trained) -> str:
-    """What `evaluate` found of this very checkpoint, if it was asked."""
+    """What `evaluate` found of this very checkpoint on the run's own text, if it was asked."""
     path = trained.run.evaluation
-    found = read_json(path) if path.is_file() else {}
-    if found.get("step") != step_of(trained.checkpoint):
+    found = read_json(path, EVALUATION) if path.is_file() else {}
+    trained_on = read_environment(trained.run).get("corpus", {}).get("fingerprint")
+    another = trained_on is not None and found.get("data/fingerprint", trained_on) != trained_on
+    if found.get("step") != step_of(trained.checkpoint) or another:
         return ""
     rows: list[tuple[str, object]] = [
         ("validation loss", f"{found['val/loss']:.4f} nats a token"),
@@ -221,7 +224,7 @@ def _evaluation(trained: Trained) -> str:
         ("bits per byte", f"{found['val/bits_per_byte']:.4f}"),
     ]
     shares = {"stories/looping": "stories that loop", "stories/non_words": "words that the training text lacks"}
-    rows += [(label, f"{found[key]:.1%}") for key, label in shares.items() if found.get(key) is not None]
+    rows += [(label, f"{found[key]:.1%}") for key, label in shares.items() if isinstance(found.get(key), float)]
     text = (
         f"On the whole validation split, {found['val/tokens']:,} tokens of {found['val/bytes']:,} bytes, with strided "
         "context:"

@@ -9,7 +9,7 @@ from tinystories_lm.composition import Composed, swept_settings
 from tinystories_lm.config import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told
+from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told, step_reached
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Member:
     @property
     def step(self) -> int:
         """The step that its status names; 0 for a run that was never begun."""
-        return _step(self.run)
+        return step_reached(self.run)
 
     @property
     def reason(self) -> str:
@@ -67,18 +67,11 @@ def plan(jobs: Sequence[Composed], peaks: Mapping[str, float]) -> list[Member]:
             expected=estimate(
                 job.config,
                 peak_flops_per_second=peaks[job.config.hardware.name],
-                start_step=_step(RunFolder(job.sweep_folder)),
+                start_step=step_reached(RunFolder(job.sweep_folder)),
             ),
         )
         for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
     ]
-
-
-def _step(run: RunFolder) -> int:
-    try:
-        return read_told(run).step
-    except DamagedError:
-        return 0
 
 
 def refuse_twins(members: Sequence[Member]) -> None:
