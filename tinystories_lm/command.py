@@ -21,7 +21,7 @@ from tinystories_lm.streams import open_missing, outlive_terminal, show_safely
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
 
-  {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4; -m sweeps
+  {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4, speedrun_28m; -m sweeps
   {PROGRAM} prepare  [overrides]   corpus, tokenizer and token cache, and stop
   {PROGRAM} plan     [overrides]   parameters, tokens, memory, time and dollars, before they are paid for
   {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared

@@ -94,8 +94,9 @@ def runs(arguments: list[str]) -> None:
 def diagnose(arguments: list[str]) -> None:
     parser = Parser(
         prog=f"{PROGRAM} diagnose",
-        description="The verdict on a run: diverged, data-bound, undertrained, capacity-bound or healthy, and whether "
-        "its samples loop; the numbers it rests on, and the next thing to do. Thresholds are the run's (verdict.*).",
+        description="The verdict on a run: diverged, too early, data-bound, undertrained, capacity-bound or healthy, "
+        "and whether its samples loop; the numbers it rests on, and the next thing to do. Thresholds are the run's "
+        "(verdict.*).",
     )
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")

@@ -2,6 +2,8 @@
 
 from tinystories_lm.commands.parsing import PROGRAM, Parser, log_to_stderr, positive, positive_number
 
+CONFIG_DIR_HELP = "a folder of your own presets and sweeps, beside conf/"
+
 
 def train(arguments: list[str]) -> None:
     from tinystories_lm.entry import train
@@ -15,11 +17,12 @@ def prepare(arguments: list[str]) -> None:
         description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
     )
     parser.add_argument("overrides", nargs="*", help="settings, such as data=wikitext2 data.path=FOLDER")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
+    options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.composition import compose_config, register
 
     register()
-    config = compose_config(options.overrides).config
+    config = compose_config(options.overrides, config_dir=options.config_dir).config
     log_to_stderr()
     from tinystories_lm.data.cache import prepare as prepare_cache
 
@@ -36,6 +39,7 @@ def plan(arguments: list[str]) -> None:
         "and what is likely to limit it. Trains nothing.",
     )
     parser.add_argument("overrides", nargs="*", help="settings, as for train: experiment=round2")
+    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
     parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer, and remember it")
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     options = parser.parse_intermixed_args(arguments)
@@ -49,10 +53,10 @@ def plan(arguments: list[str]) -> None:
         from tinystories_lm.calibration import calibrate
         from tinystories_lm.settling import settle
 
-        typed = compose_config(overrides).config
-        (job,), overrides = settle(overrides, multirun=False, config_dir=None)
+        typed = compose_config(overrides, config_dir=options.config_dir).config
+        (job,), overrides = settle(overrides, multirun=False, config_dir=options.config_dir)
         calibrate(job.config, typed=typed)
-    found = make_plan(compose_config(overrides).config)
+    found = make_plan(compose_config(overrides, config_dir=options.config_dir).config)
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 
@@ -76,7 +80,7 @@ def sweep(arguments: list[str]) -> None:
         default=0.0,
         help="of a single run (its training.max_hours): it saves and ends",
     )
-    parser.add_argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")
+    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
     parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
     options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.files import to_json
