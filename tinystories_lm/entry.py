@@ -94,11 +94,14 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None) -> None:
     if "${" in str(job.output_folder):  # Hydra would read it as another setting, and take another folder
         raise UsageError(f"hydra.run.dir={job.output_folder}: ${{ cannot be a part of a folder's name")
-    folder = _choose_folder(job)
+    folder = _begun_folder(job)
+    check_what_is_left(job.config, RunFolder(folder or job.output_folder), peaks)
+    if folder is None:
+        with writing(job.output_folder):
+            folder = _new_folder(job.output_folder)
     with writing(folder):  # a name that is too long, a file, another person's
         new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
-        check_what_is_left(job.config, RunFolder(folder), peaks)
         train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
     except UsageError:
         if new:
@@ -174,8 +177,8 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
     compare(run, config)
 
 
-def _choose_folder(job: Composed) -> Path:
-    """The folder asked for, else that of the newest interrupted run of this config, else a new one."""
+def _begun_folder(job: Composed) -> Path | None:
+    """The folder asked for, else that of the newest interrupted run of this config; None where a new one is to be."""
     if any(override.startswith("hydra.run.dir=") for override in job.overrides):
         return job.output_folder
     if not job.config.training.fresh:
@@ -186,8 +189,7 @@ def _choose_folder(job: Composed) -> Path:
                 file=sys.stderr,
             )
             return run.path
-    with writing(job.output_folder):
-        return _new_folder(job.output_folder)
+    return None
 
 
 def _new_folder(wanted: Path) -> Path:

@@ -14,7 +14,7 @@ EXEMPT = {
     "files.sweep_leftovers": "deletes only what a killed process left, and would be swept again",
     "data.cache._sweep": "likewise",
     "entry._run_single": "deletes the folder of a run that was refused, which has nothing in it",
-    "tracking._catch_up": "deletes pieces of W&B's that the newest one holds too",
+    "wandb_folder.remove_pieces": "deletes pieces of W&B's that the newest one, or W&B, holds too",
     "exchange.export._write_tokenizer": "within the new_folder of export_run",
     "exchange.export._write_tensors": "likewise",
     "exchange.export._write_card": "likewise",
