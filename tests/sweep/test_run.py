@@ -44,45 +44,46 @@ def what_came_of(sweep: Path) -> dict[str, tuple[str, list[dict[str, Any]]]]:
 def test_one_failure_costs_one_run_and_the_same_line_tries_it_again(
     command: Command, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
-    line = ["sweep", "seeds", *small(corpus, "training.seed=0,1,2", "tracking=offline")]
+    line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", "tracking=offline")]
     planned = command(*line, "--dry-run", "--json")
     assert planned.returncode == 0, planned.stderr
-    assert [row["status"] for row in rows(planned)] == ["new"] * 3
+    assert [row["status"] for row in rows(planned)] == ["new"] * 2
     assert not (tmp_path / "outputs" / "sweeps").exists(), "a dry run writes nothing"
-    assert "3 runs, 0 done; 3 to go" in planned.stderr
+    assert "2 runs, 0 done; 2 to go" in planned.stderr
 
-    victim = Path(rows(planned)[1]["run"])
+    victim = Path(rows(planned)[0]["run"])
     environment["TSLM_FAULT"] = f"step:7:kill:{victim.name}"
     first = command(*line)
     assert first.returncode == 1
-    assert "1 of 3 runs failed" in first.stderr and "Traceback" not in first.stderr
-    assert "signal SIGKILL" in first.stdout and " ± " in first.stdout
+    assert "1 of 2 runs failed" in first.stderr and "Traceback" not in first.stderr
+    assert "signal SIGKILL" in first.stdout
     statuses = [read_status(RunFolder(tmp_path / row["run"])) for row in rows(planned)]
-    assert statuses == [Status.DONE, Status.FAILED, Status.DONE]
+    assert statuses == [Status.FAILED, Status.DONE]
     assert "step 4/12" in (tmp_path / victim / "output.log").read_text()
 
     del environment["TSLM_FAULT"]
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "outputs/sweeps").rglob("summary.json")}
     wider = command(*small_wider(line), "--json")
     assert wider.returncode == 0, wider.stderr
-    assert "4 runs, 2 done; 2 to go" in wider.stderr
-    assert [row["status"] for row in rows(wider)] == ["done"] * 4
+    assert "3 runs, 1 done; 2 to go" in wider.stderr
+    assert [row["status"] for row in rows(wider)] == ["done"] * 3
     assert all(path.stat().st_mtime_ns == before for path, before in kept.items()), "what is done is left alone"
 
     (tmp_path / rows(wider)[2]["run"] / "summary.json").write_text("{}")
-    mended = command(*small_wider(line), "--json")
-    assert mended.returncode == 0 and "4 runs, 3 done; 1 to go" in mended.stderr, mended.stderr
-    assert rows(mended)[2]["val/loss"] == rows(wider)[2]["val/loss"], "what is damaged is written anew"
+    mended = command(*small_wider(line))
+    assert mended.returncode == 0 and "3 runs, 2 done; 1 to go" in mended.stderr, mended.stderr
+    assert f"{rows(wider)[2]['val/loss']:.4f}" in mended.stdout, "what is damaged is written anew"
+    assert " ± " in mended.stdout
 
-    together = command("train", "-m", "+sweep=seeds", *small(corpus, "training.seed=0,1,2,3", "hydra.sweep.dir=plain"))
+    together = command("train", "-m", "+sweep=seeds", *small(corpus, "training.seed=0,1,2", "hydra.sweep.dir=plain"))
     assert together.returncode == 0, together.stderr
     apart = what_came_of(tmp_path / "outputs/sweeps/seeds")
     assert apart == what_came_of(tmp_path / "plain"), "the same runs as in Hydra's own process, uninterrupted"
-    check_mirror(tmp_path / rows(wider)[3]["run"])
+    check_mirror(tmp_path / rows(wider)[1]["run"])
 
 
 def small_wider(line: list[str]) -> list[str]:
-    return ["training.seed=0,1,2,3" if word.startswith("training.seed=") else word for word in line]
+    return ["training.seed=0,1,2" if word.startswith("training.seed=") else word for word in line]
 
 
 def check_mirror(folder: Path) -> None:
@@ -99,14 +100,14 @@ def check_mirror(folder: Path) -> None:
 def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    steps = ["training.steps=240", "training.eval_every_steps=60", "training.checkpoint_every_steps=20"]
+    steps = ["training.steps=120", "training.eval_every_steps=30", "training.checkpoint_every_steps=10"]
     line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", *steps)]
     for number, (strike, code) in enumerate(((signal.SIGINT, 75), (signal.SIGKILL, -9))):
         started = subprocess.Popen(
             [sys.executable, "-m", "tinystories_lm", *line],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        wait_until_reached(tmp_path, 60 * (number + 1))
+        wait_until_reached(tmp_path, 30 * (number + 1))
         os.kill(started.pid, strike)
         _, errors = started.communicate(timeout=60)
         assert started.returncode == code, errors
@@ -127,7 +128,7 @@ def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
 def wait_until_reached(folder: Path, step: int) -> None:
     until = time.monotonic() + 60
     logs = "outputs/sweeps/seeds/*/output.log"
-    while not any(f"step {step}/240" in log.read_text() for log in folder.glob(logs)):
+    while not any(f"step {step}/120" in log.read_text() for log in folder.glob(logs)):
         assert time.monotonic() < until
         time.sleep(0.05)
 
