@@ -97,11 +97,16 @@ def save_checkpoint(
             (temporary / "manifest.json").write_text(to_json(manifest, indent=2), encoding="utf-8")
     except SafetensorError as error:  # how safetensors reports a full disk
         raise CannotWriteError(f"cannot write {path}: {error}: free some space or name another folder") from error
+    delete_superseded(folder, progress, keep=keep)
+    return path
+
+
+def delete_superseded(folder: Path, progress: Progress, *, keep: int) -> None:
+    """Delete all checkpoints but the best and the newest `keep`, of which the one of `progress` is the first."""
     done = [found for found in list_checkpoints(folder) if step_of(found) <= progress.step]  # later ones are damaged
     for old in done[keep:]:
         if step_of(old) != progress.best_step:
             remove_folder(old)
-    return path
 
 
 def _on_cpu(tensors: dict[str, Any]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from tinystories_lm import plan as planning
 from tinystories_lm import published
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.capacity import is_out_of_memory, peak_bytes, usable_bytes, what_would_fit
-from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights
+from tinystories_lm.checkpoint import Progress, delete_superseded, load_optimizer, load_weights
 from tinystories_lm.choices import RowStart
 from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.config import Config
@@ -128,6 +128,7 @@ def _train(
     model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual, attend=machine.attend)
     optimizer = _begin(model, config, machine, start, source)
     progress = start.progress
+    delete_superseded(run.checkpoints, progress, keep=config.training.keep_checkpoints)  # what a kill left undeleted
     parameters = count_parameters(config.model, vocab_size=cache.vocab_size)
     streams = {
         split: token_tensor(found.tokens, machine.device if fits(found.tokens, machine.device) else torch.device("cpu"))
