@@ -141,6 +141,16 @@ def test_a_leaky_kernel_is_refused_before_a_run_starts(monkeypatch: Any) -> None
         hardware.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=False)
 
 
+def test_determinism_does_not_pay_for_filling_memory_that_is_about_to_be_written() -> None:
+    config = compose_config(["hardware=cpu", "hardware.threads=1"]).config.hardware
+    try:
+        hardware.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=True)
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.empty(100_000).isnan().all()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
 def test_a_nan_of_a_kernel_is_refused(monkeypatch: Any) -> None:
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v, is_causal: torch.full_like(q, torch.nan))
     with pytest.raises(UsageError, match="causal attention"):

@@ -164,6 +164,7 @@ def open_machine(
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
     torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only to find mistakes
     if config.device is Device.cpu:
         keep_freed_memory()
     if config.device is Device.cuda:
