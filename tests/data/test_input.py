@@ -356,7 +356,8 @@ def prepare_one_line(folder: Path, text: str, suffix: str) -> tuple[float, float
     (folder / "corpus").mkdir()
     (folder / "corpus" / f"train{suffix}").write_text(json.dumps({"text": text}) if suffix == ".jsonl" else text)
     (folder / "corpus" / "valid.txt").write_text(V)
-    config = data_config(path=folder / "corpus", cache_dir=folder / "cache")
+    # The vocabulary is learnt from a share of the text, in which there may be nothing but blanks.
+    config = data_config(path=folder / "corpus", cache_dir=folder / "cache", allow_smaller_vocabulary=True)
 
     def work() -> str:
         began, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
