@@ -142,3 +142,5 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, corpus: Path, comman
     assert refused.returncode == 2 and "--stories" in refused.stderr and refused.stderr.count("\n") == 1
     unknown = command("evaluate", "smal")
     assert unknown.returncode == 2 and "did you mean small" in unknown.stderr and unknown.stderr.count("\n") == 1
+    (run.path / "status.json").unlink()
+    assert command("evaluate", str(run.path), *asked[2:]).returncode == 0, "what became of the run moves no figure"

@@ -28,9 +28,13 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
 
     environment = read_json(tmp_path / "one/environment.json")
     environment["pieces"][0]["packages"]["torch"] = "1.0"
+    environment["pieces"][0]["git_commit"] = "0123456789abcdef+changes"
+    environment["exact"] = False  # as of a run that was made longer
     write_sealed(tmp_path / "one/environment.json", environment)
     compared = compare(RunFolder(tmp_path / "one"), RunFolder(tmp_path / "again"))
     assert "then and now: torch: 1.0, " in compared.describe()
+    assert "then and now: changed on its way" in compared.describe()
+    assert "then and now: commit: 0123456789ab+changes, " in compared.describe()
 
     taken = command("replay", "one", "--folder", "again")
     assert taken.returncode == 2 and "is not empty" in taken.stderr and taken.stderr.count("\n") == 1

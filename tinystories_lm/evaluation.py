@@ -18,7 +18,7 @@ from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, open_for_inference
-from tinystories_lm.run_folder import OUTPUTS, Status, read_environment, read_status, refuse_links
+from tinystories_lm.run_folder import OUTPUTS, is_running, read_environment, refuse_links
 from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
 from tinystories_lm.scoring import Score, score
 from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
@@ -176,7 +176,7 @@ def _figures(of: str, quality: Quality) -> dict[str, Any]:
 
 def _mirror(trained: Trained, result: dict[str, Any]) -> None:
     """Add the figures to the run's summary in W&B; a run that is still going writes there itself."""
-    if read_status(trained.run) is Status.RUNNING:
+    if is_running(trained.run):
         return
     run_id = read_environment(trained.run)["run_id"]
     mirror = start_mirror(

@@ -145,9 +145,9 @@ def _bytes_difference(original: RunFolder, again: RunFolder) -> str | None:
 
 
 def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
-    """Versions, machine and text that were otherwise."""
+    """Settings, versions, machine and text that were otherwise."""
     one, other = read_environment(original), read_environment(again)
-    found = []
+    found = [] if one.get("exact", True) else ["changed on its way (its summary says so), in one piece"]
     for key in ("fingerprint", "tokenizer_sha256"):
         if one.get("corpus", {}).get(key) != other["corpus"][key]:
             found.append(f"the text's {key}: {str(one.get('corpus', {}).get(key))[:12]}, {other['corpus'][key][:12]}")
@@ -161,5 +161,11 @@ def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
                 if piece[section].get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour"):
                     found.append(f"{key}: {piece[section].get(key)}, {value}")
         if piece["git_commit"] != now["git_commit"]:
-            found.append(f"commit: {piece['git_commit'][:12]}, {now['git_commit'][:12]}")
+            found.append(f"commit: {_short(piece['git_commit'])}, {_short(now['git_commit'])}")
     return list(dict.fromkeys(found))
+
+
+def _short(commit: str) -> str:
+    """Twelve digits of a commit, and whether files differed from it."""
+    digits, changes, _ = commit.partition("+changes")
+    return digits[:12] + changes

@@ -249,7 +249,10 @@ class Told(NamedTuple):
 
 def read_told(run: RunFolder) -> Told:
     """Raises DamagedError where status.json is missing or damaged."""
-    said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
+    try:
+        said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
+    except DamagedError as error:
+        raise DamagedError(f"{error}; the command that trained the run writes it anew") from error
     return Told(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
 
 
@@ -271,6 +274,14 @@ def read_status(run: RunFolder) -> Status:
         with lock(run.lock, wait=False) as holder:
             return Status.RUNNING if holder else Status.INTERRUPTED
     return status
+
+
+def is_running(run: RunFolder) -> bool:
+    """Whether the run is going on; one whose status is missing or damaged is not."""
+    try:
+        return read_status(run) is Status.RUNNING
+    except DamagedError:
+        return False
 
 
 def new_run_id() -> str:
