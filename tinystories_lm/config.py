@@ -74,7 +74,7 @@ class ModelConfig(SetOnce):
             f"model.d_model={self.d_model} is no even multiple of model.n_heads={self.n_heads}",
         )
         require(1 < self.rope_theta < math.inf, f"model.rope_theta={self.rope_theta} must be finite and above 1")
-        require(0 < self.norm_eps < 1, f"model.norm_eps={self.norm_eps} must lie between 0 and 1")
+        require(1e-12 <= self.norm_eps < 1, f"model.norm_eps={self.norm_eps} must lie in [1e-12, 1)")
 
 
 @dataclass(kw_only=True)
@@ -129,7 +129,7 @@ class OptimizerConfig(SetOnce):
         require(self.tuned_at_width >= 0, f"optimizer.tuned_at_width={self.tuned_at_width} must not be negative")
         require(0 <= self.beta1 < 1, f"optimizer.beta1={self.beta1} must lie in [0, 1)")
         require(0 <= self.beta2 < 1, f"optimizer.beta2={self.beta2} must lie in [0, 1)")
-        require(0 < self.eps < 1, f"optimizer.eps={self.eps} must lie in (0, 1)")
+        require(1e-30 <= self.eps < 1, f"optimizer.eps={self.eps} must lie in [1e-30, 1): float32 knows less as 0")
         require(0 <= self.weight_decay < 10, f"optimizer.weight_decay={self.weight_decay} must lie in [0, 10)")
         require(0 < self.clip_grad_norm < math.inf, f"optimizer.clip_grad_norm={self.clip_grad_norm} must be positive")
 
@@ -240,7 +240,7 @@ class HardwareConfig(SetOnce):
     dollars_per_hour: float = free()
 
     def __post_init__(self) -> None:
-        require(self.threads >= 0, f"hardware.threads={self.threads} must not be negative")
+        require(0 <= self.threads <= 1024, f"hardware.threads={self.threads} must lie in 0 (all cores) to 1024")
         require(
             0 <= self.peak_flops_per_second < math.inf,
             f"hardware.peak_flops_per_second={self.peak_flops_per_second} must not be negative",
@@ -359,6 +359,12 @@ class Config(SetOnce):
         require(
             bool(self.name) and "/" not in self.name and not self.name.startswith("."),
             f"name={self.name!r} must be a plain folder name",
+        )
+        rate, width = self.optimizer.peak_lr(self.model.d_model), self.optimizer.tuned_at_width
+        require(
+            0 < rate < 10,
+            f"optimizer.lr={self.optimizer.lr} from optimizer.tuned_at_width={width} is {rate:.4g} at "
+            f"model.d_model={self.model.d_model}, where it must lie in (0, 10)",
         )
 
     @property
