@@ -1,6 +1,10 @@
 """The tokenizer's laws: every text comes back exactly, and nothing in a text is special."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -135,3 +139,21 @@ def test_entries_without_a_row_of_the_embedding_are_refused(tokenizer: Tokenizer
     path.write_text(json.dumps(stored))
     with pytest.raises(DamagedError, match="not numbered from 0 on"):
         load_tokenizer(path)
+
+
+SIGNALLED = """
+import os, signal, threading, time
+from tinystories_lm.data.tokenizer import train_tokenizer
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+signal.signal(signal.SIGINT, signal.default_int_handler)
+began = time.monotonic()
+train_tokenizer(iter(lambda: "One day." if time.monotonic() < began + 20 else None, None), 300)
+"""
+
+
+def test_a_signal_is_answered_while_the_texts_are_read() -> None:
+    """In a process where the trainer has threads of its own."""
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "true", "RAYON_NUM_THREADS": "2"}
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], env=environment, capture_output=True, text=True)
+    assert time.monotonic() - began < 15 and done.stderr.strip().endswith("KeyboardInterrupt"), done.stderr

@@ -1,6 +1,8 @@
 """The tokenizer: byte-level BPE with GPT-2's pre-tokenizer: no text is unknown, and each comes back exactly."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, allow_smaller_voca
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    _answering_signals(tokenizer, texts, trainer)
     tokenizer.encode_special_tokens = True
     found = tokenizer.get_vocab_size()
     if found < vocab_size and not allow_smaller_vocabulary:
@@ -40,6 +42,28 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, *, allow_smaller_voca
             f"set data.vocab_size={found} or allow it with data.allow_smaller_vocabulary=true"
         )
     return tokenizer
+
+
+def _answering_signals(tokenizer: Tokenizer, texts: Iterable[str], trainer: trainers.Trainer) -> None:
+    """Train, and end at once where a signal raises an exception.
+
+    The trainer draws its texts on a thread of its own and holds up the one that called it, on which Python would have
+    to handle the signal: so that is another one, and ours only waits.
+    """
+    left = threading.Event()
+
+    def until_left() -> Iterator[str]:
+        for text in texts:
+            if left.is_set():
+                raise InterruptedError
+            yield text
+
+    with ThreadPoolExecutor(max_workers=1) as caller:
+        training = caller.submit(tokenizer.train_from_iterator, until_left(), trainer)
+        try:
+            training.result()
+        finally:
+            left.set()
 
 
 def load_tokenizer(path: Path) -> Tokenizer:
