@@ -107,7 +107,7 @@ MISTAKES = [
     (["model.n_layers=0"], "model.n_layers=0"),
     (["model.norm_eps=0"], "model.norm_eps=0.0 must lie"),
     (["optimizer.eps=1e-300"], "optimizer.eps=1e-300 must lie in [1e-30, 1)"),
-    (["optimizer.tuned_at_width=1000000000000"], "at model.d_model=192, where it must lie in (0, 10)"),
+    (["optimizer.tuned_at_width=1000000000000"], "at model.d_model=192 the rate is no longer in (0, 10)"),
     (["hardware.threads=100000"], "hardware.threads=100000 must lie in 0 (all cores) to 1024"),
     (["optimizer.lr=inf"], "optimizer.lr=inf must lie in (0, 10)"),
     (["optimizer.lr=nan"], "optimizer.lr=nan must lie in (0, 10)"),

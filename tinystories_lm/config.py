@@ -356,16 +356,10 @@ class Config(SetOnce):
     verdict: VerdictConfig = free()
 
     def __post_init__(self) -> None:
-        require(
-            bool(self.name) and "/" not in self.name and not self.name.startswith("."),
-            f"name={self.name!r} must be a plain folder name",
-        )
-        rate, width = self.optimizer.peak_lr(self.model.d_model), self.optimizer.tuned_at_width
-        require(
-            0 < rate < 10,
-            f"optimizer.lr={self.optimizer.lr} from optimizer.tuned_at_width={width} is {rate:.4g} at "
-            f"model.d_model={self.model.d_model}, where it must lie in (0, 10)",
-        )
+        plain = bool(self.name) and "/" not in self.name and not self.name.startswith(".")
+        require(plain, f"name={self.name!r} must be a plain folder name")
+        told = f"optimizer.tuned_at_width: at model.d_model={self.model.d_model} the rate is no longer in (0, 10)"
+        require(0 < self.optimizer.peak_lr(self.model.d_model) < 10, told)
 
     @property
     def tokens(self) -> int:

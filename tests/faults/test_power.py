@@ -105,7 +105,7 @@ def test_power_that_fails_at_random_moments_moves_no_bit(
         check_ends_with_the_same_bits(whole, run, cache, out)
         for folder in disk.path.glob("*[0-9]"):
             shutil.rmtree(folder)
-    assert killed > len(numbers) / 2
+    assert len(numbers) == 1 or killed > len(numbers) / 2
 
 
 def lose_power_at_write(disk: Disk, run: Path, notes: Path, count: int) -> Callable[[], None]:
