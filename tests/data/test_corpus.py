@@ -339,6 +339,11 @@ def test_the_grammar_validates_on_other_stories() -> None:
     assert fingerprint(config) == fingerprint(data_config()) != fingerprint(data_config(grammar_seed=1))
 
 
+def test_grammar_version_1_keeps_the_fingerprint_of_the_runs_and_caches_made_before_it_was_numbered() -> None:
+    made_before = "f210b7e7cafff51307557c164aba372a2353810e2d8c5e1c394d72c28812eb13"
+    assert fingerprint(data_config(grammar_seed=0, grammar_bytes=1000)) == made_before
+
+
 def test_the_fingerprint_is_that_of_contents_and_of_settings_with_an_effect(tmp_path: Path) -> None:
     here, there = (folder_of(tmp_path / name, "a<|endoftext|>b") for name in ("here", "there"))
     first = fingerprint(data_config(path=here))

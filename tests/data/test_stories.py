@@ -9,9 +9,10 @@ from itertools import islice
 
 import pytest
 
-from tinystories_lm.data.stories import stories, story
+from tinystories_lm.data.stories import GRAMMAR_VERSION, stories, story
 
-FIRST_HUNDRED = "643aa39e71bef7bdbaf2dc9e2ca70ba694553617aa26ff93aaa3559db537c53c"
+# Of each GRAMMAR_VERSION. A change of the stories needs a new version, or caches and runs would mix two corpora.
+FIRST_HUNDRED = {1: "643aa39e71bef7bdbaf2dc9e2ca70ba694553617aa26ff93aaa3559db537c53c"}
 
 
 @cache
@@ -30,7 +31,7 @@ def sentences(text: str) -> list[str]:
 
 def test_the_first_stories_are_the_same_in_every_version_of_this_project() -> None:
     text = "\0".join(story(0, index) for index in range(100))
-    assert hashlib.sha256(text.encode()).hexdigest() == FIRST_HUNDRED
+    assert hashlib.sha256(text.encode()).hexdigest() == FIRST_HUNDRED[GRAMMAR_VERSION]
 
 
 def test_another_process_with_another_hash_seed_writes_the_same_stories() -> None:

@@ -26,7 +26,7 @@ from tinystories_lm.data.boundaries import (
 from tinystories_lm.data.row_file import ROWS, Rows, file_rows, first_line, no_column, texts
 from tinystories_lm.data.text_file import Block, blocks, reading
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import remembered_sha256, sha256_of
+from tinystories_lm.files import remembered_sha256
 
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
 VALIDATION_SHARE = 0.02  # of grammar_bytes
@@ -154,8 +154,9 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
         if any(file.format != "text" for found in files.values() for file in found):
             identity["column"] = config.text_column
     elif config.source is Source.grammar:
-        writers = sorted(Path(__file__).parent.glob("stor*.py"))
-        identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *map(sha256_of, writers)]
+        from tinystories_lm.data.stories import GRAMMAR_IDENTITY
+
+        identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *GRAMMAR_IDENTITY]
     elif not config.hub_path:
         raise UsageError(f"data.hub_path is empty: name a dataset of the hub, or {HOW_TO_BRING}")
     else:

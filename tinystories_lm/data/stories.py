@@ -33,6 +33,18 @@ Phrase: TypeAlias = "list[str | Choice]"  # what is written one after the other
 Choice: TypeAlias = "list[Phrase]"  # of which one is written
 Draw: TypeAlias = Callable[[], float]  # the next number in [0, 1): all the chance that a story has
 
+# Raise GRAMMAR_VERSION with every change that alters a story: corpora, caches and runs are identified by it.
+GRAMMAR_VERSION = 1
+# Version 1 was identified by its two source files' hashes; it keeps them, so existing caches and runs match.
+GRAMMAR_IDENTITY: list[str] = (
+    [
+        "0efe88f5a04a8f3f031bcd5e903bec8d68ee4e7b3478402184e2185422d1db69",
+        "79b889b017696a7f790c5ac0f6a9876556fc8628c96b11c8d2b6ee0ea1acc94b",
+    ]
+    if GRAMMAR_VERSION == 1
+    else [f"version {GRAMMAR_VERSION}"]
+)
+
 COOKIE_SHARE = 0.12  # of the stories are about Cookie: every example prompt of this project begins with her
 INTRODUCED_SHARE = 0.85  # of the stories present their hero before anything happens
 
