@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tinystories_lm.analysis.loss_curve import draw
+from tinystories_lm.analysis.published import read_published
 from tinystories_lm.config import settings
-from tinystories_lm.curve import draw
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.files import to_json, write_json, write_text
-from tinystories_lm.published import read_published
 from tinystories_lm.records import read_json, read_records
 from tinystories_lm.run_folder import RunFolder, find_run, read_config
 

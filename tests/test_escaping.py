@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ElementTree
 
 from tests.report.runs import composed, rows_of
-from tinystories_lm import curve
+from tinystories_lm.analysis import loss_curve
 from tinystories_lm.exchange.model_card import FENCE, _code, _plain, _samples, _table
 from tinystories_lm.sampling import End, Sample
 from tinystories_lm.scaling import chart
@@ -18,7 +18,7 @@ def tags(svg: str) -> set[str]:
 
 
 def test_a_title_in_a_picture_is_text() -> None:
-    picture = curve.draw(rows_of(100), title=HOSTILE)
+    picture = loss_curve.draw(rows_of(100), title=HOSTILE)
     assert tags(picture) <= {"svg", "style", "text", "line", "polyline"}
     assert any(HOSTILE in (text or "") for text in ElementTree.fromstring(picture).itertext())
 
@@ -48,5 +48,5 @@ def test_a_model_card_holds_no_html_and_a_story_cannot_leave_its_block() -> None
 def test_a_loss_beyond_all_bounds_is_still_a_small_picture() -> None:
     """One line for each nat would be a file without end."""
     rows = [{"progress/step": step, "train/loss": loss} for step, loss in ((1, 3.0), (2, 1e12), (3, 4.0))]
-    picture = curve.draw(rows, title="exploded")
-    assert 2 < picture.count('class="grid"') <= curve.MOST_LINES + 1
+    picture = loss_curve.draw(rows, title="exploded")
+    assert 2 < picture.count('class="grid"') <= loss_curve.MOST_LINES + 1

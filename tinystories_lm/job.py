@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from tinystories_lm import plan as planning
-from tinystories_lm import published
+from tinystories_lm.analysis import published
+from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.capacity import is_out_of_memory, peak_bytes, usable_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress, delete_superseded, load_optimizer, load_weights
@@ -54,7 +55,6 @@ from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration, storage
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
-from tinystories_lm.verdict import as_record, describe, diagnose
 
 log = logging.getLogger(__name__)
 FINAL_STORIES = 3

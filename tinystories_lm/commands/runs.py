@@ -101,11 +101,11 @@ def diagnose(arguments: list[str]) -> None:
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     options = parser.parse_args(arguments)
+    from tinystories_lm.analysis.diagnose import as_record, describe
+    from tinystories_lm.analysis.diagnose import diagnose as judge_run
     from tinystories_lm.files import to_json
     from tinystories_lm.run_folder import find_run
     from tinystories_lm.terminal import coloured
-    from tinystories_lm.verdict import as_record, describe
-    from tinystories_lm.verdict import diagnose as judge_run
 
     found = judge_run(find_run(options.run))
     print(

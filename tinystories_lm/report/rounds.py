@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tinystories_lm.analysis.published import read_published
 from tinystories_lm.arithmetic import training_flops
-from tinystories_lm.published import read_published
 from tinystories_lm.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS
 from tinystories_lm.report.gather import Run
 

@@ -47,7 +47,7 @@ class Comparison(NamedTuple):
 
 def read_published(name: str) -> dict[str, Any] | None:
     """What was published of a round, from the lab notebook or the installed package; None for any other name."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     beside = package.parent / "experiments" / name / "published.yaml"
     for file in (beside, package / "published_rounds" / f"{name}.yaml"):
         if file.is_file():

@@ -1,0 +1,1 @@
+"""Read run folders and explain them: the verdict, reports, scaling laws."""
