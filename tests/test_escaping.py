@@ -2,7 +2,7 @@
 
 import xml.etree.ElementTree as ElementTree
 
-from tests.report.runs import composed, rows_of
+from tests.analysis.report.runs import composed, rows_of
 from tinystories_lm.analysis import loss_curve
 from tinystories_lm.exchange.model_card import FENCE, _code, _plain, _samples, _table
 from tinystories_lm.sampling import End, Sample

@@ -21,10 +21,10 @@ def report(arguments: list[str]) -> None:
     parser.add_argument("--watch", action="store_true", help="write it again every few seconds, until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print the table instead, for programs")
     options = parser.parse_args(arguments)
+    from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
+    from tinystories_lm.analysis.report.page import to_record
+    from tinystories_lm.analysis.report.read_runs import Reader
     from tinystories_lm.files import to_json
-    from tinystories_lm.report.gather import Reader
-    from tinystories_lm.report.page import to_record
-    from tinystories_lm.report.report import OUT, gather, watch, write_report
 
     if options.json:
         if options.watch or options.out:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinystories_lm.analysis.report.page import page
+from tinystories_lm.analysis.report.read_runs import Reader, Run, State
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_text, writing
-from tinystories_lm.report.gather import Reader, Run, State
-from tinystories_lm.report.page import page
 from tinystories_lm.report.selection import select
 from tinystories_lm.run_folder import OUTPUTS
 

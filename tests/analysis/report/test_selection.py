@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.runs import make_run
+from tests.analysis.report.runs import make_run
 from tinystories_lm import command
 from tinystories_lm.errors import UsageError
 from tinystories_lm.report.selection import select

@@ -12,11 +12,11 @@ from string import Template
 from typing import Any
 
 from tinystories_lm import __version__
+from tinystories_lm.analysis.report.curves import TRAINING, VALIDATION, encode
+from tinystories_lm.analysis.report.published_points import rounds_of
+from tinystories_lm.analysis.report.read_runs import Run, clean, differences, shown
 from tinystories_lm.composition import swept_settings
 from tinystories_lm.files import to_json
-from tinystories_lm.report.curves import TRAINING, VALIDATION, encode
-from tinystories_lm.report.gather import Run, clean, differences, shown
-from tinystories_lm.report.rounds import rounds_of
 
 POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60
 SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order in which they need each other
@@ -92,4 +92,4 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def _file(name: str) -> str:
-    return resources.files("tinystories_lm.report").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("tinystories_lm.analysis.report").joinpath(name).read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.runs import make_run
+from tests.analysis.report.runs import make_run
 from tinystories_lm import command
-from tinystories_lm.report.gather import Reader
-from tinystories_lm.report.report import gather, write_report
+from tinystories_lm.analysis.report.build import gather, write_report
+from tinystories_lm.analysis.report.read_runs import Reader
 from tinystories_lm.run_folder import Status
 
 EMPTY_PAGE_BYTES = 400_000
@@ -131,5 +131,5 @@ def test_watching_ends_with_a_still_page_and_0(work: Path, environment: dict[str
 
 
 def test_the_files_of_the_page_are_part_of_the_package() -> None:
-    names = {file.name for file in resources.files("tinystories_lm.report").iterdir()}
+    names = {file.name for file in resources.files("tinystories_lm.analysis.report").iterdir()}
     assert {"page.html", "page.css", "elements.js", "chart.js", "table.js", "page.js"} <= names

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.report.runs import rows_of
-from tinystories_lm.report.curves import AXES, TRAINING, VALIDATION, encode, finite, short, thin
+from tests.analysis.report.runs import rows_of
+from tinystories_lm.analysis.report.curves import AXES, TRAINING, VALIDATION, encode, finite, short, thin
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 599, 600, 601, 5000, 12345])

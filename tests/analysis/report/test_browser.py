@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.report.browser import CHROMIUM, Browser, Tab
-from tests.report.runs import composed, make_run, rows_of
+from tests.analysis.report.browser import CHROMIUM, Browser, Tab
+from tests.analysis.report.runs import composed, make_run, rows_of
+from tinystories_lm.analysis.report import read_runs
+from tinystories_lm.analysis.report.build import write_report
+from tinystories_lm.analysis.report.read_runs import Reader
 from tinystories_lm.config import Config
 from tinystories_lm.files import lock, to_json, write_json
-from tinystories_lm.report import gather
-from tinystories_lm.report.gather import Reader
-from tinystories_lm.report.report import write_report
 from tinystories_lm.run_folder import RunFolder, Status, write_status
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
@@ -222,7 +222,7 @@ def test_two_hundred_runs(browser: Browser, tmp_path: Path, monkeypatch: pytest.
         base = composed()
         return replace(base, training=replace(base.training, seed=int(run.path.name)))
 
-    monkeypatch.setattr(gather, "read_config", config_of)
+    monkeypatch.setattr(read_runs, "read_config", config_of)
     rows = "".join(to_json(row) + "\n" for row in rows_of(4000, every=8, evaluate=80))
     for seed in range(200):
         run = RunFolder(tmp_path / "outputs" / "sweeps" / "seeds" / f"{seed:03d}")

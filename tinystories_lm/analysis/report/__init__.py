@@ -1,0 +1,1 @@
+"""One HTML page that compares runs: reads their folders, needs no network to be looked at."""
