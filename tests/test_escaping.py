@@ -4,11 +4,11 @@ import xml.etree.ElementTree as ElementTree
 
 from tests.analysis.report.runs import composed, rows_of
 from tinystories_lm.analysis import loss_curve
+from tinystories_lm.analysis.scaling import chart
+from tinystories_lm.analysis.scaling.law import Law
+from tinystories_lm.analysis.scaling.observations import Point
 from tinystories_lm.exchange.model_card import FENCE, _code, _plain, _samples, _table
 from tinystories_lm.sampling import End, Sample
-from tinystories_lm.scaling import chart
-from tinystories_lm.scaling.law import Law
-from tinystories_lm.scaling.points import Point
 
 HOSTILE = "</text></svg></title><script>alert(1)</script><img src=x onerror='alert(1)'> & \"quoted\""
 

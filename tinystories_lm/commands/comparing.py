@@ -54,9 +54,9 @@ def scaling(arguments: list[str]) -> None:
     parser.add_argument("--dollars", type=float, metavar="X", help="the best size and tokens for so much")
     parser.add_argument("--json", action="store_true", help="print scaling.json, for programs")
     options = parser.parse_args(arguments)
+    from tinystories_lm.analysis.scaling.analyse import analyse, to_record
+    from tinystories_lm.analysis.scaling.text import describe
     from tinystories_lm.files import to_json
-    from tinystories_lm.scaling.analysis import analyse, to_record
-    from tinystories_lm.scaling.wording import describe
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
     print(to_json(to_record(found), indent=2) if options.json else describe(found))

@@ -5,8 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tinystories_lm.scaling.law import Law, best_allocation, has_frontier
-from tinystories_lm.scaling.points import Point
+from tinystories_lm.analysis.scaling.law import Law, best_allocation, has_frontier
+from tinystories_lm.analysis.scaling.observations import Point
 from tinystories_lm.terminal import amount
 
 WIDTH, HEIGHT, PANEL, TOP, BOTTOM, LEFT = 960, 470, 390, 112, 56, 68

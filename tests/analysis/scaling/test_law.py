@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tinystories_lm.scaling.law import PUBLISHED, Law, best_allocation, has_frontier
+from tinystories_lm.analysis.scaling.law import PUBLISHED, Law, best_allocation, has_frontier
 
 
 @pytest.mark.parametrize("law", [PUBLISHED, Law(E=0.9, A=60.0, B=2000.0, alpha=0.25, beta=0.5)])

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from tinystories_lm.analysis.scaling.fit import Interval, fit
+from tinystories_lm.analysis.scaling.observations import Point, sample_of
 from tinystories_lm.errors import UsageError
-from tinystories_lm.scaling.fitting import Interval, fit
-from tinystories_lm.scaling.points import Point, sample_of
 
 
 class Foretold(NamedTuple):

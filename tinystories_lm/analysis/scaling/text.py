@@ -3,12 +3,12 @@
 import math
 import os
 
-from tinystories_lm.scaling.analysis import Analysis
-from tinystories_lm.scaling.fitting import Interval
-from tinystories_lm.scaling.forecast import Forecast, Purchase
-from tinystories_lm.scaling.law import NAMES
-from tinystories_lm.scaling.points import describe_left_out
-from tinystories_lm.scaling.validation import Validation
+from tinystories_lm.analysis.scaling.analyse import Analysis
+from tinystories_lm.analysis.scaling.fit import Interval
+from tinystories_lm.analysis.scaling.forecast import Forecast, Purchase
+from tinystories_lm.analysis.scaling.holdout import Validation
+from tinystories_lm.analysis.scaling.law import NAMES
+from tinystories_lm.analysis.scaling.observations import describe_left_out
 from tinystories_lm.terminal import amount, duration, table
 
 MEANINGS = {

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from tinystories_lm.scaling.fitting import LARGEST_EXPONENT, Fit, Sample
-from tinystories_lm.scaling.law import SMALLEST_EXPONENT
+from tinystories_lm.analysis.scaling.fit import LARGEST_EXPONENT, Fit, Sample
+from tinystories_lm.analysis.scaling.law import SMALLEST_EXPONENT
 
 NARROW_SPAN = 4.0  # largest over smallest: below it an exponent rests on little
 ALIGNED = 0.95  # correlation of log N and log D

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm import command
+from tinystories_lm.analysis.scaling.fit import fit
+from tinystories_lm.analysis.scaling.forecast import forecast, purchases
+from tinystories_lm.analysis.scaling.holdout import validate
+from tinystories_lm.analysis.scaling.law import Law
+from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
-from tinystories_lm.scaling.fitting import fit
-from tinystories_lm.scaling.forecast import forecast, purchases
-from tinystories_lm.scaling.law import Law
-from tinystories_lm.scaling.points import Points, collect, describe_points
-from tinystories_lm.scaling.validation import validate
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
 WIDTHS, STEPS = (64, 128, 256), (100, 300, 900)

@@ -5,15 +5,15 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tinystories_lm.analysis.scaling.caveats import doubts
+from tinystories_lm.analysis.scaling.chart import draw
+from tinystories_lm.analysis.scaling.fit import INTERVAL, RESAMPLES, Fit, fit
+from tinystories_lm.analysis.scaling.forecast import Forecast, Purchase, compose_for_forecast, forecast, purchases
+from tinystories_lm.analysis.scaling.holdout import Validation, validate
+from tinystories_lm.analysis.scaling.law import NAMES
+from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json, write_text
-from tinystories_lm.scaling.chart import draw
-from tinystories_lm.scaling.doubts import doubts
-from tinystories_lm.scaling.fitting import INTERVAL, RESAMPLES, Fit, fit
-from tinystories_lm.scaling.forecast import Forecast, Purchase, compose_for_forecast, forecast, purchases
-from tinystories_lm.scaling.law import NAMES
-from tinystories_lm.scaling.points import Points, collect, describe_points
-from tinystories_lm.scaling.validation import Validation, validate
 
 
 class Analysis(NamedTuple):
