@@ -99,7 +99,7 @@ def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     assert "Traceback" not in told.stderr
     program = (
         "import sys; from tinystories_lm import conditions; conditions.COMPILE_PAYS_SECONDS = 0;"
-        "from tinystories_lm.command import main; sys.argv[0] = 'tinystories-lm'; sys.exit(main())"
+        "from tinystories_lm.cli.main import main; sys.argv[0] = 'tinystories-lm'; sys.exit(main())"
     )
     command = [sys.executable, "-c", program, *words[3:], f"hydra.run.dir={tmp_path / 'auto'}"]
     auto = subprocess.run(command, cwd=tmp_path, env=broken, capture_output=True, text=True)

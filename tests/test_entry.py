@@ -345,7 +345,7 @@ def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Pat
     ):
         program = (
             f"import sys; sys.argv = ['tinystories-lm', *{words!r}]\n"
-            "from tinystories_lm.command import main\n"
+            "from tinystories_lm.cli.main import main\n"
             "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
             "assert not {'torch', 'wandb', 'datasets'} & set(sys.modules)"
         )

@@ -61,7 +61,7 @@ def test_the_command_imports_no_torch_and_answers_programs(
     found = json.loads(shown.stdout)
     assert found["tokens"] == 12 * 4 * 32 and found["corpus_tokens"] == (corpus / "train.txt").stat().st_size // 4
     assert not list(tmp_path.iterdir()), "a plan leaves nothing behind"
-    script = "import sys\nfrom tinystories_lm.command import run\nrun(['plan'])\nassert 'torch' not in sys.modules"
+    script = "import sys\nfrom tinystories_lm.cli.main import run\nrun(['plan'])\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)
     wrong = command("plan", "experiment=rond1")
     assert wrong.returncode == 2 and "did you mean round1" in wrong.stderr

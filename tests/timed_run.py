@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm import command, job, tracking
+from tinystories_lm import job, tracking
+from tinystories_lm.cli import main as program
 
 seconds: dict[str, float] = {"start": 0.0, "loop": 0.0, "slowest": 0.0, "end": 0.0, "train": 0.0, "thread": 0.0}
 
@@ -61,7 +62,7 @@ def main() -> None:
     for name in ("log", "log_samples", "summarize", "log_model"):
         setattr(tracking.Mirror, name, timed("loop", getattr(tracking.Mirror, name)))
     tracking.Mirror.finish = timed("end", tracking.Mirror.finish)  # type: ignore[method-assign]
-    code = command.run(arguments)
+    code = program.run(arguments)
     Path(figures).write_text(json.dumps(seconds | {"left": time.time()}), encoding="utf-8")
     sys.exit(code)
 

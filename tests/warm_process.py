@@ -40,7 +40,7 @@ def become(command: dict[str, Any]) -> None:
 
 def main() -> None:
     warm()
-    from tinystories_lm import command as program
+    from tinystories_lm.cli import main as program
 
     for line in sys.stdin:
         pid = os.fork()

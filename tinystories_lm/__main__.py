@@ -1,3 +1,3 @@
-from tinystories_lm.command import main
+from tinystories_lm.cli.main import main
 
 main()

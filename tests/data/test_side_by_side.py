@@ -20,7 +20,7 @@ from tests.data.test_corpus import data_config, folder_of
 from tests.data.test_input import refusal
 from tests.data.trials import as_root, begin, end
 from tinystories_lm import files
-from tinystories_lm.command import run as run_command
+from tinystories_lm.cli.main import run as run_command
 from tinystories_lm.config import DataConfig
 from tinystories_lm.data import cache
 from tinystories_lm.data.cache import prepare

@@ -134,7 +134,7 @@ def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp
     """It comes while the first one is being obeyed."""
     run = tmp_path / "run"
     ask = trials.at_call(f"{US}.entry.locked", trials.send(signal.SIGINT))
-    again = trials.at_call(f"{US}.command._stopped", trials.send(signal.SIGTERM))
+    again = trials.at_call(f"{US}.cli.main._stopped", trials.send(signal.SIGTERM))
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), again()))) == 75
     assert "Traceback" not in trials.said(run)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.report.runs import make_run
-from tinystories_lm import command
 from tinystories_lm.analysis.report.build import gather, write_report
 from tinystories_lm.analysis.report.read_runs import Reader
+from tinystories_lm.cli import main
 from tinystories_lm.run_folder import Status
 
 EMPTY_PAGE_BYTES = 400_000
@@ -29,7 +29,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_page_is_one_file_that_asks_for_nothing(work: Path) -> None:
     make_run(work / "outputs" / "smoke" / "one")
-    assert command.run(["report"]) == 0
+    assert main.run(["report"]) == 0
     page = (work / "outputs" / "report.html").read_text()
     assert (
         not re.findall(r'(?:src|href)="(?!data:)', page)
@@ -50,7 +50,7 @@ def test_what_comes_from_data_cannot_leave_its_place(work: Path) -> None:
     folder = work / "outputs" / "smoke" / "<script>alert(1)<" / "x"
     make_run(folder, status=Status.FAILED, reason=HOSTILE, text=HOSTILE, typed=[f"name={HOSTILE}"])
     name = "outputs/smoke/<script>alert(1)<"
-    assert command.run(["report", name, "--out", "page.html"]) == 0
+    assert main.run(["report", name, "--out", "page.html"]) == 0
     page = (work / "page.html").read_text()
     assert page.count("<script") == 2 and page.count("</script") == 2 and "<img" not in page and "<!--" not in page
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
@@ -72,7 +72,7 @@ def test_the_table_for_programs(work: Path, capsys: pytest.CaptureFixture[str]) 
     for seed in (0, 1):
         folder = work / "outputs" / "sweeps" / "seeds" / f"{seed}"
         make_run(folder, f"training.seed={seed}", typed=["hardware=cpu", f"training.seed={seed}"])
-    assert command.run(["report", "seeds", "--json"]) == 0
+    assert main.run(["report", "seeds", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert [(run["run"], run["label"], run["status"]) for run in found["runs"]] == [
         ("sweeps/seeds/0", "seed=0", "done"),
@@ -87,14 +87,14 @@ def test_the_table_for_programs(work: Path, capsys: pytest.CaptureFixture[str]) 
 )
 def test_wrong_usage_is_one_line(arguments: list[str], work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(work / "outputs" / "smoke" / "one", steps=50)
-    assert command.run(["report", *arguments]) == 2
+    assert main.run(["report", *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_page_that_cannot_be_written_is_one_line(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(work / "outputs" / "smoke" / "one", steps=50)
     (work / "file").touch()
-    assert command.run(["report", "--out", "file/page.html"]) == 5
+    assert main.run(["report", "--out", "file/page.html"]) == 5
     assert capsys.readouterr().err.count("\n") == 1
 
 

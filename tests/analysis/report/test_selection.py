@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.report.runs import make_run
-from tinystories_lm import command
+from tinystories_lm.cli import main
 from tinystories_lm.errors import UsageError
 from tinystories_lm.report.selection import select
 
@@ -58,7 +58,7 @@ def test_an_unknown_name_is_one_line_and_exit_2(
     name: str, said: str, work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(work)
-    assert command.run(["report", name]) == 2
+    assert main.run(["report", name]) == 2
     heard = capsys.readouterr().err
     assert said in heard and heard.count("\n") == 1
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm import command
 from tinystories_lm.analysis.scaling.fit import fit
 from tinystories_lm.analysis.scaling.forecast import forecast, purchases
 from tinystories_lm.analysis.scaling.holdout import validate
 from tinystories_lm.analysis.scaling.law import Law
 from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
+from tinystories_lm.cli import main
 from tinystories_lm.composition import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
@@ -76,7 +76,7 @@ def points(outputs: Path) -> Points:
 
 def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wide = ["model.d_model=512", "model.n_heads=4", "model.d_ff=1024", "training.steps=3000"]
-    assert command.run(["scaling", "size_by_steps", "--dollars", "2", "--predict", *wide]) == 0
+    assert main.run(["scaling", "size_by_steps", "--dollars", "2", "--predict", *wide]) == 0
     text = capsys.readouterr().out
     for expected in (
         "from 9 runs; left out: 1 failed",
@@ -101,7 +101,7 @@ def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: p
 
 def test_json_is_what_is_written(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = work / "outputs" / "sweeps" / "size_by_steps"
-    assert command.run(["scaling", str(folder), "--json"]) == 0
+    assert main.run(["scaling", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((folder / "scaling.json").read_text(encoding="utf-8"))
 
 
@@ -122,7 +122,7 @@ def test_json_is_what_is_written(work: Path, capsys: pytest.CaptureFixture[str])
 def test_wrong_usage_is_one_line_and_2(
     work: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
 ) -> None:
-    assert command.run(["scaling", *arguments]) == 2
+    assert main.run(["scaling", *arguments]) == 2
     said = capsys.readouterr()
     assert words in said.err
     assert said.err.count("\n") == 1 and said.out == ""
@@ -131,7 +131,7 @@ def test_wrong_usage_is_one_line_and_2(
 def test_too_few_runs_say_how_many_are_needed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(tmp_path / "few" / "one", "training.steps=100")
     make_run(tmp_path / "few" / "two", "training.steps=200")
-    assert command.run(["scaling", str(tmp_path / "few")]) == 2
+    assert main.run(["scaling", str(tmp_path / "few")]) == 2
     assert "at least 3 finished runs" in capsys.readouterr().err
     make_run(tmp_path / "none" / "one", status=Status.INTERRUPTED)
     with pytest.raises(UsageError, match="no finished run yet .1 interrupted"):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinystories_lm.commands.parsing import PRECISIONS, PROGRAM, RUN_HELP, Parser
+from tinystories_lm.cli.parser import PRECISIONS, PROGRAM, RUN_HELP, Parser
 from tinystories_lm.controls import visible
 
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tinystories_lm import __version__
-from tinystories_lm.commands import comparing, exchange, runs, training
-from tinystories_lm.commands.parsing import PROGRAM, log_to_stderr
+from tinystories_lm.cli import compare_commands, interop_commands, run_commands, train_commands
+from tinystories_lm.cli.parser import PROGRAM, log_to_stderr
 from tinystories_lm.controls import visible
 from tinystories_lm.credentials import print_traceback, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, UsageError
@@ -40,7 +40,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
 
-An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
+An override is a setting and its value: {PROGRAM} train experiment=round2 train_commands.steps=500
 `{PROGRAM} COMMAND --help` tells more. RUN is a run folder, a preset's name (its newest run) or `latest`.
 Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or hardware, 3 data or checkpoint damaged,
 5 cannot write, 6 diverged, 7 made by a newer version, 8 run folder in use, 75 stopped, run again to go on.
@@ -64,21 +64,21 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Carry out one command line; returns its exit code."""
     commands: dict[str, Callable[[list[str]], None]] = {
-        "train": training.train,
-        "prepare": training.prepare,
-        "plan": training.plan,
-        "sweep": training.sweep,
-        "sample": runs.sample,
-        "runs": runs.runs,
-        "diagnose": runs.diagnose,
-        "replay": runs.replay,
-        "evaluate": runs.evaluate,
-        "report": comparing.report,
-        "scaling": comparing.scaling,
-        "upload": runs.upload,
-        "export": exchange.export,
-        "import": exchange.import_,
-        "dashboard": comparing.dashboard,
+        "train": train_commands.train,
+        "prepare": train_commands.prepare,
+        "plan": train_commands.plan,
+        "sweep": train_commands.sweep,
+        "sample": run_commands.sample,
+        "runs": run_commands.runs,
+        "diagnose": run_commands.diagnose,
+        "replay": run_commands.replay,
+        "evaluate": run_commands.evaluate,
+        "report": compare_commands.report,
+        "scaling": compare_commands.scaling,
+        "upload": run_commands.upload,
+        "export": interop_commands.export,
+        "import": interop_commands.import_,
+        "dashboard": compare_commands.dashboard,
     }
     name, *rest = arguments or ["--help"]
     stop_by_interrupt()

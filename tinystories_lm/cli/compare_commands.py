@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinystories_lm.commands.parsing import PROGRAM, Parser
+from tinystories_lm.cli.parser import PROGRAM, Parser
 from tinystories_lm.errors import UsageError
 
 

@@ -1,6 +1,6 @@
 """Commands that train, or plan to: train, prepare, plan, sweep."""
 
-from tinystories_lm.commands.parsing import PROGRAM, Parser, log_to_stderr, positive, positive_number
+from tinystories_lm.cli.parser import PROGRAM, Parser, log_to_stderr, positive, positive_number
 
 CONFIG_DIR_HELP = "a folder of your own presets and sweeps, beside conf/"
 

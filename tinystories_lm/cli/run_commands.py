@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tinystories_lm.commands.parsing import DEVICES, PRECISIONS, PROGRAM, RUN_HELP, Parser, log_to_stderr, positive
+from tinystories_lm.cli.parser import DEVICES, PRECISIONS, PROGRAM, RUN_HELP, Parser, log_to_stderr, positive
 from tinystories_lm.errors import CommandError, UsageError
 
 
