@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from gpu import Subject, begin  # beside this file
 
-from tinystories_lm.composition import register
+from tinystories_lm.config.compose import register
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import device_name
 

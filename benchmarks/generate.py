@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from tinystories_lm.composition import compose_config, register
-from tinystories_lm.config import SamplingConfig
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.decoding import Decoder

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from tinystories_lm.arithmetic import flops_per_token
-from tinystories_lm.composition import compose_config, register
-from tinystories_lm.config import Config
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, device_name, find_hardware, find_peak, open_machine

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.attention import causal, causal_in_blocks
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import device_name, keep_freed_memory
 from tinystories_lm.model import Transformer

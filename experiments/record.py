@@ -15,7 +15,7 @@ from typing import Any
 
 from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.analysis.published import read_published
-from tinystories_lm.config import settings
+from tinystories_lm.config.schema import settings
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.files import to_json, write_json, write_text
 from tinystories_lm.records import read_json, read_records

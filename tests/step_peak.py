@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from tests.warm_process import warm
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware import open_machine
 from tinystories_lm.model import Transformer

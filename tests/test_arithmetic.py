@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.conftest import SMALL_RUN
 from tests.test_model import SMALL, VOCAB, build, tokens, with_
 from tinystories_lm.arithmetic import count_parameters, flops_per_token, memory, training_flops
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer

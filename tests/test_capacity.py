@@ -23,10 +23,10 @@ from tinystories_lm.capacity import (
     what_would_fit,
 )
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.choices import Device
 from tinystories_lm.compilation import compile_loss
-from tinystories_lm.composition import compose_config, register
-from tinystories_lm.config import Config
+from tinystories_lm.config.choices import Device
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError
 from tinystories_lm.hardware import multiplies_bfloat16
 from tinystories_lm.job import _status_kept

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.test_model import SMALL, VOCAB, build, tokens, with_
-from tinystories_lm.choices import MlpKind
+from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.decoding import Decoder, product
 
 CONTEXT = SMALL.context_tokens

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.records import read_json, read_records
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_status
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.exchange.test_export import compose, make_run
 from tinystories_lm.checkpoint import check_checkpoint, load_weights
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.errors import CommandError
 from tinystories_lm.model import Transformer

@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional as F
 
 from tinystories_lm import hardware
-from tinystories_lm.choices import Attention, Device, Precision
-from tinystories_lm.composition import compose_config, register
 from tinystories_lm.conditions import as_begun
+from tinystories_lm.config.choices import Attention, Device, Precision
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware import Machine, open_for_inference, refuse_a_look_ahead
 

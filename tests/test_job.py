@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.entry import see_one_gpu
 from tinystories_lm.errors import DivergedError
 from tinystories_lm.job import _status_kept

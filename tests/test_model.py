@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tinystories_lm.choices import MlpKind
-from tinystories_lm.config import ModelConfig
+from tinystories_lm.config.choices import MlpKind
+from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model import (
     RMSNorm,
     Transformer,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from tinystories_lm.choices import DecayShape, OptimizerKind
-from tinystories_lm.config import OptimizerConfig, ScheduleConfig
+from tinystories_lm.config.choices import DecayShape, OptimizerKind
+from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig
 from tinystories_lm.optimizer import build_optimizer, learning_rate, load_named_state, named_state, set_learning_rate
 
 COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.plan import Plan, describe, make_plan
 
 

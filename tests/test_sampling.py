@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer
 
 from tests.test_model import SMALL, build
-from tinystories_lm.config import SamplingConfig
+from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import DivergedError, UsageError

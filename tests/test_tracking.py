@@ -18,8 +18,8 @@ import pytest
 
 from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
-from tinystories_lm.choices import TrackingMode
-from tinystories_lm.config import TrackingConfig
+from tinystories_lm.config.choices import TrackingMode
+from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.credentials import chosen_mode
 from tinystories_lm.tracking import Mirror, start_mirror
 

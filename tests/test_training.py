@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from tests.test_model import SMALL, VOCAB, build, tokens
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.choices import Attention, DecayShape, OnWriteError, OptimizerKind, RowStart
-from tinystories_lm.config import OptimizerConfig, ScheduleConfig, TrainingConfig
+from tinystories_lm.config.choices import Attention, DecayShape, OnWriteError, OptimizerKind, RowStart
+from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.divergence import origin
 from tinystories_lm.hardware import Machine

@@ -5,8 +5,8 @@ Letters as in model.py: B batch, T tokens, D d_model, F d_ff, V vocabulary, L la
 
 from typing import NamedTuple
 
-from tinystories_lm.choices import MlpKind, OptimizerKind, Precision
-from tinystories_lm.config import Config, ModelConfig
+from tinystories_lm.config.choices import MlpKind, OptimizerKind, Precision
+from tinystories_lm.config.schema import Config, ModelConfig
 
 CHINCHILLA_TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, arXiv 2203.15556, table 3
 

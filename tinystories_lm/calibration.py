@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from tinystories_lm.config import Config
+from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware import find_peak, open_machine
 from tinystories_lm.model import Transformer

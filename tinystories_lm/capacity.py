@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from tinystories_lm.arithmetic import KEPT_BYTES, memory
-from tinystories_lm.choices import Device, Precision
-from tinystories_lm.config import Config
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware import BLOCKS_PAY_TOKENS, chosen_dtype
 from tinystories_lm.terminal import storage
 

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from tinystories_lm.checkpoint import Progress
-from tinystories_lm.choices import Attention, Switch
 from tinystories_lm.compilation import compile_loss
-from tinystories_lm.config import Config, HardwareConfig
+from tinystories_lm.config.choices import Attention, Switch
+from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.errors import UsageError
 from tinystories_lm.estimate import estimate

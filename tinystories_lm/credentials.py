@@ -8,7 +8,7 @@ import traceback
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from tinystories_lm.choices import TrackingMode
+from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.controls import visible
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.choices import MlpKind
+from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.model import Attention, Block, RMSNorm, SwiGLU, Transformer, rotation
 
 Product = Callable[[Tensor], Tensor]  # float32 in, float32 out

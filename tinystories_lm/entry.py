@@ -19,7 +19,7 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.composition import (
+from tinystories_lm.config.compose import (
     VERSION_BASE,
     Composed,
     compose_text,
@@ -29,7 +29,7 @@ from tinystories_lm.composition import (
     sweep_name,
     swept_settings,
 )
-from tinystories_lm.config import Config
+from tinystories_lm.config.schema import Config
 from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.files import writing

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tinystories_lm.checkpoint import step_of
-from tinystories_lm.choices import Device, Precision
-from tinystories_lm.config import DataConfig, SamplingConfig
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.data.cache import NOTES, encode
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.decoding import Decoder

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import TextIO
 
-from tinystories_lm.choices import Device, Precision
-from tinystories_lm.config import SamplingConfig
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.evaluation import for_stories, shown, training_text, write_stories
 from tinystories_lm.files import to_json
 from tinystories_lm.hardware import open_for_inference

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tinystories_lm.attention import Attend, causal, causal_in_blocks
-from tinystories_lm.choices import Attention, Device, Precision, Switch
-from tinystories_lm.config import HardwareConfig
+from tinystories_lm.config.choices import Attention, Device, Precision, Switch
+from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.errors import UsageError
 from tinystories_lm.processes import usable_cores
 

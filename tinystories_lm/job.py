@@ -18,9 +18,10 @@ from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.capacity import is_out_of_memory, peak_bytes, usable_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress, delete_superseded, load_optimizer, load_weights
-from tinystories_lm.choices import RowStart
 from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
-from tinystories_lm.config import Config
+from tinystories_lm.config.choices import RowStart
+from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
 from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
@@ -31,7 +32,6 @@ from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, 
 from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import read_plain, replacing, sha256_of, sweep_leftovers, write_text, writing
 from tinystories_lm.hardware import Machine, check_hardware, open_machine
-from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.arithmetic import count_parameters
-from tinystories_lm.choices import MlpKind
-from tinystories_lm.config import ModelConfig
+from tinystories_lm.config.choices import MlpKind
+from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.controls import visible
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.records import last_record

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.attention import Attend, causal
-from tinystories_lm.choices import MlpKind
-from tinystories_lm.config import ModelConfig
+from tinystories_lm.config.choices import MlpKind
+from tinystories_lm.config.schema import ModelConfig
 
 
 def rope(x_BTHK: Tensor, positions_T: Tensor, *, theta: float) -> Tensor:

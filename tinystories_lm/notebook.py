@@ -12,8 +12,8 @@ from torch import nn, optim
 
 from tinystories_lm import faults
 from tinystories_lm.checkpoint import Progress, save_checkpoint
-from tinystories_lm.choices import OnWriteError
-from tinystories_lm.config import TrainingConfig
+from tinystories_lm.config.choices import OnWriteError
+from tinystories_lm.config.schema import TrainingConfig
 from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.hardware import Machine
 from tinystories_lm.records import Records

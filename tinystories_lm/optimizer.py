@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from tinystories_lm.choices import DecayShape, OptimizerKind
-from tinystories_lm.config import OptimizerConfig, ScheduleConfig
+from tinystories_lm.config.choices import DecayShape, OptimizerKind
+from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig
 
 
 class Several(torch.optim.Optimizer):

@@ -14,8 +14,8 @@ from tinystories_lm.checkpoint import (
     step_of,
     valid_checkpoints,
 )
-from tinystories_lm.choices import Kind
-from tinystories_lm.config import Config, settings
+from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import (
     RunFolder,

@@ -19,11 +19,11 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tinystories_lm.config import Config
+from tinystories_lm.config.fingerprint import ADDED_LATER, config_hash
+from tinystories_lm.config.schema import Config
 from tinystories_lm.credentials import scrubbed
 from tinystories_lm.errors import DamagedError, RunFolderInUseError, UsageError
 from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
-from tinystories_lm.identity import ADDED_LATER, config_hash
 from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
 from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
 

@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tinystories_lm.config import SamplingConfig
+from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import DivergedError, UsageError

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from tinystories_lm.choices import Device
-from tinystories_lm.composition import Composed, compose_config, expand_sweep
-from tinystories_lm.config import Config
+from tinystories_lm.config.choices import Device
+from tinystories_lm.config.compose import Composed, compose_config, expand_sweep
+from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import UsageError
 from tinystories_lm.run_folder import RunFolder, step_reached
 

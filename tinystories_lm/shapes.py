@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tinystories_lm.choices import Attention, MlpKind
+from tinystories_lm.config.choices import Attention, MlpKind
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 RUN_ID = re.compile(r"[0-9a-z]{1,64}")  # it becomes a part of paths in wandb/

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from tinystories_lm.choices import Device, Precision
-from tinystories_lm.config import SamplingConfig
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.controls import visible
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinystories_lm.choices import TrackingMode
-from tinystories_lm.config import TrackingConfig
+from tinystories_lm.config.choices import TrackingMode
+from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.run_folder import RunFolder, read_metrics, read_samples
 from tinystories_lm.wandb_folder import (
     is_unsent,

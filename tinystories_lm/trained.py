@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.checkpoint import check_size, load_weights
-from tinystories_lm.config import Config
+from tinystories_lm.config.schema import Config
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.errors import DamagedError
 from tinystories_lm.files import sha256_of

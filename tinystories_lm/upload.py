@@ -3,7 +3,7 @@
 import dataclasses
 import uuid
 
-from tinystories_lm.choices import TrackingMode
+from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.evaluation import for_mirror
 from tinystories_lm.records import read_json

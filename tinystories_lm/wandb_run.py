@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinystories_lm.choices import TrackingMode
-from tinystories_lm.config import TrackingConfig
+from tinystories_lm.config.choices import TrackingMode
+from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.credentials import chosen_mode, scrubbed
 from tinystories_lm.wandb_folder import sync_command, upload_command
 

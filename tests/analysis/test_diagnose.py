@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.analysis.diagnose import Finding, Point, Verdict, describe, gather, judge, slope, spikes
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 
 LOOPING = "Once upon a lotion. Once upon a lotion. Once upon a lotion."
 PLAIN = "Once upon a time there was a dog named Cookie. She loved to run in the park. The end."

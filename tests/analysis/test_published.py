@@ -3,7 +3,7 @@
 import pytest
 
 from tinystories_lm.analysis.published import Comparison, Figure, describe, figures, read_published, reasons
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 
 SUMMARY = {"parameters": 29_100_000, "val/perplexity": 4.06, "time/train_seconds": 330.0, "cost/usd": 0.28}
 LOSSES = {0: 8.41, 1000: 2.3, 5000: 1.6, 15_000: 1.41}

@@ -26,8 +26,8 @@ from tests.data.test_corpus import (
     read,
     write_parquet,
 )
-from tinystories_lm.choices import DecodeErrors
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import DecodeErrors
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import cache
 from tinystories_lm.data.cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.corpus import Split
@@ -154,7 +154,7 @@ def helper_without_pytest(folder: Path) -> Path:
     """data_config in a module that imports neither pytest nor hypothesis."""
     import inspect
 
-    head = "from pathlib import Path\nfrom typing import Any\nfrom tinystories_lm.config import *\n"
+    head = "from pathlib import Path\nfrom typing import Any\nfrom tinystories_lm.config.schema import *\n"
     (folder / "config_here.py").write_text(head + inspect.getsource(data_config))
     return folder
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinystories_lm.choices import Boundary, DecodeErrors, Source
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import boundaries, corpus
 from tinystories_lm.data.corpus import Split, documents, pieces, replaced, splits
 from tinystories_lm.errors import DamagedError, UsageError

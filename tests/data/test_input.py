@@ -16,8 +16,8 @@ import pytest
 from tests.data import trials
 from tests.data.test_cache import TRAIN, VALID, content
 from tests.data.test_corpus import data_config, folder_of, jsonl, read, write_parquet
-from tinystories_lm.choices import DecodeErrors
 from tinystories_lm.cli.main import run as run_command
+from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import cache, row_file
 from tinystories_lm.data.cache import prepare
 from tinystories_lm.data.corpus import Split, replaced

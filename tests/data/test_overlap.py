@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.data.test_cache import TRAIN, forge
 from tests.data.test_corpus import data_config, folder_of, jsonl, read
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import boundaries, cache
 from tinystories_lm.data.cache import open_cache, prepare
 from tinystories_lm.data.corpus import Split, pieces

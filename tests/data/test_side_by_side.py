@@ -21,7 +21,7 @@ from tests.data.test_input import refusal
 from tests.data.trials import as_root, begin, end
 from tinystories_lm import files
 from tinystories_lm.cli.main import run as run_command
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import cache
 from tinystories_lm.data.cache import prepare
 from tinystories_lm.data.corpus import Split

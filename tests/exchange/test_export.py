@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from tests.conftest import SMALL_RUN
 from tests.test_model import SMALL, with_
 from tinystories_lm.checkpoint import Progress, save_checkpoint
-from tinystories_lm.choices import Precision
-from tinystories_lm.composition import compose_config, register
-from tinystories_lm.config import Config, ModelConfig
+from tinystories_lm.config.choices import Precision
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange import export as module

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.exchange.test_export import make_run
-from tinystories_lm.choices import Precision
+from tinystories_lm.config.choices import Precision
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.files import sha256_of

@@ -14,8 +14,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from tests.conftest import Command
 from tests.exchange.test_export import compose, export, make_run
 from tinystories_lm.checkpoint import check_checkpoint
-from tinystories_lm.choices import Precision
-from tinystories_lm.config import Config
+from tinystories_lm.config.choices import Precision
+from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.exchange.importing import import_run

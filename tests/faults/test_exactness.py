@@ -8,7 +8,7 @@ import torch
 from tests.faults import trials
 from tests.warm_process import warm
 from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
-from tinystories_lm.composition import compose_config, register
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.records import read_json, read_records
 

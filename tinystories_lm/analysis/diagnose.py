@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from tinystories_lm.config import Config, VerdictConfig
+from tinystories_lm.config.schema import Config, VerdictConfig
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import (
     RunFolder,

@@ -16,7 +16,7 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the stored weights")
     parser.add_argument("--gguf", action="store_true", help="a GGUF file too, for llama.cpp")
     options = parser.parse_args(arguments)
-    from tinystories_lm.choices import Precision
+    from tinystories_lm.config.choices import Precision
     from tinystories_lm.exchange.export import export_run
 
     print(export_run(options.run, options.folder, precision=Precision(options.precision), with_gguf=options.gguf))
@@ -32,7 +32,7 @@ def import_(arguments: list[str]) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder to make: new or empty")
     parser.add_argument("overrides", nargs="*", help="what to evaluate it on, such as data=wikitext2 data.path=FOLDER")
     options = parser.parse_args(arguments)
-    from tinystories_lm.composition import compose_config, register
+    from tinystories_lm.config.compose import compose_config, register
 
     register()
     config = compose_config(options.overrides).config

@@ -37,7 +37,7 @@ def sample(arguments: list[str]) -> None:
     parser.add_argument("--grid", action="store_true", help="measure the stories of many settings side by side")
     parser.add_argument("--json", action="store_true", help="one JSON object a text, or a setting, for programs")
     options = parser.parse_args(arguments)
-    from tinystories_lm.choices import Device, Precision
+    from tinystories_lm.config.choices import Device, Precision
 
     own = ("run", "prompt", "device", "precision", "grid", "json")
     settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
@@ -152,7 +152,7 @@ def evaluate(arguments: list[str]) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print evaluation.json, for programs")
     options = parser.parse_args(arguments)
-    from tinystories_lm.choices import Device, Precision
+    from tinystories_lm.config.choices import Device, Precision
     from tinystories_lm.evaluation import Options, describe, evaluate
     from tinystories_lm.files import to_json
 

@@ -19,7 +19,7 @@ def prepare(arguments: list[str]) -> None:
     parser.add_argument("overrides", nargs="*", help="settings, such as data=wikitext2 data.path=FOLDER")
     parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
     options = parser.parse_intermixed_args(arguments)
-    from tinystories_lm.composition import compose_config, register
+    from tinystories_lm.config.compose import compose_config, register
 
     register()
     config = compose_config(options.overrides, config_dir=options.config_dir).config
@@ -43,7 +43,7 @@ def plan(arguments: list[str]) -> None:
     parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer, and remember it")
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     options = parser.parse_intermixed_args(arguments)
-    from tinystories_lm.composition import compose_config, register
+    from tinystories_lm.config.compose import compose_config, register
     from tinystories_lm.files import to_json
     from tinystories_lm.plan import as_record, describe, make_plan
 
@@ -61,7 +61,7 @@ def plan(arguments: list[str]) -> None:
 
 
 def sweep(arguments: list[str]) -> None:
-    from tinystories_lm.composition import conf_folder
+    from tinystories_lm.config.compose import conf_folder
 
     named = ", ".join(sorted(file.stem for file in (conf_folder() / "sweep").glob("*.yaml")))
     parser = Parser(

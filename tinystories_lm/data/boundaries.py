@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tinystories_lm.choices import Boundary
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import Boundary
+from tinystories_lm.config.schema import DataConfig
 
 SEPARATOR = "<|endoftext|>"
 BLOCK_BYTES = 1 << 20  # read at a time

@@ -24,8 +24,8 @@ from tokenizers import Tokenizer
 from tqdm import tqdm
 
 from tinystories_lm import faults
-from tinystories_lm.choices import Source
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import Source
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
 from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, replaced, splits, training_bytes
 from tinystories_lm.data.encoder import Encode, make_encoder

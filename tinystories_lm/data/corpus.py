@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.choices import Boundary, DecodeErrors, Source
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.boundaries import (
     Piece,
     at_separators,

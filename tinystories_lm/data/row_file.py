@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.choices import DecodeErrors
-from tinystories_lm.config import DataConfig
+from tinystories_lm.config.choices import DecodeErrors
+from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import boundaries
 from tinystories_lm.data.text_file import HEAD_BYTES, blocks, decoded, reading, refuse_foreign
 from tinystories_lm.errors import CommandError, DamagedError, UsageError

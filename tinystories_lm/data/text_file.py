@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tinystories_lm.choices import DecodeErrors
+from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import boundaries
 from tinystories_lm.errors import DamagedError, UsageError
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, check_checkpoint
-from tinystories_lm.choices import Precision
+from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
 from tinystories_lm.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.exchange.gguf_file import require_gguf, require_gpt2_words, write_gguf

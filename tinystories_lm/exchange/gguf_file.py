@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tinystories_lm.config import ModelConfig
+from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type, tensor_names

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, save_checkpoint
-from tinystories_lm.config import Config, ModelConfig
+from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.exchange.foreign_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.exchange.stock import WHERE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.files import new_folder, sha256_of, write_text
-from tinystories_lm.identity import config_hash
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json, write_sealed

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.checkpoint import Progress, step_of
-from tinystories_lm.choices import OptimizerKind, Source
-from tinystories_lm.config import Config, DataConfig
+from tinystories_lm.config.choices import OptimizerKind, Source
+from tinystories_lm.config.schema import Config, DataConfig
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.choices import MlpKind
-from tinystories_lm.config import ModelConfig, SamplingConfig
+from tinystories_lm.config.choices import MlpKind
+from tinystories_lm.config.schema import ModelConfig, SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.errors import UsageError
 

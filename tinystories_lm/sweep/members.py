@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.arithmetic import count_parameters
-from tinystories_lm.composition import Composed, swept_settings
-from tinystories_lm.config import Config
+from tinystories_lm.config.compose import Composed, swept_settings
+from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told, step_reached

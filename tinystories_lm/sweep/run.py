@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinystories_lm.choices import Device
+from tinystories_lm.config.choices import Device
 from tinystories_lm.entry import launch, start_hydra, train_in
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted
 from tinystories_lm.estimate import check_affordable

@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.composition import compose_config, register
-from tinystories_lm.config import Config
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.config.schema import Config
 from tinystories_lm.files import to_json, write_json
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
 

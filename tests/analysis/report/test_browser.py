@@ -12,7 +12,7 @@ from tests.analysis.report.runs import composed, make_run, rows_of
 from tinystories_lm.analysis.report import read_runs
 from tinystories_lm.analysis.report.build import write_report
 from tinystories_lm.analysis.report.read_runs import Reader
-from tinystories_lm.config import Config
+from tinystories_lm.config.schema import Config
 from tinystories_lm.files import lock, to_json, write_json
 from tinystories_lm.run_folder import RunFolder, Status, write_status
 

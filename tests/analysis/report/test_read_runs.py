@@ -12,7 +12,7 @@ import pytest
 from tests.analysis.report.runs import loss_at, make_run, rows_of
 from tinystories_lm.analysis.report.published_points import rounds_of
 from tinystories_lm.analysis.report.read_runs import Reader, State, differences, read_run, shown
-from tinystories_lm.choices import Kind
+from tinystories_lm.config.choices import Kind
 from tinystories_lm.files import lock, write_json
 from tinystories_lm.run_folder import RunFolder, Status
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.arithmetic import flops_per_token
-from tinystories_lm.choices import Kind
-from tinystories_lm.config import Config, settings
+from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status, read_summary
 

@@ -22,10 +22,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from tinystories_lm.config import Config, HardwareConfig, setting_types, settings
+from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.schema import Config, HardwareConfig, setting_types, settings
 from tinystories_lm.credentials import holds_secret
 from tinystories_lm.errors import UsageError
-from tinystories_lm.identity import config_hash
 
 HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # code that Hydra brings, or an installed plugin
 VERSION_BASE = "1.3"
@@ -53,7 +53,7 @@ class Composed(NamedTuple):
 
 def conf_folder() -> Path:
     """The YAML: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     beside = package.parent / "conf"
     return beside if (beside / "config.yaml").is_file() else package / "conf"
 

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinystories_lm.choices import (
+from tinystories_lm.config.choices import (
     Attention,
     Boundary,
     DecayShape,

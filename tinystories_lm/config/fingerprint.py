@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.choices import Kind
-from tinystories_lm.config import Config, settings
+from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.schema import Config, settings
 
 # Settings that came after the first runs were stored, with the value that was meant while they were not there.
 ADDED_LATER: dict[str, dict[str, Any]] = {
