@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinystories_lm.data.boundaries import Piece
-from tinystories_lm.data.cache import encode_all, open_cache
-from tinystories_lm.data.encoder import make_encoder, merge_ranks
+from tinystories_lm.data.encoding import make_encoder, merge_ranks
+from tinystories_lm.data.segmentation import Piece
+from tinystories_lm.data.token_cache import encode_all, open_cache
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
 from tinystories_lm.files import write_json
 from tinystories_lm.processes import usable_cores
@@ -94,7 +94,7 @@ def time_tiktoken(folder: Path) -> float:
     """tiktoken by itself, on one thread, a story at a time."""
     import tiktoken
 
-    from tinystories_lm.data.encoder import WORDS
+    from tinystories_lm.data.encoding import WORDS
 
     ranks = merge_ranks(load_tokenizer(folder / "tokenizer.json"))
     assert ranks is not None

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.data.cache import TokenCache
+from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.hardware import Machine
 
 PACKAGES = ("tinystories_lm", "torch", "hydra-core", "omegaconf", "tokenizers", "datasets", "safetensors", "wandb")

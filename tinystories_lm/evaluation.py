@@ -12,8 +12,8 @@ import numpy as np
 from tinystories_lm.checkpoint import step_of
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
-from tinystories_lm.data.cache import NOTES, encode
 from tinystories_lm.data.corpus import Split, documents, fingerprint
+from tinystories_lm.data.token_cache import NOTES, encode
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json

@@ -23,8 +23,8 @@ from tinystories_lm.config.choices import RowStart
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
-from tinystories_lm.data.cache import TokenCache, prepare
 from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.divergence import origin
 from tinystories_lm.environment import corpus_record, piece_record

@@ -20,8 +20,8 @@ from safetensors.torch import load_file
 
 from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.data.batches import token_tensor, validation_batches
-from tinystories_lm.data.cache import prepare
 from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.data.tokenizer import token_byte_lengths
 from tinystories_lm.files import to_json, write_text
 from tinystories_lm.hardware import find_peak, open_machine

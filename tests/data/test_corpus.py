@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import boundaries, corpus
+from tinystories_lm.data import corpus, segmentation
 from tinystories_lm.data.corpus import Split, documents, pieces, replaced, splits
 from tinystories_lm.errors import DamagedError, UsageError
 
@@ -92,8 +92,8 @@ def jsonl(texts: list[str]) -> str:
 @pytest.fixture
 def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read and documents cut after a few bytes: every border is somebody's."""
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", 7)
-    monkeypatch.setattr(boundaries, "PIECE_CHARS", 12)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", 7)
+    monkeypatch.setattr(segmentation, "PIECE_CHARS", 12)
 
 
 PARTS = ["<|endoftext|>", "<|end", "of", "text|>", "a b", "\r\n", "\r", "é", "\u2028", " ", "\n\n", "猫", "long" * 9]
@@ -112,7 +112,7 @@ def test_plain_text_is_split_and_stripped_as_the_whole_text_would_be(
 def test_pieces_are_bounded_and_joined_are_the_document(tmp_path: Path) -> None:
     text = "word " * 1000 + "x" * 10_000 + " " * 5000 + "\n" * 100 + "end"
     found = list(pieces(data_config(path=folder_of(tmp_path, text + "<|endoftext|>" + text)), Split.TRAIN))
-    assert max(len(piece.text) for piece in found) <= boundaries.PIECE_CHARS
+    assert max(len(piece.text) for piece in found) <= segmentation.PIECE_CHARS
     last = [index for index, piece in enumerate(found) if piece.ends_document]
     assert len(last) == 2
     assert last[-1] == len(found) - 1
@@ -124,17 +124,17 @@ def test_pieces_are_bounded_and_joined_are_the_document(tmp_path: Path) -> None:
 def test_wikitext_is_cut_at_level_one_titles_between_blank_lines(
     tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", block_bytes)
     folder = folder_of(tmp_path, WIKITEXT)
     assert read(folder, boundary=Boundary.wikitext) == ARTICLES
     assert len(read(folder, boundary=Boundary.endoftext)) == 1
 
 
 def test_half_a_giant_line_is_no_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", 50)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", 50)
     giant = "x" * 100 + " = No title = \n\nend"
     assert read(folder_of(tmp_path, "\n\n" + giant), boundary=Boundary.wikitext) == [giant]
-    assert max(map(len, boundaries._lines(["x" * 40] * 100))) <= 2 * 50, "a line is never held whole"
+    assert max(map(len, segmentation._lines(["x" * 40] * 100))) <= 2 * 50, "a line is never held whole"
 
 
 @pytest.mark.parametrize("end", ["\n", ""])
@@ -263,7 +263,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_bom_and_crlf_change_nothing(
     tmp_path: Path, bom: bytes, end: str, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", block_bytes)
     text = "a\n\nb\u2028c\rd\n<|endoftext|>\n\ufeffe\n"
     got = read(folder_of(tmp_path, bom + text.replace("\n", end).encode()))
     assert got == ["a\n\nb\u2028c\rd", "\ufeffe"], "only the BOM at the file's start is none of the text"
@@ -284,7 +284,7 @@ def test_a_bom_and_crlf_change_nothing(
 def test_invalid_utf8_is_found_by_file_offset_and_line(
     tmp_path: Path, block_bytes: int, data: bytes, offset: int, line: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", block_bytes)
     with pytest.raises(
         DamagedError, match=rf"train.txt .*byte 0x{data[offset]:02x} at offset {offset}, line {line}[;:,]"
     ):
@@ -295,7 +295,7 @@ def test_invalid_utf8_is_found_by_file_offset_and_line(
 def test_invalid_utf8_can_be_replaced_and_is_counted(
     tmp_path: Path, block_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boundaries, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(segmentation, "BLOCK_BYTES", block_bytes)
     data = "a\ufffdé".encode() + b"\xff\xfe b\0 \xe2\x82 c \xf0\xef\xbf\xbd"
     folder = folder_of(tmp_path, data)
     assert read(folder, decode_errors=DecodeErrors.replace) == [data.decode(errors="replace").replace("\0", "\ufffd")]

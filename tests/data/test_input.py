@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from tests.data import trials
-from tests.data.test_cache import TRAIN, VALID, content
 from tests.data.test_corpus import data_config, folder_of, jsonl, read, write_parquet
+from tests.data.test_token_cache import TRAIN, VALID, content
 from tinystories_lm.cli.main import run as run_command
 from tinystories_lm.config.choices import DecodeErrors
-from tinystories_lm.data import cache, row_file
-from tinystories_lm.data.cache import prepare
+from tinystories_lm.data import table_reader, token_cache
 from tinystories_lm.data.corpus import Split, replaced
+from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.errors import CommandError, DamagedError, ExitCode, UsageError
 
 T, V = ("\n<|endoftext|>\n".join(stories) for stories in (TRAIN, VALID))
@@ -293,14 +293,14 @@ def test_a_file_that_changes_while_it_is_read_leaves_no_cache(
         write_parquet(folder / "valid.parquet", text=VALID)
     config = data_config(path=folder, cache_dir=tmp_path / "cache")
     with pytest.MonkeyPatch.context() as patch:
-        original, done = getattr(cache, moment), []
+        original, done = getattr(token_cache, moment), []
 
         def meddle(*arguments: Any, **options: Any) -> Any:
             if not done:
                 done.append(CHANGES[change](folder / f"train{suffix}"))
             return original(*arguments, **options)
 
-        patch.setattr(cache, moment, meddle)
+        patch.setattr(token_cache, moment, meddle)
         child = trials.run(lambda: refusal(config).exit_code, seconds=20)
     assert child.code == 0, child.said
     assert int(child.said.split()[-1]) in (USAGE, DAMAGED)
@@ -403,8 +403,8 @@ def test_a_line_of_200_mb_takes_time_and_memory_as_any_text_does(tmp_path: Path,
 def test_a_row_larger_than_a_line_may_be_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_file, "MOST_LINE_BYTES", 1000)
-    monkeypatch.setattr(row_file, "MOST_ARRAY_BYTES", 1000)
+    monkeypatch.setattr(table_reader, "MOST_LINE_BYTES", 1000)
+    monkeypatch.setattr(table_reader, "MOST_ARRAY_BYTES", 1000)
     with pytest.raises(DamagedError, match="line 201 at offset [0-9]+, has more than 1,000 bytes: .* plain text"):
         read(folder_of(tmp_path / "line", J + jsonl(["x" * 2000]), "", ".jsonl"))
     with pytest.raises(UsageError, match=r"one JSON array of [0-9,]+ bytes: bring it as .jsonl"):

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from tests.data import trials
-from tests.data.test_cache import TRAIN, VALID, content
 from tests.data.test_corpus import data_config, folder_of
 from tests.data.test_input import refusal
+from tests.data.test_token_cache import TRAIN, VALID, content
 from tests.data.trials import as_root, begin, end
 from tinystories_lm import files
 from tinystories_lm.cli.main import run as run_command
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import cache
-from tinystories_lm.data.cache import prepare
+from tinystories_lm.data import token_cache
 from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.errors import CannotWriteError, DamagedError, ExitCode
 
 POINTS = ["file.before_rename:1", "cache.before_part:1", "cache.before_part:2", "folder.before_rename:1"]
@@ -192,8 +192,8 @@ def test_where_locks_do_not_hold_the_first_wins_and_nobody_fails(config: DataCon
     end(first)
 
     def slow() -> str:
-        encode = cache._encode
-        cache._encode = lambda *a, **k: (time.sleep(0.4), encode(*a, **k))[1]
+        encode = token_cache._encode
+        token_cache._encode = lambda *a, **k: (time.sleep(0.4), encode(*a, **k))[1]
         return prepare(other).tokenizer_sha256
 
     other = data_config(path=config.path, cache_dir=Path(config.cache_dir).with_name("other"))
@@ -211,13 +211,13 @@ def test_a_cache_folder_that_is_deleted_under_the_builder_is_told_in_one_line(
 ) -> None:
     import shutil
 
-    encode = cache._encode
+    encode = token_cache._encode
 
     def meddle(*arguments: object, **options: object) -> object:
         shutil.rmtree(config.cache_dir)
         return encode(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cache, "_encode", meddle)
+    monkeypatch.setattr(token_cache, "_encode", meddle)
     assert isinstance(refusal(config), CannotWriteError)
     monkeypatch.undo()
     assert prepare(config).vocab_size == 300
@@ -269,7 +269,7 @@ def test_a_clock_set_back_or_ahead_changes_nothing(
         (first.folder / "train.bin").write_bytes(b"\1" + (first.folder / "train.bin").read_bytes()[1:])
         os.utime(first.folder / "train.bin", (then, then))
         with pytest.raises(DamagedError):
-            cache.open_cache(first.folder)
+            token_cache.open_cache(first.folder)
 
 
 # Full disks
@@ -327,7 +327,7 @@ def test_a_disk_that_is_full_is_told_by_the_command_line_too(config: DataConfig,
 
 def test_the_tokenizer_is_never_saved_by_its_own_means() -> None:
     """`tokenizers` leaves half of a file where the disk is full."""
-    package = Path(cache.__file__).parents[1]
+    package = Path(token_cache.__file__).parents[1]
     for file in package.rglob("*.py"):
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"\.save\([^)]|save_pretrained\(", text), file

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tests.data.test_corpus import data_config, folder_of
-from tinystories_lm.data import boundaries
+from tinystories_lm.data import segmentation
 from tinystories_lm.data.corpus import Split, pieces
 from tinystories_lm.data.tokenizer import (
     END_OF_TEXT,
@@ -99,7 +99,7 @@ def test_cutting_a_document_changes_no_token(
     )  # a longer one is a giant word, which is cut anywhere
     folder = folder_of(tmp_path_factory.getbasetemp() / "cut", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(boundaries, "PIECE_CHARS", 24)
+        patch.setattr(segmentation, "PIECE_CHARS", 24)
         found = [piece.text for piece in pieces(data_config(path=folder), Split.TRAIN)]
     assert len(found) >= len(text) / 24
     assert [token for part in found for token in tokenizer.encode(part).ids] == tokenizer.encode(text).ids

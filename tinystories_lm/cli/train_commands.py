@@ -24,7 +24,7 @@ def prepare(arguments: list[str]) -> None:
     register()
     config = compose_config(options.overrides, config_dir=options.config_dir).config
     log_to_stderr()
-    from tinystories_lm.data.cache import prepare as prepare_cache
+    from tinystories_lm.data.token_cache import prepare as prepare_cache
 
     cache = prepare_cache(config.data)
     for split, found in cache.splits.items():

@@ -15,16 +15,9 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data.boundaries import (
-    Piece,
-    at_separators,
-    at_titles,
-    documents_of_rows,
-    held_out,
-    tidied,
-)
-from tinystories_lm.data.row_file import ROWS, Rows, file_rows, first_line, no_column, texts
-from tinystories_lm.data.text_file import Block, blocks, reading
+from tinystories_lm.data.segmentation import Piece, at_separators, at_titles, documents_of_rows, held_out, tidied
+from tinystories_lm.data.table_reader import ROWS, Rows, file_rows, first_line, no_column, texts
+from tinystories_lm.data.text_reader import Block, blocks, reading
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import remembered_sha256
 

@@ -26,10 +26,10 @@ from tqdm import tqdm
 from tinystories_lm import faults
 from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data.boundaries import PIECE_CHARS, Piece
+from tinystories_lm.data.contamination import Overlap
 from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, replaced, splits, training_bytes
-from tinystories_lm.data.encoder import Encode, make_encoder
-from tinystories_lm.data.overlap import Overlap
+from tinystories_lm.data.encoding import Encode, make_encoder
+from tinystories_lm.data.segmentation import PIECE_CHARS, Piece
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import (

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import boundaries
-from tinystories_lm.data.text_file import HEAD_BYTES, blocks, decoded, reading, refuse_foreign
+from tinystories_lm.data import segmentation
+from tinystories_lm.data.text_reader import HEAD_BYTES, blocks, decoded, reading, refuse_foreign
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
 
 ROWS = 256  # read at a time
@@ -73,7 +73,7 @@ def _lines(path: Path, config: DataConfig) -> Iterator[Rows]:
             row = _line(path, data, config, offset=offset, number=number)
             found, replaced = found + row.texts, replaced + row.replaced
             offset, size = offset + len(data), size + len(data)
-            if len(found) >= ROWS or size >= boundaries.BLOCK_BYTES:
+            if len(found) >= ROWS or size >= segmentation.BLOCK_BYTES:
                 yield Rows(found, replaced)
                 size, found, replaced = 0, [], 0
     yield Rows(found, replaced)

@@ -28,9 +28,9 @@ from tests.data.test_corpus import (
 )
 from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import cache
-from tinystories_lm.data.cache import TokenCache, open_cache, prepare
+from tinystories_lm.data import token_cache
 from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.token_cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
 from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
 from tinystories_lm.files import sha256_of
@@ -68,9 +68,10 @@ def start(config: DataConfig, before: str = "") -> "subprocess.Popen[str]":
     program = (
         "import logging, resource, sys, time\n"
         "from tests.data.test_corpus import data_config\n"
-        "from tinystories_lm.data import cache\n"
+        "from tinystories_lm.data import token_cache\n"
         f"logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n{before}\n"
-        f"print(cache.prepare(data_config(path={config.path!r}, cache_dir={config.cache_dir!r})).tokenizer_sha256)\n"
+        f"config = data_config(path={config.path!r}, cache_dir={config.cache_dir!r})\n"
+        "print(token_cache.prepare(config).tokenizer_sha256)\n"
     )
     return subprocess.Popen(
         [sys.executable, "-c", program],
@@ -96,7 +97,7 @@ def test_the_tokens_are_the_documents_each_followed_by_end_of_text(config: DataC
 
 
 def test_a_long_document_ends_once(config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "BATCH_CHARS", 3000)
+    monkeypatch.setattr(token_cache, "BATCH_CHARS", 3000)
     story = " ".join(TRAIN)
     found = prepare(data_config(path=folder_of(tmp_path / "long", story, "v v"), cache_dir=config.cache_dir))
     part = found.splits[Split.TRAIN]
@@ -139,7 +140,7 @@ def test_a_ready_cache_opens_fast_and_without_heavy_imports(config: DataConfig) 
     program = (
         "import sys, time; began = time.perf_counter()\n"
         "from tests.data.test_corpus import data_config\n"
-        "from tinystories_lm.data.cache import prepare\n"
+        "from tinystories_lm.data.token_cache import prepare\n"
         f"prepare(data_config(path={config.path!r}, cache_dir={config.cache_dir!r}))\n"
         "assert not {'datasets', 'torch', 'pyarrow'} & set(sys.modules), sys.modules.keys()\n"
     )
@@ -160,7 +161,7 @@ def helper_without_pytest(folder: Path) -> Path:
 
 
 def test_processes_that_want_the_same_cache_build_it_once(config: DataConfig) -> None:
-    slow = "encode = cache._encode\ncache._encode = lambda *a, **k: (time.sleep(0.3), encode(*a, **k))[1]"
+    slow = "encode = token_cache._encode\ncache._encode = lambda *a, **k: (time.sleep(0.3), encode(*a, **k))[1]"
     outputs = [process.communicate(timeout=60)[0] for process in [start(config, slow) for _ in range(3)]]
     assert sum("tokenizer: training" in output for output in outputs) == 1, outputs
     assert len({output.split()[-1] for output in outputs}) == 1, outputs
@@ -237,7 +238,7 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         forge(found.folder, **lie)
         with pytest.raises(DamagedError):
             open_cache(found.folder)
-    forge(found.folder, format=cache.FORMAT, version=cache.VERSION + 1)
+    forge(found.folder, format=token_cache.FORMAT, version=token_cache.VERSION + 1)
     with pytest.raises(NewerFormatError, match=r"format 2.*reads 1"):
         prepare(config)
 
@@ -273,7 +274,7 @@ def test_a_token_that_the_tokenizer_has_no_entry_for_is_refused_when_it_is_built
         monkeypatch.setattr("tokenizers.Tokenizer.get_vocab_size", lambda self: 290)
         return found
 
-    monkeypatch.setattr(cache, "train_tokenizer", train)
+    monkeypatch.setattr(token_cache, "train_tokenizer", train)
     with pytest.raises(DamagedError, match="the tokenizer gave token 2.., and there is room for 290"):
         prepare(config)
     assert [path.suffix for path in Path(config.cache_dir).iterdir()] == [".lock"]
@@ -335,13 +336,13 @@ def test_replaced_bytes_are_counted_in_the_header(
 def test_a_corpus_that_changes_under_the_builder_is_noticed(
     config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encode = cache._encode
+    encode = token_cache._encode
 
     def meddle(*arguments: Any, **options: Any) -> Any:
         (Path(config.path or "") / "train.txt").write_text("another")
         return encode(*arguments, **options)
 
-    monkeypatch.setattr(cache, "_encode", meddle)
+    monkeypatch.setattr(token_cache, "_encode", meddle)
     with pytest.raises(DamagedError, match="changed while it was read"):
         prepare(config)
 
@@ -362,8 +363,8 @@ def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         learned.extend(texts)
         return train_tokenizer(learned, *arguments, **options)
 
-    monkeypatch.setattr(cache, "GIANT_WORD_CHARS", 100_000)
-    monkeypatch.setattr(cache, "train_tokenizer", train)
+    monkeypatch.setattr(token_cache, "GIANT_WORD_CHARS", 100_000)
+    monkeypatch.setattr(token_cache, "train_tokenizer", train)
     choose = random.Random(0)
     text = " ".join(TRAIN) + "".join(choose.choices("abcdefgh", k=500_000)) + "\n" * 500_000 + "end"
     began = time.perf_counter()
@@ -395,7 +396,7 @@ def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
         learned.append(list(texts))
         return train_tokenizer(learned[-1], *arguments, **options)
 
-    monkeypatch.setattr(cache, "train_tokenizer", train)
+    monkeypatch.setattr(token_cache, "train_tokenizer", train)
     whole = prepare(config)
     size = (Path(config.path or "") / "train.txt").stat().st_size
     third = prepare(dataclasses.replace(config, tokenizer_bytes=size // 3))
@@ -426,7 +427,7 @@ def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:
     program = (
         "import resource\n"
         "from pathlib import Path\n"
-        "from tinystories_lm.data.cache import open_cache\n"
+        "from tinystories_lm.data.token_cache import open_cache\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         f"open_cache(Path({str(folder)!r}))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tests.data.test_corpus import REAL_DATA, data_config, needs_real_data
-from tinystories_lm.data.boundaries import PIECE_CHARS, Piece, at_separators, tidied
 from tinystories_lm.data.corpus import Split, pieces
-from tinystories_lm.data.encoder import WORDS, joined, make_encoder, merge_ranks
+from tinystories_lm.data.encoding import WORDS, joined, make_encoder, merge_ranks
+from tinystories_lm.data.segmentation import PIECE_CHARS, Piece, at_separators, tidied
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.errors import DamagedError
 

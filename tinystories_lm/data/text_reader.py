@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinystories_lm.config.choices import DecodeErrors
-from tinystories_lm.data import boundaries
+from tinystories_lm.data import segmentation
 from tinystories_lm.errors import DamagedError, UsageError
 
 # How a file begins that is no text whatever its name: replacing its bytes would give nothing to learn from.
@@ -54,7 +54,7 @@ def blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
         bom = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
         data, offset, line = data[bom:], bom, 1
         while True:
-            read = file.read(boundaries.BLOCK_BYTES)
+            read = file.read(segmentation.BLOCK_BYTES)
             data += read
             text, used = decoded(path, data, strict=strict, final=not read, offset=offset, line=line)
             if read and text.endswith("\r"):  # perhaps half of a line's end

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, pre_tokenizers
 
-from tinystories_lm.data.boundaries import Piece
+from tinystories_lm.data.segmentation import Piece
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.errors import DamagedError
 

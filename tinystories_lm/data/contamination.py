@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tinystories_lm.data.boundaries import Piece
 from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.segmentation import Piece
 
 
 class Overlap:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.test_cache import TRAIN, forge
 from tests.data.test_corpus import data_config, folder_of, jsonl, read
+from tests.data.test_token_cache import TRAIN, forge
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import boundaries, cache
-from tinystories_lm.data.cache import open_cache, prepare
+from tinystories_lm.data import segmentation, token_cache
+from tinystories_lm.data.contamination import Overlap
 from tinystories_lm.data.corpus import Split, pieces
-from tinystories_lm.data.overlap import Overlap
+from tinystories_lm.data.token_cache import open_cache, prepare
 
 SEPARATOR = "\n<|endoftext|>\n"
 TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "b a", "long " * 9, "long " * 8 + "lone", "猫 " * 20, " a ", ""]))
@@ -35,14 +35,14 @@ def test_the_count_is_that_of_documents_compared_as_a_whole(
     folder = folder_of(tmp_path_factory.getbasetemp() / "overlap", SEPARATOR.join(train), SEPARATOR.join(valid))
     known = set(read(folder))
     with pytest.MonkeyPatch.context() as patch:  # documents come in many pieces
-        patch.setattr(boundaries, "BLOCK_BYTES", 7)
-        patch.setattr(boundaries, "PIECE_CHARS", 12)
+        patch.setattr(segmentation, "BLOCK_BYTES", 7)
+        patch.setattr(segmentation, "PIECE_CHARS", 12)
         assert counted(data_config(path=folder)) == sum(text in known for text in read(folder, Split.VALIDATION))
 
 
 def test_a_part_of_a_document_and_other_white_space_inside_are_another(tmp_path: Path) -> None:
     story = "Tom sat. " * 1000
-    valid = [story + "x", "x" + story, story.replace(" ", "  ", 1), story[: boundaries.PIECE_CHARS], "  " + story]
+    valid = [story + "x", "x" + story, story.replace(" ", "  ", 1), story[: segmentation.PIECE_CHARS], "  " + story]
     folder = folder_of(tmp_path, story + SEPARATOR + "Mia ran.", SEPARATOR.join(valid))
     assert counted(data_config(path=folder)) == 1, "white space around a document is no part of it"
 
@@ -102,4 +102,4 @@ def test_a_cache_of_before_the_count_stays_readable(tmp_path: Path, caplog: pyte
     caplog.clear()
     assert open_cache(ready).splits[Split.VALIDATION].also_in_train == 0
     assert prepare(config).folder == ready and caplog.messages == [], "nor is it built again"
-    assert cache.VERSION == 1
+    assert token_cache.VERSION == 1
