@@ -147,7 +147,7 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
         if any(file.format != "text" for found in files.values() for file in found):
             identity["column"] = config.text_column
     elif config.source is Source.grammar:
-        from tinystories_lm.data.stories import GRAMMAR_IDENTITY
+        from tinystories_lm.data.grammar.grammar import GRAMMAR_IDENTITY
 
         identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *GRAMMAR_IDENTITY]
     elif not config.hub_path:
@@ -263,7 +263,7 @@ def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
 
 
 def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:
-    from tinystories_lm.data.stories import stories
+    from tinystories_lm.data.grammar.grammar import stories
 
     seed, n_bytes = config.grammar_seed, config.grammar_bytes
     wanted = {Split.TRAIN: (seed, n_bytes)}

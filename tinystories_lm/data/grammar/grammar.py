@@ -17,7 +17,7 @@ from functools import cache
 from random import Random
 from typing import NamedTuple, TypeAlias
 
-from tinystories_lm.data.story_words import (
+from tinystories_lm.data.grammar.vocabulary import (
     BOYS,
     GIRLS,
     HE_ANIMALS,

@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 
-from tinystories_lm.data.stories import GRAMMAR_VERSION, stories, story
+from tinystories_lm.data.grammar.grammar import GRAMMAR_VERSION, stories, story
 
 # Of each GRAMMAR_VERSION. A change of the stories needs a new version, or caches and runs would mix two corpora.
 FIRST_HUNDRED = {1: "643aa39e71bef7bdbaf2dc9e2ca70ba694553617aa26ff93aaa3559db537c53c"}
@@ -35,7 +35,9 @@ def test_the_first_stories_are_the_same_in_every_version_of_this_project() -> No
 
 
 def test_another_process_with_another_hash_seed_writes_the_same_stories() -> None:
-    script = "from tinystories_lm.data.stories import story; print('#'.join(story(7, i) for i in range(200, 230)))"
+    script = (
+        "from tinystories_lm.data.grammar.grammar import story; print('#'.join(story(7, i) for i in range(200, 230)))"
+    )
     here = "#".join(story(7, index) for index in range(200, 230))
     for hash_seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}

@@ -1,0 +1,1 @@
+"""The built-in corpus: a seeded grammar that writes children's stories."""
