@@ -5,7 +5,7 @@ import uuid
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
-from tinystories_lm.evaluation import for_mirror
+from tinystories_lm.evaluation.evaluate import for_mirror
 from tinystories_lm.records import read_json
 from tinystories_lm.resume import best_checkpoint
 from tinystories_lm.run_folder import (

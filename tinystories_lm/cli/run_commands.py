@@ -46,7 +46,7 @@ def sample(arguments: list[str]) -> None:
             raise UsageError("sample: --grid writes from a fixed set of prompts: leave --prompt out")
         if options.stop is not None or options.beyond_context is not None:
             raise UsageError("sample: --grid writes whole stories: leave --stop and --beyond-context out")
-        from tinystories_lm.grid import compare
+        from tinystories_lm.evaluation.decoding_grid import compare
 
         compare(
             options.run,
@@ -153,7 +153,7 @@ def evaluate(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print evaluation.json, for programs")
     options = parser.parse_args(arguments)
     from tinystories_lm.config.choices import Device, Precision
-    from tinystories_lm.evaluation import Options, describe, evaluate
+    from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
     from tinystories_lm.files import to_json
 
     log_to_stderr()

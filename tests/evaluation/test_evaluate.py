@@ -13,12 +13,12 @@ from tests.test_tracking import inspect, of_type
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.errors import UsageError
-from tinystories_lm.evaluation import Options, describe, evaluate
+from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
+from tinystories_lm.evaluation.perplexity import score
+from tinystories_lm.evaluation.story_metrics import MEASURES
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.run_folder import RunFolder, read_config, read_environment
-from tinystories_lm.scoring import score
-from tinystories_lm.story_quality import MEASURES
 from tinystories_lm.trained import load_trained
 
 

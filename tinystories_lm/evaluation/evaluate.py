@@ -16,12 +16,20 @@ from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.data.token_cache import NOTES, encode
 from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
+from tinystories_lm.evaluation.perplexity import Score, score
+from tinystories_lm.evaluation.story_metrics import (
+    MEASURES,
+    PROMPTS,
+    Quality,
+    Story,
+    TrainingText,
+    measure,
+    read_training_text,
+)
 from tinystories_lm.files import write_json
 from tinystories_lm.hardware import Machine, open_for_inference
 from tinystories_lm.run_folder import OUTPUTS, is_running, read_environment, refuse_links
 from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
-from tinystories_lm.scoring import Score, score
-from tinystories_lm.story_quality import MEASURES, PROMPTS, Quality, Story, TrainingText, measure, read_training_text
 from tinystories_lm.terminal import progress_bar, table
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.trained import Trained, load_trained

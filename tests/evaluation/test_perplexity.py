@@ -10,7 +10,7 @@ from tests.test_hardware import HERE
 from tests.test_model import SMALL, VOCAB, build
 from tinystories_lm.data.batches import IGNORED
 from tinystories_lm.errors import DivergedError
-from tinystories_lm.scoring import Score, score, windows
+from tinystories_lm.evaluation.perplexity import Score, score, windows
 
 CONTEXT = SMALL.context_tokens
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinystories_lm import story_quality
-from tinystories_lm.story_quality import (
+from tinystories_lm.evaluation import story_metrics
+from tinystories_lm.evaluation.story_metrics import (
     MEASURES,
     PROMPTS,
     Heroine,
@@ -34,7 +34,7 @@ from tinystories_lm.story_quality import (
     words,
 )
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 REAL_DATA = Path(os.environ.get("TINYSTORIES_DATA", REPOSITORY / "../shared/data")) / "tinystories"
 LOTION = "Once upon a lotion. Once upon a lotion."
 GOOD = "Lily had a red ball. She threw it high up and it fell into the pond. A kind duck brought it back. The end."
@@ -236,7 +236,7 @@ def test_the_pass_over_the_training_text_equals_sets_of_it(
     stories = list(map(real, written))
     read: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(story_quality, "BLOCK_WORDS", block)
+        patch.setattr(story_metrics, "BLOCK_WORDS", block)
         training = read_training_text(iter(documents), stories, progress=read.append)
     theirs = {gram for text in documents for gram in ngrams(words(text), 8)}
     ours = {gram for text in written for gram in ngrams(words(text), 8)}

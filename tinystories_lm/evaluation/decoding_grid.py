@@ -7,11 +7,11 @@ from typing import TextIO
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
-from tinystories_lm.evaluation import for_stories, shown, training_text, write_stories
+from tinystories_lm.evaluation.evaluate import for_stories, shown, training_text, write_stories
+from tinystories_lm.evaluation.story_metrics import MEASURES, PROMPTS, measure
 from tinystories_lm.files import to_json
 from tinystories_lm.hardware import open_for_inference
 from tinystories_lm.sampling import settings_of
-from tinystories_lm.story_quality import MEASURES, PROMPTS, measure
 from tinystories_lm.storyteller import changed
 from tinystories_lm.terminal import table
 from tinystories_lm.trained import load_trained

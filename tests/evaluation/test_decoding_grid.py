@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.conftest import Command
 from tests.exchange.test_export import make_run
 from tests.test_sampling import PLAIN
-from tinystories_lm.grid import combinations
+from tinystories_lm.evaluation.decoding_grid import combinations
 
 
 def axes(**fixed: object) -> list[tuple[float, float, float]]:

@@ -1,0 +1,1 @@
+"""Measure a trained model: perplexity and the quality of its stories."""
