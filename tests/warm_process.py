@@ -16,10 +16,6 @@ def warm() -> None:
     """Load all that a run needs, also what torch puts off until the first step."""
     import torch
 
-    import tinystories_lm.entry
-    import tinystories_lm.job
-    import tinystories_lm.storyteller  # noqa: F401
-
     torch.set_num_threads(1)  # those of several would not outlive the fork
     weight = torch.nn.Parameter(torch.ones(2, 2))
     optimizer = torch.optim.AdamW([weight], fused=True)

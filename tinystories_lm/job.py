@@ -31,6 +31,7 @@ from tinystories_lm.environment import corpus_record, piece_record
 from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, DivergedError, Interrupted, UsageError
 from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import read_plain, replacing, sha256_of, sweep_leftovers, write_text, writing
+from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
 from tinystories_lm.hardware import Machine, check_hardware, open_machine
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
@@ -49,7 +50,6 @@ from tinystories_lm.run_folder import (
     write_config,
     write_status,
 )
-from tinystories_lm.sampling import Sample, encode_prompt, write_texts
 from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.summary import say_done, summarize
 from tinystories_lm.terminal import amount, duration, storage

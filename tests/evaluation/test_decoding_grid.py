@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.conftest import Command
 from tests.exchange.test_export import make_run
-from tests.test_sampling import PLAIN
+from tests.generation.test_generate import PLAIN
 from tinystories_lm.evaluation.decoding_grid import combinations
 
 

@@ -17,9 +17,9 @@ from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
 from tinystories_lm.evaluation.perplexity import score
 from tinystories_lm.evaluation.story_metrics import MEASURES
 from tinystories_lm.exchange.export import export_run
+from tinystories_lm.generation.load import load_trained
 from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.run_folder import RunFolder, read_config, read_environment
-from tinystories_lm.trained import load_trained
 
 
 def options(**changes: object) -> Options:

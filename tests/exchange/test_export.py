@@ -27,11 +27,11 @@ from tinystories_lm.exchange.export import export_run
 from tinystories_lm.exchange.model_card import licence_of
 from tinystories_lm.exchange.stock import stock_config, tensor_names
 from tinystories_lm.files import sha256_of, write_json
+from tinystories_lm.generation.load import load_trained
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_records
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
-from tinystories_lm.trained import load_trained
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXTS = [

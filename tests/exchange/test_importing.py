@@ -19,10 +19,10 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.exchange.export import export_run
 from tinystories_lm.exchange.importing import import_run
+from tinystories_lm.generation.generate import write_texts
+from tinystories_lm.generation.load import load_trained
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, find_run, read_config, read_status
-from tinystories_lm.sampling import write_texts
-from tinystories_lm.trained import load_trained
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXT = "One day, Tom saw a big red ball. It was old, naïve and 東京. The end."

@@ -57,7 +57,7 @@ def sample(arguments: list[str]) -> None:
             as_json=options.json,
         )
         return
-    from tinystories_lm.storyteller import tell
+    from tinystories_lm.generation.sample import tell
 
     tell(
         options.run,

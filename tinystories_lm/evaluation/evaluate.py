@@ -14,7 +14,6 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.data.token_cache import NOTES, encode
-from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import (
@@ -27,12 +26,13 @@ from tinystories_lm.evaluation.story_metrics import (
     read_training_text,
 )
 from tinystories_lm.files import write_json
+from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, write
+from tinystories_lm.generation.load import Trained, load_trained
 from tinystories_lm.hardware import Machine, open_for_inference
 from tinystories_lm.run_folder import OUTPUTS, is_running, read_environment, refuse_links
-from tinystories_lm.sampling import End, Text, begin_texts, in_groups, write
 from tinystories_lm.terminal import progress_bar, table
 from tinystories_lm.tracking import start_mirror
-from tinystories_lm.trained import Trained, load_trained
 
 log = logging.getLogger(__name__)
 TOKENS_AT_A_TIME = 8192  # of a forward pass

@@ -25,10 +25,10 @@ from tinystories_lm.exchange.gguf_file import require_gguf, require_gpt2_words, 
 from tinystories_lm.exchange.model_card import licence_of, model_card, rows_so_far
 from tinystories_lm.exchange.stock import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.files import new_folder, write_json, write_text
+from tinystories_lm.generation.generate import Sample, write_texts
+from tinystories_lm.generation.load import Trained, load_trained
 from tinystories_lm.model import Transformer
 from tinystories_lm.run_folder import read_environment
-from tinystories_lm.sampling import Sample, write_texts
-from tinystories_lm.trained import Trained, load_trained
 
 TOLERANCE = 1e-5  # between logits in float32
 SAMPLES = 3

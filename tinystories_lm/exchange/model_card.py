@@ -13,12 +13,12 @@ from tinystories_lm.checkpoint import Progress, step_of
 from tinystories_lm.config.choices import OptimizerKind, Source
 from tinystories_lm.config.schema import Config, DataConfig
 from tinystories_lm.exchange.stock import ARCHITECTURES, model_type
+from tinystories_lm.generation.generate import Sample
+from tinystories_lm.generation.load import Trained
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics
-from tinystories_lm.sampling import Sample
 from tinystories_lm.shapes import EVALUATION
 from tinystories_lm.terminal import amount, duration
-from tinystories_lm.trained import Trained
 from tinystories_lm.training import perplexity
 
 CURVE_ROWS = 12

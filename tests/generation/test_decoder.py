@@ -6,7 +6,7 @@ from torch import nn
 
 from tests.test_model import SMALL, VOCAB, build, tokens, with_
 from tinystories_lm.config.choices import MlpKind
-from tinystories_lm.decoding import Decoder, product
+from tinystories_lm.generation.decoder import Decoder, product
 
 CONTEXT = SMALL.context_tokens
 

@@ -11,14 +11,14 @@ from tokenizers import Tokenizer
 
 from tests.conftest import Command
 from tests.exchange.test_export import make_run
-from tests.test_sampling import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
-from tinystories_lm.decoding import Decoder
+from tests.generation.test_generate import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
 from tinystories_lm.files import sha256_of, write_json
+from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.generate import Text, begin_texts, write
+from tinystories_lm.generation.sample import show, write_json_lines
 from tinystories_lm.model import Transformer
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder
-from tinystories_lm.sampling import Text, begin_texts, write
-from tinystories_lm.storyteller import show, write_json_lines
 
 
 class Terminal(io.StringIO):

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import DivergedError, UsageError
+from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.model import Transformer
 
 TOGETHER = 32  # texts written at a time

@@ -7,13 +7,13 @@ from typing import TextIO
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.controls import visible
-from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import to_json
+from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
+from tinystories_lm.generation.load import load_trained
 from tinystories_lm.hardware import open_for_inference
 from tinystories_lm.run_folder import find_run, read_config
-from tinystories_lm.sampling import Text, begin_texts, in_groups, write
-from tinystories_lm.trained import load_trained
 
 
 def tell(

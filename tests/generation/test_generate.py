@@ -11,10 +11,9 @@ from tokenizers import Tokenizer
 from tests.test_model import SMALL, build
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
-from tinystories_lm.decoding import Decoder
 from tinystories_lm.errors import DivergedError, UsageError
-from tinystories_lm.model import Transformer
-from tinystories_lm.sampling import (
+from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.generate import (
     End,
     Text,
     begin_texts,
@@ -24,6 +23,7 @@ from tinystories_lm.sampling import (
     write,
     write_texts,
 )
+from tinystories_lm.model import Transformer
 
 PLAIN = SamplingConfig(
     prompts=["x"],

@@ -1,0 +1,1 @@
+"""Write text with a trained model."""
