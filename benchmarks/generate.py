@@ -27,7 +27,7 @@ from tinystories_lm.exchange.stock import generation_config, stock_config, tenso
 from tinystories_lm.files import write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, write
-from tinystories_lm.hardware import device_name
+from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.model import Transformer
 from tinystories_lm.processes import usable_cores
 

@@ -29,7 +29,9 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import Machine, device_name, find_hardware, find_peak, open_machine
+from tinystories_lm.hardware.detect import device_name, find_hardware, find_peak
+from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import Several, build_optimizer
 from tinystories_lm.records import read_json, read_records

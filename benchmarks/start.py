@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from tinystories_lm.files import write_json
-from tinystories_lm.hardware import device_name
+from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.processes import usable_cores
 from tinystories_lm.records import read_records
 

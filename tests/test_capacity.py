@@ -14,21 +14,15 @@ from tests.faults import trials
 from tests.test_entry import numbers
 from tests.test_model import build
 from tests.test_training import MACHINE, batch
-from tinystories_lm.capacity import (
-    container_bytes,
-    fitting_micro_batch,
-    is_out_of_memory,
-    needed_bytes,
-    usable_bytes,
-    what_would_fit,
-)
+from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError
-from tinystories_lm.hardware import multiplies_bfloat16
+from tinystories_lm.hardware.detect import multiplies_bfloat16
+from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
 from tinystories_lm.job import _status_kept
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config

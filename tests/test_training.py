@@ -15,7 +15,7 @@ from tinystories_lm.config.choices import Attention, DecayShape, OnWriteError, O
 from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.divergence import origin
-from tinystories_lm.hardware import Machine
+from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import Several, build_optimizer, named_state, step_masked
 from tinystories_lm.training import (

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tinystories_lm.data.batches import Batch
-from tinystories_lm.hardware import Machine
+from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.training import mean_loss
 
 

@@ -76,7 +76,7 @@ def start_hydra() -> None:
 
 
 def _gpus_or_one() -> int:
-    from tinystories_lm.hardware import visible_gpus
+    from tinystories_lm.hardware.detect import visible_gpus
 
     return max(1, len(visible_gpus()))
 
@@ -221,7 +221,7 @@ def _run_hydra(
     def job(composed: DictConfig) -> None:
         nonlocal under_way
         under_way = True
-        from tinystories_lm.hardware import find_peak
+        from tinystories_lm.hardware.detect import find_peak
         from tinystories_lm.job import run_job
 
         scrub_logs()
@@ -258,7 +258,7 @@ def see_one_gpu(worker: str) -> None:
 
     To be called before CUDA is; a worker that has its GPU keeps it.
     """
-    from tinystories_lm.hardware import visible_gpus
+    from tinystories_lm.hardware.detect import visible_gpus
 
     number, gpus = worker.rpartition("-")[2], visible_gpus()
     if number.isdigit() and len(gpus) > 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.data.token_cache import TokenCache
-from tinystories_lm.hardware import Machine
+from tinystories_lm.hardware.machine import Machine
 
 PACKAGES = ("tinystories_lm", "torch", "hydra-core", "omegaconf", "tokenizers", "datasets", "safetensors", "wandb")
 

@@ -16,7 +16,7 @@ from tinystories_lm import plan as planning
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
-from tinystories_lm.capacity import is_out_of_memory, peak_bytes, usable_bytes, what_would_fit
+from tinystories_lm.capacity import what_would_fit
 from tinystories_lm.checkpoint import Progress, delete_superseded, load_optimizer, load_weights
 from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.config.choices import RowStart
@@ -32,7 +32,10 @@ from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, 
 from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import read_plain, replacing, sha256_of, sweep_leftovers, write_text, writing
 from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
-from tinystories_lm.hardware import Machine, check_hardware, open_machine
+from tinystories_lm.hardware.detect import check_hardware
+from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.memory import is_out_of_memory, peak_bytes, usable_bytes
+from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model import Transformer
 from tinystories_lm.notebook import Notebook
 from tinystories_lm.optimizer import build_optimizer

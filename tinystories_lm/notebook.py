@@ -16,7 +16,7 @@ from tinystories_lm.config.choices import OnWriteError
 from tinystories_lm.config.schema import TrainingConfig
 from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.generation.generate import Sample
-from tinystories_lm.hardware import Machine
+from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.records import Records
 from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.terminal import ProgressBar, amount, duration, plain

@@ -37,7 +37,8 @@ def compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | Non
 
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> list[str]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
-    from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, usable_bytes
+    from tinystories_lm.capacity import fitting_micro_batch, needed_bytes
+    from tinystories_lm.hardware.memory import usable_bytes
     from tinystories_lm.terminal import storage
 
     wanted = "training.micro_batch_size"
@@ -60,7 +61,7 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
 
 def _settle_hardware(overrides: Sequence[str]) -> list[str]:
     """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
-    from tinystories_lm.hardware import find_hardware
+    from tinystories_lm.hardware.detect import find_hardware
 
     given = [override for override in overrides if override.startswith("hardware=")]
     if any("," in override for override in given):
@@ -84,7 +85,7 @@ def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:
 def find_peaks_of(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
     """The same for configs that are run here, or with `remote` on other machines."""
     from tinystories_lm.data.corpus import splits
-    from tinystories_lm.hardware import check_hardware, find_peak
+    from tinystories_lm.hardware.detect import check_hardware, find_peak
 
     peaks: dict[str, float] = {}
     for config in configs:

@@ -25,7 +25,8 @@ from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.data.tokenizer import token_byte_lengths
 from tinystories_lm.files import to_json, write_text
 from tinystories_lm.generation.load import load_trained
-from tinystories_lm.hardware import find_peak, open_machine
+from tinystories_lm.hardware.detect import find_peak
+from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, read_config
 from tinystories_lm.training import mean_loss, validate

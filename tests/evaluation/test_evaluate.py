@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Command
 from tests.exchange.test_export import make_run
-from tests.test_hardware import HERE
+from tests.hardware.test_setup import HERE
 from tests.test_tracking import inspect, of_type
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.test_hardware import HERE
+from tests.hardware.test_setup import HERE
 from tests.test_model import SMALL, VOCAB, build
 from tinystories_lm.data.batches import IGNORED
 from tinystories_lm.errors import DivergedError

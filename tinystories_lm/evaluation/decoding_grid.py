@@ -13,7 +13,7 @@ from tinystories_lm.files import to_json
 from tinystories_lm.generation.generate import settings_of
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.generation.sample import changed
-from tinystories_lm.hardware import open_for_inference
+from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.terminal import table
 
 # What the story of the four rounds turned, one against the other: greedy and drawn, with and without each cure.

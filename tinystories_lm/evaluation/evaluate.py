@@ -29,7 +29,8 @@ from tinystories_lm.files import write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, write
 from tinystories_lm.generation.load import Trained, load_trained
-from tinystories_lm.hardware import Machine, open_for_inference
+from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.run_folder import OUTPUTS, is_running, read_environment, refuse_links
 from tinystories_lm.terminal import progress_bar, table
 from tinystories_lm.tracking import start_mirror

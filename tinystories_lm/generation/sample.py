@@ -12,7 +12,7 @@ from tinystories_lm.files import to_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
 from tinystories_lm.generation.load import load_trained
-from tinystories_lm.hardware import open_for_inference
+from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.run_folder import find_run, read_config
 
 

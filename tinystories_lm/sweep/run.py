@@ -14,7 +14,7 @@ from tinystories_lm.entry import launch, start_hydra, train_in
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted
 from tinystories_lm.estimate import check_affordable
 from tinystories_lm.files import lock, writing
-from tinystories_lm.hardware import visible_gpus
+from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import RunFolder, Status, refuse_links, write_status

@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tinystories_lm import hardware
 from tinystories_lm.conditions import as_begun
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.errors import UsageError
-from tinystories_lm.hardware import Machine, open_for_inference, refuse_a_look_ahead
+from tinystories_lm.hardware import setup
+from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead
+from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.setup import open_for_inference
 
 HERE = Machine(
     name="cpu",
@@ -68,12 +70,12 @@ def test_the_kernel_that_takes_the_least_time_is_chosen(monkeypatch: Any) -> Non
                 return seconds[name].pop() if seconds[name] else 9.0
         raise RuntimeError("no kernel runs here")
 
-    monkeypatch.setattr(hardware, "_attention_seconds", measured)
-    assert hardware.fastest_attention(HERE, (2, 2, 16, 8)) is Attention.efficient
+    monkeypatch.setattr(setup, "_attention_seconds", measured)
+    assert setup.fastest_attention(HERE, (2, 2, 16, 8)) is Attention.efficient
 
 
 def test_kernels_that_do_not_run_here_are_passed_over() -> None:
-    chosen = hardware.fastest_attention(HERE, (2, 2, 16, 8))  # on a CPU of the four only flash and math are there
+    chosen = setup.fastest_attention(HERE, (2, 2, 16, 8))  # on a CPU of the four only flash and math are there
     assert chosen is Attention.flash
 
 
@@ -103,14 +105,14 @@ def test_a_run_that_moves_to_another_kind_of_device_has_its_kernel_chosen_there(
     ],
 )
 def test_on_a_cpu_short_contexts_are_computed_in_blocks(shape: tuple[int, int, int, int], found: Attention) -> None:
-    assert hardware.settle_attention(HERE, shape, deterministic=False) is found
-    assert hardware.settle_attention(HERE, shape, deterministic=True) is found
+    assert setup.settle_attention(HERE, shape, deterministic=False) is found
+    assert setup.settle_attention(HERE, shape, deterministic=True) is found
 
 
 def test_freed_memory_is_kept_for_the_next_step() -> None:
     count = """
 import resource, torch
-from tinystories_lm.hardware import keep_freed_memory
+from tinystories_lm.hardware.setup import keep_freed_memory
 if {keep}: keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -138,13 +140,13 @@ def test_a_leaky_kernel_is_refused_before_a_run_starts(monkeypatch: Any) -> None
     config = compose_config(["hardware=cpu", "hardware.threads=1"]).config.hardware
     monkeypatch.setattr(F, "scaled_dot_product_attention", leaky)
     with pytest.raises(UsageError, match="a token sees later ones"):
-        hardware.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=False)
+        setup.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=False)
 
 
 def test_determinism_does_not_pay_for_filling_memory_that_is_about_to_be_written() -> None:
     config = compose_config(["hardware=cpu", "hardware.threads=1"]).config.hardware
     try:
-        hardware.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=True)
+        setup.open_machine(config, peak_flops_per_second=1.0, compile_pays=False, deterministic=True)
         assert torch.are_deterministic_algorithms_enabled()
         assert not torch.empty(100_000).isnan().all()
     finally:

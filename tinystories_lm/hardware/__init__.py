@@ -1,0 +1,1 @@
+"""The machine under a run: detection, set-up, attention kernels, memory."""

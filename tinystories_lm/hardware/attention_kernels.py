@@ -1,0 +1,77 @@
+"""Choose the attention kernel, and check that it is causal."""
+
+import math
+import time
+
+import torch
+from torch import Tensor
+from torch.nn.attention import sdpa_kernel
+
+from tinystories_lm.attention import causal
+from tinystories_lm.config.choices import Attention
+from tinystories_lm.errors import UsageError
+from tinystories_lm.hardware.machine import KERNELS, Machine
+
+BLOCKS_PAY_TOKENS = 512  # on a CPU, at 1,024 torch's kernel is the faster one
+
+
+BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
+
+
+def refuse_a_look_ahead(machine: Machine) -> None:
+    """Raise UsageError where this machine's causal attention lets a token see later ones.
+
+    pytorch#195910 is such a kernel, on MPS in half precision: training looks splendid and the model is worthless.
+    What attention gives is compared with its definition (Vaswani et al. 2017, eq. 1), in float32 on the CPU.
+    """
+    random = torch.Generator().manual_seed(0)
+    q_HTK, k_HTK, v_HTK = (torch.randn(4, 64, 64, generator=random).to(machine.dtype).float() for _ in range(3))
+    later_TT = torch.ones(64, 64, dtype=torch.bool).triu(1)
+    scores_HTT = (q_HTK @ k_HTK.transpose(1, 2) / 8).masked_fill(later_TT, -torch.inf)
+    want_HTK = scores_HTT.softmax(dim=-1) @ v_HTK
+    q, k, v = (x_HTK[None].to(machine.device, machine.dtype) for x_HTK in (q_HTK, k_HTK, v_HTK))
+    with machine.attending():
+        got_HTK = machine.attend(q, k, v)[0].float().cpu()
+    if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):  # bfloat16 is within 0.02, a look ahead off by 1
+        raise UsageError(
+            f"causal attention on this {machine.device.type} in {str(machine.dtype).removeprefix('torch.')} is wrong "
+            f"under torch {torch.__version__} (a token sees later ones): take hardware.precision=float32 "
+            "hardware.attention=math, another torch, or the CPU"
+        )
+
+
+def settle_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:
+    """What `auto` comes to for queries of this shape [B, H, T, K]; on a CPU no clock decides, so that runs agree."""
+    batch, heads, tokens, _ = shape
+    if machine.device.type == "cuda" and not deterministic:
+        return fastest_attention(machine, shape)
+    pays = tokens <= BLOCKS_PAY_TOKENS and batch * heads * tokens**2 <= BLOCKS_FIT_SCORES
+    return Attention.blocks if machine.device.type == "cpu" and pays else Attention.auto
+
+
+def fastest_attention(machine: Machine, shape: tuple[int, int, int, int]) -> Attention:
+    """The kernel that takes the least time, forward and backward, for queries of this shape [B, H, T, K], just now.
+
+    Which one that is differs between processors and versions of torch. `auto` where none of them runs.
+    """
+    leaves = [torch.randn(shape, device=machine.device, dtype=machine.dtype, requires_grad=True) for _ in range(3)]
+    best, chosen = math.inf, Attention.auto
+    for kind in (Attention.flash, Attention.cudnn, Attention.efficient):
+        try:
+            with sdpa_kernel([KERNELS[kind]]):
+                seconds = min(_attention_seconds(leaves) for _ in range(5))
+        except RuntimeError:  # this kernel does not run here
+            continue
+        if seconds < best:
+            best, chosen = seconds, kind
+    return chosen
+
+
+def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
+    q, k, v = leaves
+    began = time.perf_counter()
+    for _ in range(repeats):
+        y_BHTK = causal(q, k, v)
+        gradients = torch.autograd.grad(y_BHTK, leaves, torch.ones_like(y_BHTK))
+    float(gradients[0].flatten()[0])  # reading a number waits for the device
+    return time.perf_counter() - began

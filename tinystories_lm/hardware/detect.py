@@ -1,0 +1,97 @@
+"""Find out what hardware is here and what it can do."""
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.schema import HardwareConfig
+from tinystories_lm.errors import UsageError
+from tinystories_lm.processes import usable_cores
+
+# A config of conf/hardware and the words that its GPU's name holds.
+GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
+
+
+def find_hardware() -> str:
+    """The name of the choice in conf/hardware that this machine is."""
+    if torch.cuda.is_available():
+        found = torch.cuda.get_device_name()
+        return next((name for name, words in GPU_NAMES.items() if words in found), "cuda")
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def visible_gpus() -> list[str]:
+    """The names by which CUDA knows the GPUs that this process may use; opens none of them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip()]
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def check_hardware(config: HardwareConfig) -> None:
+    """Raise UsageError when the machine is not the one asked for."""
+    have = find_hardware()
+    there = {Device.cpu: True, Device.cuda: torch.cuda.is_available(), Device.mps: torch.backends.mps.is_available()}
+    if not there[config.device]:
+        raise UsageError(
+            f"hardware={config.name} needs {config.device}, which torch {torch.__version__} does not see here: "
+            f"type hardware={have}, or hardware=auto"
+        )
+    words = GPU_NAMES.get(config.name)
+    if words is not None and have != config.name:
+        raise UsageError(
+            f"hardware={config.name} was asked for, but this GPU is a {torch.cuda.get_device_name()}: "
+            f"type hardware={have}, or hardware=auto"
+        )
+
+
+def multiplies_bfloat16(device: Device) -> bool:
+    """Whether the processor has instructions for it: elsewhere bfloat16 is emulated and slower than float32."""
+    if device is Device.cuda:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device is Device.mps:
+        return False
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def use_threads(config: HardwareConfig) -> None:
+    torch.set_num_threads(config.threads or usable_cores())
+
+
+def chosen_dtype(config: HardwareConfig) -> torch.dtype:
+    if config.precision is Precision.auto:
+        return torch.bfloat16 if multiplies_bfloat16(config.device) else torch.float32
+    return torch.bfloat16 if config.precision is Precision.bfloat16 else torch.float32
+
+
+def find_peak(config: HardwareConfig) -> float:
+    """Peak FLOP/s: the config's figure or, where that is unknown (0), the best of a few large products just now."""
+    if config.peak_flops_per_second:
+        return config.peak_flops_per_second
+    use_threads(config)
+    size = 1024 if config.device is Device.cpu else 8192
+    a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config))
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        float((a @ a)[0, 0])  # reading a number waits for the device
+        best = min(best, time.perf_counter() - began)
+    return 2.0 * size**3 / best
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,85 @@
+"""The hardware a run uses, with no choice left open."""
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from tinystories_lm.attention import Attend, causal, causal_in_blocks
+from tinystories_lm.config.choices import Attention
+from tinystories_lm.hardware.detect import device_name
+
+KERNELS = {
+    Attention.flash: SDPBackend.FLASH_ATTENTION,
+    Attention.cudnn: SDPBackend.CUDNN_ATTENTION,
+    Attention.efficient: SDPBackend.EFFICIENT_ATTENTION,
+    Attention.math: SDPBackend.MATH,
+}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A hardware config as it turned out here: no choice is left open."""
+
+    name: str
+    device: torch.device
+    dtype: torch.dtype  # of activations
+    residual: torch.dtype  # of the stream between the blocks
+    compile: bool
+    attention: Attention
+    threads: int
+    peak_flops_per_second: float
+    dollars_per_hour: float
+
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[None]:
+        """Activations in the chosen dtype, attention by the chosen kernel."""
+        with contextlib.ExitStack() as stack:
+            if self.dtype is not torch.float32:
+                stack.enter_context(torch.autocast(self.device.type, self.dtype))
+            stack.enter_context(self.attending())
+            yield
+
+    @contextlib.contextmanager
+    def attending(self) -> Iterator[None]:
+        """Attention by the chosen kernel."""
+        if self.attention not in KERNELS:
+            yield
+            return
+        with sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]):
+            yield
+
+    @property
+    def attend(self) -> Attend:
+        """For a model that is trained here."""
+        return causal_in_blocks if self.attention is Attention.blocks else causal
+
+    def for_inference(self) -> "Machine":
+        """The same machine for reading and writing texts.
+
+        On MPS that is the MATH kernel in float32: others have given NaN there, and let tokens see later ones
+        (pytorch#195910).
+        """
+        if self.device.type != "mps":
+            return self
+        return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math, compile=False)
+
+    def describe(self) -> dict[str, object]:
+        """For the run's record."""
+        return {
+            "hardware": self.name,
+            "device": str(self.device),
+            "device_name": device_name(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "residual": str(self.residual).removeprefix("torch."),
+            "compile": self.compile,
+            "attention": str(self.attention),
+            "threads": self.threads,
+            "cpu_cores": os.cpu_count(),
+            "peak_flops_per_second": self.peak_flops_per_second,
+            "dollars_per_hour": self.dollars_per_hour,
+        }
