@@ -23,11 +23,11 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
-from tinystories_lm.exchange.stock import generation_config, stock_config, tensor_names
 from tinystories_lm.files import write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, write
 from tinystories_lm.hardware.detect import device_name
+from tinystories_lm.interop.huggingface import generation_config, stock_config, tensor_names
 from tinystories_lm.model import Transformer
 from tinystories_lm.processes import usable_cores
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.test_export import compose, make_run
+from tests.interop.test_export import compose, make_run
 from tinystories_lm.checkpoint import check_checkpoint, load_weights
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.exchange.test_export import make_run
 from tests.faults import trials
+from tests.interop.test_export import make_run
 from tests.warm_process import warm
 from tinystories_lm.files import sha256_of
 from tinystories_lm.run_folder import CONFIG_SEAL, RunFolder

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.exchange.test_export import make_run
+from tests.interop.test_export import make_run
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.listing import describe, list_runs

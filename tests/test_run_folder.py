@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.test_export import make_run
+from tests.interop.test_export import make_run
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.errors import UsageError
 from tinystories_lm.run_folder import RunFolder, Status, find_run, interrupted_run, read_config, write_status

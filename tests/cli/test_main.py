@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.exchange.test_export import make_run
+from tests.interop.test_export import make_run
 from tinystories_lm.records import read_json
 from tinystories_lm.streams import Shown
 

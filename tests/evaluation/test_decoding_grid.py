@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from tests.conftest import Command
-from tests.exchange.test_export import make_run
 from tests.generation.test_generate import PLAIN
+from tests.interop.test_export import make_run
 from tinystories_lm.evaluation.decoding_grid import combinations
 
 

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from tests.conftest import Command
-from tests.exchange.test_export import make_run
 from tests.generation.test_generate import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
+from tests.interop.test_export import make_run
 from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, write

@@ -17,7 +17,7 @@ def export(arguments: list[str]) -> None:
     parser.add_argument("--gguf", action="store_true", help="a GGUF file too, for llama.cpp")
     options = parser.parse_args(arguments)
     from tinystories_lm.config.choices import Precision
-    from tinystories_lm.exchange.export import export_run
+    from tinystories_lm.interop.export import export_run
 
     print(export_run(options.run, options.folder, precision=Precision(options.precision), with_gguf=options.gguf))
 
@@ -36,6 +36,6 @@ def import_(arguments: list[str]) -> None:
 
     register()
     config = compose_config(options.overrides).config
-    from tinystories_lm.exchange.importing import import_run
+    from tinystories_lm.interop.import_model import import_run
 
     print(visible(str(import_run(options.folder, options.run, config))))

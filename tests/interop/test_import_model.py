@@ -12,15 +12,15 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from tests.conftest import Command
-from tests.exchange.test_export import compose, export, make_run
+from tests.interop.test_export import compose, export, make_run
 from tinystories_lm.checkpoint import check_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError, DamagedError, UsageError
-from tinystories_lm.exchange.export import export_run
-from tinystories_lm.exchange.importing import import_run
 from tinystories_lm.generation.generate import write_texts
 from tinystories_lm.generation.load import load_trained
+from tinystories_lm.interop.export import export_run
+from tinystories_lm.interop.import_model import import_run
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, find_run, read_config, read_status
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from tests.exchange.test_export import make_run
+from tests.interop.test_export import make_run
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.exchange.export import export_run
 from tinystories_lm.files import sha256_of
 from tinystories_lm.generation.load import load_trained
+from tinystories_lm.interop.export import export_run
 from tinystories_lm.run_folder import RunFolder
 
 gguf: Any = pytest.importorskip("gguf", reason="gguf is in the dev extra")

@@ -19,9 +19,9 @@ from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.exchange.foreign_tokenizer import OwnTokenizer, own_tokenizer
-from tinystories_lm.exchange.stock import WHERE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.files import new_folder, sha256_of, write_text
+from tinystories_lm.interop.huggingface import WHERE, read_stock_config, require_unused, tensor_names
+from tinystories_lm.interop.import_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json, write_sealed

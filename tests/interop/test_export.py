@@ -22,12 +22,12 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.exchange import export as module
-from tinystories_lm.exchange.export import export_run
-from tinystories_lm.exchange.model_card import licence_of
-from tinystories_lm.exchange.stock import stock_config, tensor_names
 from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.generation.load import load_trained
+from tinystories_lm.interop import export as module
+from tinystories_lm.interop.export import export_run
+from tinystories_lm.interop.huggingface import stock_config, tensor_names
+from tinystories_lm.interop.model_card import licence_of
 from tinystories_lm.model import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_records

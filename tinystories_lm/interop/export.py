@@ -21,12 +21,12 @@ from tinystories_lm.checkpoint import Progress, check_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
 from tinystories_lm.errors import CannotWriteError, DamagedError, UsageError
-from tinystories_lm.exchange.gguf_file import require_gguf, require_gpt2_words, write_gguf
-from tinystories_lm.exchange.model_card import licence_of, model_card, rows_so_far
-from tinystories_lm.exchange.stock import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.files import new_folder, write_json, write_text
 from tinystories_lm.generation.generate import Sample, write_texts
 from tinystories_lm.generation.load import Trained, load_trained
+from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
+from tinystories_lm.interop.huggingface import generation_config, require_unused, stock_config, tensor_names
+from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far
 from tinystories_lm.model import Transformer
 from tinystories_lm.run_folder import read_environment
 
