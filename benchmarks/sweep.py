@@ -54,7 +54,7 @@ def seconds(command: str, words: list[str], runs: int, folder: Path) -> float:
 
 def run_alone(folder: Path) -> float:
     """The run itself in a process that has everything loaded: the median of several."""
-    from tinystories_lm.job import run_job
+    from tinystories_lm.jobs.job import run_job
 
     config = compose_config([*SMALL, f"data.cache_dir={folder / 'outputs/cache'}"]).config
     times = []

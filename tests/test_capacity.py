@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tests.faults import trials
-from tests.test_entry import numbers
+from tests.jobs.test_train import numbers
 from tests.test_model import build
 from tests.test_training import MACHINE, batch
 from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, what_would_fit
@@ -23,7 +23,7 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import CommandError
 from tinystories_lm.hardware.detect import multiplies_bfloat16
 from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
-from tinystories_lm.job import _status_kept
+from tinystories_lm.jobs.outcome import _status_kept
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config
 from tinystories_lm.settling import _fit_memory, compose_jobs

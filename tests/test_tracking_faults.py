@@ -162,7 +162,7 @@ def settings(corpus: Path, *words: str) -> list[str]:
 def train(trial: Trial, words: list[str], middle: Fault | None = None) -> tuple[dict[str, float], str]:
     """Train with a fault that comes in the middle, if any; returns the seconds it took of the run, and what it said."""
     before, figures = dict(trial.environment), trial.folder / "figures.json"
-    command = [sys.executable, "-m", "tests.timed_run", str(figures), "train", *words]
+    command = [sys.executable, "-m", "tests.jobs.timed_run", str(figures), "train", *words]
     with subprocess.Popen(command, cwd=trial.folder, env=before, stderr=subprocess.PIPE, text=True) as process:
         if middle is not None:
             while process.poll() is None and not has_rows(trial.run / "metrics.jsonl"):

@@ -17,7 +17,7 @@ from tinystories_lm.run_folder import RunFolder, Status, read_status
 slow = pytest.mark.slow
 US = "tinystories_lm"
 STEP = f"{US}.training.learning_rate"  # called once before each step
-PART = f"{US}.job.mean_loss"  # called for each micro-batch of a step, or of an evaluation
+PART = f"{US}.jobs.job.mean_loss"  # called for each micro-batch of a step, or of an evaluation
 PARTS = ["training.micro_batch_size=1", "training.batch_size=4"]
 EPOCHS = ["training.batch_size=12", "training.micro_batch_size=12"]  # of 227 rows: the 19th step reads of two epochs
 GROWING = ["training.batch_doublings=2"]  # the batch doubles before the 10th and the 20th step
@@ -28,14 +28,14 @@ CUTS = {
     "at a checkpoint": ([], STEP, 13, 12),
     "at a checkpoint and an evaluation": ([], STEP, 17, 16),
     "before the last step": ([], STEP, 40, 39),
-    "after the last step, before its evaluation": ([], f"{US}.job.validate", 6, 40),
+    "after the last step, before its evaluation": ([], f"{US}.jobs.job.validate", 6, 40),
     "between two micro-batches": (PARTS, PART, 16 + 4 * 5 + 2, 5),  # after the evaluation's 16 and 5 steps of 4
     "after an accumulated step": (PARTS, STEP, 6, 5),
     "before the step that reads of two epochs": (EPOCHS, STEP, 19, 18),
     "after the step that read of two epochs": (EPOCHS, STEP, 20, 19),
     "before the batch doubles": (GROWING, STEP, 11, 10),
     "after an evaluation without a checkpoint": (SPARSE, STEP, 13, 12),
-    "in an evaluation without a checkpoint": (SPARSE, f"{US}.job.validate", 3, 12),
+    "in an evaluation without a checkpoint": (SPARSE, f"{US}.jobs.job.validate", 3, 12),
 }
 QUICK = ("between two micro-batches",)
 

@@ -69,7 +69,7 @@ def test_a_run_killed_while_a_checkpoint_takes_anothers_place_ends_with_the_same
 ) -> None:
     """A stop in the first evaluation after a step saves that step, and the run saves it again with its evaluation."""
     run, cache = tmp_path / "run", cache_of(tmp_path)
-    ask = trials.at_call("tinystories_lm.job.validate", trials.send(signal.SIGTERM), count=2)
+    ask = trials.at_call("tinystories_lm.jobs.job.validate", trials.send(signal.SIGTERM), count=2)
     assert trials.end(trials.start(whole.corpus, run, cache, first=ask)) == 75
     assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-00000008", "step-00000004"]
     for point in REPLACING:

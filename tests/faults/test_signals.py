@@ -18,28 +18,28 @@ US = "tinystories_lm"
 # The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
 BEFORE_THE_LOOP = {
     "composition": (f"{US}.settling.compose_config", 1),
-    "taking the folder": (f"{US}.entry.locked", 1),
+    "taking the folder": (f"{US}.jobs.train.locked", 1),
     "Hydra's record": ("hydra.core.utils._save_config", 2),
     "reading the corpus": (f"{US}.data.cache.fingerprint", 1),
     "learning the tokenizer": (f"{US}.data.cache.train_tokenizer", 1),
     "encoding": (f"{US}.data.cache._encode", 2),
-    "building the model": (f"{US}.job.build_optimizer", 1),
+    "building the model": (f"{US}.jobs.job.build_optimizer", 1),
 }
 IN_THE_LOOP = {
-    "the first evaluation": (f"{US}.job.mean_loss", 2),
-    "the first samples": (f"{US}.job.write_texts", 1),
+    "the first evaluation": (f"{US}.jobs.job.mean_loss", 2),
+    "the first samples": (f"{US}.jobs.job.write_texts", 1),
     "a step": (f"{US}.training.learning_rate", 14),
-    "an evaluation": (f"{US}.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
-    "samples": (f"{US}.job.write_texts", 4),
+    "an evaluation": (f"{US}.jobs.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
+    "samples": (f"{US}.jobs.job.write_texts", 4),
     "a checkpoint": (f"{US}.notebook.save_checkpoint", 3),
     "the last step": (f"{US}.training.learning_rate", 40),
-    "the last evaluation": (f"{US}.job.validate", 6),
+    "the last evaluation": (f"{US}.jobs.job.validate", 6),
 }
 AT_THE_END = {
     "the last checkpoint": (f"{US}.notebook.save_checkpoint", 10),
-    "the last stories": (f"{US}.job.write_texts", 7),
-    "the summary": (f"{US}.job.summarize", 1),
-    "the last words": (f"{US}.job.say_done", 1),
+    "the last stories": (f"{US}.jobs.job.write_texts", 7),
+    "the summary": (f"{US}.jobs.job.summarize", 1),
+    "the last words": (f"{US}.jobs.job.say_done", 1),
 }
 QUICK = ("learning the tokenizer", "an evaluation")
 PHASES = BEFORE_THE_LOOP | IN_THE_LOOP | AT_THE_END
@@ -133,7 +133,7 @@ def ignore_interrupts() -> None:
 def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp_path: Path) -> None:
     """It comes while the first one is being obeyed."""
     run = tmp_path / "run"
-    ask = trials.at_call(f"{US}.entry.locked", trials.send(signal.SIGINT))
+    ask = trials.at_call(f"{US}.jobs.train.locked", trials.send(signal.SIGINT))
     again = trials.at_call(f"{US}.cli.main._stopped", trials.send(signal.SIGTERM))
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), again()))) == 75
     assert "Traceback" not in trials.said(run)
@@ -148,7 +148,7 @@ class Doomed:
 
 def test_a_request_that_python_drops_is_obeyed_all_the_same(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    drop = trials.at_call(f"{US}.job.prepare", lambda: Doomed() and None)
+    drop = trials.at_call(f"{US}.jobs.job.prepare", lambda: Doomed() and None)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=drop)) == 75, trials.said(run)
     assert len(trials.said(run).splitlines()) < 4 and "Exception ignored" not in trials.said(run)
 

@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from tests.conftest import SMALL_RUN
-from tests.test_entry import VOLATILE
-from tinystories_lm import entry, job  # loaded once, before the processes part  # noqa: F401
+from tests.jobs.test_train import VOLATILE
 from tinystories_lm.cli.main import main
+from tinystories_lm.jobs import job, train  # loaded once, before the processes part  # noqa: F401
 from tinystories_lm.records import read_json, read_records
 
 LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tinystories_lm.conditions import as_begun
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.errors import UsageError
@@ -18,6 +17,7 @@ from tinystories_lm.hardware import setup
 from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
+from tinystories_lm.jobs.reproducibility import as_begun
 
 HERE = Machine(
     name="cpu",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import SMALL_RUN
-from tests.test_entry import numbers
+from tests.jobs.test_train import numbers
 from tests.test_tracking import history, inspect, of_type
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config, read_status

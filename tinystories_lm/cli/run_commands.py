@@ -127,7 +127,7 @@ def replay(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     log_to_stderr()
     from tinystories_lm.files import to_json
-    from tinystories_lm.replay import replay as replay_run
+    from tinystories_lm.jobs.replay import replay as replay_run
 
     found = replay_run(options.run, folder=options.folder)
     print(to_json(found.as_record(), indent=2) if options.json else found.describe())

@@ -6,7 +6,7 @@ CONFIG_DIR_HELP = "a folder of your own presets and sweeps, beside conf/"
 
 
 def train(arguments: list[str]) -> None:
-    from tinystories_lm.entry import train
+    from tinystories_lm.jobs.train import train
 
     train(arguments)
 

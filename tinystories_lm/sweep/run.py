@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.entry import launch, start_hydra, train_in
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted
 from tinystories_lm.estimate import check_affordable
 from tinystories_lm.files import lock, writing
 from tinystories_lm.hardware.detect import visible_gpus
+from tinystories_lm.jobs.train import launch, start_hydra, train_in
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import RunFolder, Status, refuse_links, write_status
@@ -27,7 +27,14 @@ from tinystories_lm.terminal import duration, progress_bar
 log = logging.getLogger(__name__)
 LOG = "output.log"  # of each member, in its run folder
 # Loaded once, before the first member. None of them touches a GPU when it is imported.
-PRELOAD = ("tinystories_lm.sweep.run", "tinystories_lm.job", "hydra.main", "wandb", "torch._dynamo", "torch._inductor")
+PRELOAD = (
+    "tinystories_lm.sweep.run",
+    "tinystories_lm.jobs.job",
+    "hydra.main",
+    "wandb",
+    "torch._dynamo",
+    "torch._inductor",
+)
 LOCK_PATIENCE_SECONDS = 40.0  # a member whose sweep was killed saves and leaves within this
 
 

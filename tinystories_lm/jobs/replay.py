@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.checkpoint import list_checkpoints
-from tinystories_lm.conditions import as_begun
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of
-from tinystories_lm.job import run_job
+from tinystories_lm.jobs.job import run_job
+from tinystories_lm.jobs.reproducibility import as_begun
 from tinystories_lm.run_folder import (
     OUTPUTS,
     RunFolder,

@@ -222,7 +222,7 @@ def _run_hydra(
         nonlocal under_way
         under_way = True
         from tinystories_lm.hardware.detect import find_peak
-        from tinystories_lm.job import run_job
+        from tinystories_lm.jobs.job import run_job
 
         scrub_logs()
         context = HydraConfig.get()

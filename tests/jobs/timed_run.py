@@ -1,6 +1,6 @@
 """`tinystories-lm`, with the seconds that the mirror in W&B took from the training's thread.
 
-python -m tests.timed_run FIGURES ARGUMENTS: the figures land as JSON in the file FIGURES.
+python -m tests.jobs.timed_run FIGURES ARGUMENTS: the figures land as JSON in the file FIGURES.
 """
 
 import functools
@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm import job, tracking
+from tinystories_lm import tracking
 from tinystories_lm.cli import main as program
+from tinystories_lm.jobs import job
 
 seconds: dict[str, float] = {"start": 0.0, "loop": 0.0, "slowest": 0.0, "end": 0.0, "train": 0.0, "thread": 0.0}
 

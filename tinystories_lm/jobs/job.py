@@ -16,46 +16,39 @@ from tinystories_lm import plan as planning
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.arithmetic import count_parameters, flops_per_token
-from tinystories_lm.capacity import what_would_fit
-from tinystories_lm.checkpoint import Progress, delete_superseded, load_optimizer, load_weights
-from tinystories_lm.conditions import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
-from tinystories_lm.config.choices import RowStart
+from tinystories_lm.checkpoint import delete_superseded
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
-from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
+from tinystories_lm.data.batches import fits, token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.divergence import origin
-from tinystories_lm.environment import corpus_record, piece_record
-from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, DivergedError, Interrupted, UsageError
+from tinystories_lm.errors import Interrupted
 from tinystories_lm.estimate import Estimate, estimate
-from tinystories_lm.files import read_plain, replacing, sha256_of, sweep_leftovers, write_text, writing
+from tinystories_lm.files import sweep_leftovers, write_text, writing
 from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
-from tinystories_lm.hardware.detect import check_hardware
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.hardware.memory import is_out_of_memory, peak_bytes, usable_bytes
 from tinystories_lm.hardware.setup import open_machine
+from tinystories_lm.jobs.finish import say_done, summarize
+from tinystories_lm.jobs.initial_state import _batches, _begin, _source
+from tinystories_lm.jobs.outcome import _exit_code, _status_kept
+from tinystories_lm.jobs.provenance import corpus_record, piece_record
+from tinystories_lm.jobs.recorder import Notebook
+from tinystories_lm.jobs.reproducibility import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.model import Transformer
-from tinystories_lm.notebook import Notebook
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
 from tinystories_lm.records import write_sealed
 from tinystories_lm.resume import Start, best_checkpoint, check_corpus, is_done, take_up
 from tinystories_lm.run_folder import (
     RunFolder,
-    Status,
-    find_run,
-    read_environment,
     read_summary,
     refuse_links,
     write_config,
-    write_status,
 )
 from tinystories_lm.signals import stop_on_signals
-from tinystories_lm.summary import say_done, summarize
-from tinystories_lm.terminal import amount, duration, storage
+from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
 
@@ -246,121 +239,6 @@ def unwatched_by_the_collector() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sha256: str) -> Path | None:
-    """The checkpoint of another run whose weights this one begins with; `record` keeps which one that is.
-
-    Raises UsageError for one with another tokenizer, and where its weights are no longer those that the run was begun
-    with: a run's name may mean another one tomorrow.
-    """
-    name, begun = config.training.init_from, record.get("init_from")
-    if name is None:
-        return None
-    if begun is not None and Path(begun["checkpoint"]).is_dir():
-        checkpoint = Path(begun["checkpoint"])
-    else:
-        other = find_run(name, besides=run)
-        if read_environment(other).get("corpus", {}).get("tokenizer_sha256") != tokenizer_sha256:
-            raise UsageError(f"training.init_from={other.path} has another tokenizer: its token ids mean other text")
-        checkpoint = best_checkpoint(other)
-    now = {"checkpoint": str(checkpoint), "sha256": sha256_of(checkpoint / "model.safetensors")}
-    if begun is not None and begun["sha256"] != now["sha256"]:
-        raise UsageError(f"training.init_from={name}: {checkpoint} is not what the run was begun with: begin a new one")
-    record["init_from"] = now
-    return checkpoint
-
-
-def _begin(
-    model: Transformer, config: Config, machine: Machine, start: Start, source: Path | None
-) -> torch.optim.Optimizer:
-    """Put the weights and the optimizer where the run begins, on the machine's device."""
-    if (begun_from := start.checkpoint or source) is not None:
-        load_weights(begun_from, model)
-    else:
-        model.initialise(config.training.seed)
-    model.to(machine.device)
-    optimizer = build_optimizer(model, config.optimizer, device=machine.device)
-    if start.checkpoint is not None:
-        load_optimizer(start.checkpoint, model, optimizer)
-    return optimizer
-
-
-def _batches(stream: torch.Tensor, config: Config) -> Batches:
-    try:
-        return Batches(
-            stream,
-            context_tokens=config.model.context_tokens,
-            sequences=config.training.sequences,
-            seed=config.training.seed,
-            documents=config.training.rows_begin is RowStart.document,
-        )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
-    """Status running within the block, and after it what became of the run.
-
-    A refusal changes nothing: what the run was before, it still is.
-    """
-    new, first_step = not run.status.is_file(), progress.step
-    before = {path: read_plain(path) if path.is_file() else None for path in (run.config, run.environment, run.status)}
-    write_status(run, Status.RUNNING, reason="", step=progress.step)
-
-    def note(status: Status, reason: str) -> None:
-        with contextlib.suppress(CannotWriteError):  # why the run ended is the news
-            write_status(run, status, reason=reason, step=progress.step)
-
-    try:
-        check_hardware(config.hardware)
-        usable = usable_bytes(config.hardware.device)
-        yield
-    except (Interrupted, KeyboardInterrupt) as error:
-        note(Status.INTERRUPTED, "signal")
-        if isinstance(error, Interrupted):
-            raise
-        raise Interrupted("stopped before the first step: run the same command again to go on") from error
-    except (UsageError, DamagedError) as error:
-        if new or progress.step > first_step:
-            note(Status.FAILED, str(error))
-        else:
-            with contextlib.suppress(CannotWriteError):
-                for path, content in before.items():
-                    _put_back(path, content)
-        raise
-    except BaseException as error:
-        if is_out_of_memory(error):
-            peak = storage(peak_bytes(config.hardware.device))
-            what = f"{_first_line(error)}; the peak was {peak}; {what_would_fit(config, usable)}"
-            note(Status.FAILED, f"oom: {what}")
-            raise CommandError(f"out of memory: {what}") from error
-        reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
-        note(Status.FAILED, reason)
-        if isinstance(error, DivergedError):
-            with contextlib.suppress(CommandError):  # what went wrong with the run is the news
-                log.info("%s", describe(diagnose(run)))
-        raise
-    write_status(run, Status.DONE, reason="", step=progress.step)
-
-
-def _put_back(path: Path, content: bytes | None) -> None:
-    if content is None:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
-
-
-def _exit_code(error: BaseException | None) -> int:
-    if isinstance(error, CommandError):
-        return error.exit_code
-    return 0 if error is None else 1
 
 
 def _introduce(plan: Plan, left: Estimate, machine: Machine, start: Start) -> None:

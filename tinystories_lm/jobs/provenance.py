@@ -41,7 +41,7 @@ def corpus_record(cache: TokenCache) -> dict[str, Any]:
 
 def git_commit() -> str:
     """The checkout's commit, with `+changes` where files differ from it; empty for an installed package."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""
     try:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.jobs.replay import _cache_dir, compare
 from tinystories_lm.records import read_json, write_sealed
-from tinystories_lm.replay import _cache_dir, compare
 from tinystories_lm.run_folder import RunFolder
 
 
