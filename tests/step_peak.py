@@ -12,7 +12,7 @@ from tests.warm_process import warm
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.setup import open_machine
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.training import mean_loss, train_step
 

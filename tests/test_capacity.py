@@ -12,7 +12,7 @@ import torch
 
 from tests.faults import trials
 from tests.jobs.test_train import numbers
-from tests.test_model import build
+from tests.model.test_transformer import build
 from tests.test_training import MACHINE, batch
 from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.test_model import build
+from tests.model.test_transformer import build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
 from tinystories_lm import checkpoint as module
 from tinystories_lm.checkpoint import (
@@ -23,7 +23,7 @@ from tinystories_lm.checkpoint import (
 )
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.files import sha256_of
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.training import mean_loss, train_step
 
@@ -163,7 +163,7 @@ def test_a_save_that_fails_leaves_the_earlier_checkpoint_and_nothing_half(
 
 
 def test_tied_embeddings_are_stored_once(tmp_path: Path) -> None:
-    from tests.test_model import SMALL, VOCAB, with_
+    from tests.model.test_transformer import SMALL, VOCAB, with_
 
     model = Transformer(with_(SMALL, tie_embeddings=True), vocab_size=VOCAB)
     model.initialise(0)

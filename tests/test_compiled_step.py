@@ -14,12 +14,12 @@ from torch._dynamo.utils import counters
 from torch._inductor.utils import run_and_get_code
 
 from tests.conftest import SMALL_RUN
-from tests.test_model import SMALL, VOCAB, build
+from tests.model.test_transformer import SMALL, VOCAB, build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
-from tinystories_lm.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.attention import Attend, causal, causal_in_blocks
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json
 from tinystories_lm.training import LossOf, mean_loss, micro_batches, train_step, validate

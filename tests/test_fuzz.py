@@ -13,7 +13,7 @@ from tinystories_lm.checkpoint import check_checkpoint, load_weights
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.errors import CommandError
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.records import from_json
 from tinystories_lm.run_folder import (
     RunFolder,

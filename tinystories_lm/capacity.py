@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
-from tinystories_lm.arithmetic import KEPT_BYTES, memory
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.attention_kernels import BLOCKS_PAY_TOKENS
 from tinystories_lm.hardware.detect import chosen_dtype
+from tinystories_lm.model.flops import KEPT_BYTES, memory
 from tinystories_lm.terminal import storage
 
 # Measured on a CPU as the peaks of whole steps, float32 and bfloat16 (tests/test_capacity.py holds them).

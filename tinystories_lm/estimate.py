@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from tinystories_lm.arithmetic import flops_per_token
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import UsageError
+from tinystories_lm.model.flops import flops_per_token
 
 PUBLISHED_HARDWARE = {"round1": "Apple's MPS", "round2": "an h100", "round3": "an h100", "round4": "an h100"}
 

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.controls import visible
 from tinystories_lm.errors import CommandError, UsageError
+from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import (
     OUTPUTS,

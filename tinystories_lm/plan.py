@@ -5,7 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.arithmetic import (
+from tinystories_lm.config.choices import OptimizerKind, Source
+from tinystories_lm.config.compose import priced_hardware
+from tinystories_lm.config.fingerprint import identity_hash
+from tinystories_lm.config.schema import Config, HardwareConfig
+from tinystories_lm.data.corpus import Split, file_sizes
+from tinystories_lm.errors import DamagedError
+from tinystories_lm.files import write_json
+from tinystories_lm.model.flops import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     Flops,
     Memory,
@@ -14,13 +21,6 @@ from tinystories_lm.arithmetic import (
     memory,
     training_flops,
 )
-from tinystories_lm.config.choices import OptimizerKind, Source
-from tinystories_lm.config.compose import priced_hardware
-from tinystories_lm.config.fingerprint import identity_hash
-from tinystories_lm.config.schema import Config, HardwareConfig
-from tinystories_lm.data.corpus import Split, file_sizes
-from tinystories_lm.errors import DamagedError
-from tinystories_lm.files import write_json
 from tinystories_lm.records import read_json
 from tinystories_lm.terminal import amount, coloured, duration, storage, table
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.config.choices import Boundary, DecayShape, Source
 from tinystories_lm.config.compose import Composed, compose_config, conf_folder, expand_sweep, register
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import UsageError
 from tinystories_lm.estimate import estimate
+from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.run_folder import RunFolder, Status, write_status
 from tinystories_lm.settling import check_what_is_left
 

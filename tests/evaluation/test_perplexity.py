@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.hardware.test_setup import HERE
-from tests.test_model import SMALL, VOCAB, build
+from tests.model.test_transformer import SMALL, VOCAB, build
 from tinystories_lm.data.batches import IGNORED
 from tinystories_lm.errors import DivergedError
 from tinystories_lm.evaluation.perplexity import Score, score, windows

@@ -98,8 +98,8 @@ def test_a_step_from_a_checkpoint_is_the_step_that_was_not_interrupted(tmp_path:
     """Against torch's own copy of model and optimizer, which never were in a file."""
     import copy
 
+    from tests.model.test_transformer import build
     from tests.test_checkpoint import step
-    from tests.test_model import build
     from tests.test_training import ADAMW, CPU
     from tinystories_lm.optimizer import build_optimizer
 

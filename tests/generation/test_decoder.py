@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.test_model import SMALL, VOCAB, build, tokens, with_
+from tests.model.test_transformer import SMALL, VOCAB, build, tokens, with_
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.generation.decoder import Decoder, product
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from tests.test_model import SMALL, build
+from tests.model.test_transformer import SMALL, build
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.errors import DivergedError, UsageError
@@ -23,7 +23,7 @@ from tinystories_lm.generation.generate import (
     write,
     write_texts,
 )
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 
 PLAIN = SamplingConfig(
     prompts=["x"],

@@ -16,7 +16,7 @@ from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, write
 from tinystories_lm.generation.sample import show, write_json_lines
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder
 

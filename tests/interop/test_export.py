@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from tests.conftest import SMALL_RUN
-from tests.test_model import SMALL, with_
+from tests.model.test_transformer import SMALL, with_
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.compose import compose_config, register
@@ -28,7 +28,7 @@ from tinystories_lm.interop import export as module
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.interop.huggingface import stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_records
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status

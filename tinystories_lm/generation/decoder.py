@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.config.choices import MlpKind
-from tinystories_lm.model import Attention, Block, RMSNorm, SwiGLU, Transformer, rotation
+from tinystories_lm.model.transformer import Attention, Block, RMSNorm, SwiGLU, Transformer, rotation
 
 Product = Callable[[Tensor], Tensor]  # float32 in, float32 out
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tinystories_lm.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.config.choices import Attention
 from tinystories_lm.hardware.detect import device_name
+from tinystories_lm.model.attention import Attend, causal, causal_in_blocks
 
 KERNELS = {
     Attention.flash: SDPBackend.FLASH_ATTENTION,

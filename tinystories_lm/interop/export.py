@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tinystories_lm.analysis.loss_curve import draw
-from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, check_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
@@ -27,7 +26,8 @@ from tinystories_lm.generation.load import Trained, load_trained
 from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
 from tinystories_lm.interop.huggingface import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.flops import ParameterCount, count_parameters
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.run_folder import read_environment
 
 TOLERANCE = 1e-5  # between logits in float32

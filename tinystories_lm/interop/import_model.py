@@ -13,7 +13,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tinystories_lm.arithmetic import ParameterCount, count_parameters
 from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, ModelConfig
@@ -22,7 +21,8 @@ from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.files import new_folder, sha256_of, write_text
 from tinystories_lm.interop.huggingface import WHERE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.interop.import_tokenizer import OwnTokenizer, own_tokenizer
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.flops import ParameterCount, count_parameters
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.run_folder import RunFolder, Status, new_run_id, write_config, write_status

@@ -12,7 +12,7 @@ from tinystories_lm.data.batches import Batches
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.resume import Start, best_checkpoint
 from tinystories_lm.run_folder import RunFolder, find_run, read_environment

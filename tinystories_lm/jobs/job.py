@@ -15,7 +15,6 @@ import torch
 from tinystories_lm import plan as planning
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
-from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.checkpoint import delete_superseded
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
@@ -36,7 +35,8 @@ from tinystories_lm.jobs.outcome import _exit_code, _status_kept
 from tinystories_lm.jobs.provenance import corpus_record, piece_record
 from tinystories_lm.jobs.recorder import Notebook
 from tinystories_lm.jobs.reproducibility import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
-from tinystories_lm.model import Transformer
+from tinystories_lm.model.flops import count_parameters, flops_per_token
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
 from tinystories_lm.records import write_sealed

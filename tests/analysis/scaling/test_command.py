@@ -13,11 +13,11 @@ from tinystories_lm.analysis.scaling.forecast import forecast, purchases
 from tinystories_lm.analysis.scaling.holdout import validate
 from tinystories_lm.analysis.scaling.law import Law
 from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
-from tinystories_lm.arithmetic import count_parameters, flops_per_token
 from tinystories_lm.cli import main
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
+from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)

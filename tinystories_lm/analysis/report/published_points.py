@@ -7,7 +7,7 @@ from typing import Any
 from tinystories_lm.analysis.published import read_published
 from tinystories_lm.analysis.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS
 from tinystories_lm.analysis.report.read_runs import Run
-from tinystories_lm.arithmetic import training_flops
+from tinystories_lm.model.flops import training_flops
 
 
 def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
-from tinystories_lm.arithmetic import count_parameters
 from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import CommandError, DamagedError
+from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.records import from_json, read_json, read_lines
 from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, overrides_of, read_config, read_status
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Sample
-from tinystories_lm.arithmetic import flops_per_token
 from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status, read_summary
 
 # What a sweep over size and tokens changes; any other setting that differs is told.

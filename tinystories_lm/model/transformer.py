@@ -12,9 +12,9 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.attention import Attend, causal
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
+from tinystories_lm.model.attention import Attend, causal
 
 
 def rope(x_BTHK: Tensor, positions_T: Tensor, *, theta: float) -> Tensor:

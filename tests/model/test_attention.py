@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinystories_lm.attention import causal, causal_in_blocks
+from tinystories_lm.model.attention import causal, causal_in_blocks
 
 
 def some(tokens: int, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:

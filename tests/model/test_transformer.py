@@ -9,12 +9,7 @@ from torch.nn import functional as F
 
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
-from tinystories_lm.model import (
-    RMSNorm,
-    Transformer,
-    rope,
-    rotation,
-)
+from tinystories_lm.model.transformer import RMSNorm, Transformer, rope, rotation
 
 VOCAB = 97
 SMALL = ModelConfig(
