@@ -11,10 +11,10 @@ from tinystories_lm.config.compose import Composed, compose_config, conf_folder,
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import UsageError
-from tinystories_lm.estimate import estimate
 from tinystories_lm.model.flops import count_parameters
+from tinystories_lm.planning.estimate import estimate
+from tinystories_lm.planning.preflight import check_what_is_left
 from tinystories_lm.run_folder import RunFolder, Status, write_status
-from tinystories_lm.settling import check_what_is_left
 
 PRESETS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 

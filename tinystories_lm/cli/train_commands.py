@@ -45,13 +45,13 @@ def plan(arguments: list[str]) -> None:
     options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.config.compose import compose_config, register
     from tinystories_lm.files import to_json
-    from tinystories_lm.plan import as_record, describe, make_plan
+    from tinystories_lm.planning.plan import as_record, describe, make_plan
 
     register()
     overrides = options.overrides
     if options.calibrate:
-        from tinystories_lm.calibration import calibrate
-        from tinystories_lm.settling import settle
+        from tinystories_lm.planning.calibration import calibrate
+        from tinystories_lm.planning.preflight import settle
 
         typed = compose_config(overrides, config_dir=options.config_dir).config
         (job,), overrides = settle(overrides, multirun=False, config_dir=options.config_dir)

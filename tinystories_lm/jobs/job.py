@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 
-from tinystories_lm import plan as planning
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.checkpoint import delete_superseded
@@ -24,7 +23,6 @@ from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.divergence import origin
 from tinystories_lm.errors import Interrupted
-from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.files import sweep_leftovers, write_text, writing
 from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
 from tinystories_lm.hardware.machine import Machine
@@ -37,7 +35,9 @@ from tinystories_lm.jobs.recorder import Notebook
 from tinystories_lm.jobs.reproducibility import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.plan import Plan, make_plan
+from tinystories_lm.planning import plan as planning
+from tinystories_lm.planning.estimate import Estimate, estimate
+from tinystories_lm.planning.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
 from tinystories_lm.records import write_sealed
 from tinystories_lm.resume import Start, best_checkpoint, check_corpus, is_done, take_up

@@ -15,6 +15,7 @@ from tinystories_lm.errors import UsageError
 from tinystories_lm.files import sha256_of
 from tinystories_lm.jobs.job import run_job
 from tinystories_lm.jobs.reproducibility import as_begun
+from tinystories_lm.planning.preflight import find_peaks_of
 from tinystories_lm.run_folder import (
     OUTPUTS,
     RunFolder,
@@ -28,7 +29,6 @@ from tinystories_lm.run_folder import (
     read_samples,
     read_status,
 )
-from tinystories_lm.settling import find_peaks_of
 
 log = logging.getLogger(__name__)
 # What the clock, the machine's other work and interruptions decide.

@@ -12,9 +12,9 @@ from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.errors import UsageError
-from tinystories_lm.estimate import estimate
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.records import write_sealed
 from tinystories_lm.run_folder import RunFolder
 from tinystories_lm.terminal import duration

@@ -33,8 +33,8 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.files import writing
+from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, settle
 from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, locked, read_status, refuse_links
-from tinystories_lm.settling import check_what_is_left, compose_jobs, find_peaks, settle
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")

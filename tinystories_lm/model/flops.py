@@ -5,23 +5,10 @@ Letters as in model.py: B batch, T tokens, D d_model, F d_ff, V vocabulary, L la
 
 from typing import NamedTuple
 
-from tinystories_lm.config.choices import MlpKind, OptimizerKind, Precision
-from tinystories_lm.config.schema import Config, ModelConfig
+from tinystories_lm.config.choices import MlpKind
+from tinystories_lm.config.schema import ModelConfig
 
 CHINCHILLA_TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, arXiv 2203.15556, table 3
-
-
-class Kept(NamedTuple):
-    """Bytes kept for the backward pass, for each token."""
-
-    inner: int  # times L D
-    wide: int  # times L F
-    logits: int  # times V
-    ends: int  # times D
-
-
-# Counted on the eager model.
-KEPT_BYTES = {Precision.float32: Kept(40, 16, 4, 12), Precision.bfloat16: Kept(38, 8, 4, 7)}
 
 
 class ParameterCount(NamedTuple):
@@ -70,30 +57,3 @@ def training_flops(config: ModelConfig, *, vocab_size: int) -> Flops:
 
 def flops_per_token(config: ModelConfig, *, vocab_size: int) -> float:
     return training_flops(config, vocab_size=vocab_size).total
-
-
-class Memory(NamedTuple):
-    """Bytes of one training step."""
-
-    weights: float
-    gradients: float
-    optimizer: float
-    activations: float  # kept for the backward pass, of one micro-batch; a compiled step keeps fewer
-
-    @property
-    def total(self) -> float:
-        return sum(self)
-
-
-def memory(config: Config, *, vocab_size: int) -> Memory:
-    """Weights, gradients and the optimizer are float32: one moment of the inner matrices for Muon, two otherwise."""
-    model = config.model
-    count = count_parameters(model, vocab_size=vocab_size)
-    moments = 2.0 * count.total
-    if config.optimizer.kind is OptimizerKind.muon:
-        moments -= count.without_embeddings
-    inner, wide, logits, ends = KEPT_BYTES.get(config.hardware.precision, KEPT_BYTES[Precision.bfloat16])
-    layers, width = model.n_layers, model.d_model
-    each = inner * layers * width + wide * layers * model.d_ff + logits * vocab_size + ends * width
-    tokens = config.training.micro_batch_size * model.context_tokens
-    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * moments, float(each * tokens))

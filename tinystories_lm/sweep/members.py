@@ -7,8 +7,8 @@ from pathlib import Path
 from tinystories_lm.config.compose import Composed, swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.estimate import Estimate, estimate
 from tinystories_lm.model.flops import count_parameters
+from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told, step_reached
 
 

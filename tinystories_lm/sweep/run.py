@@ -11,14 +11,14 @@ from pathlib import Path
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted
-from tinystories_lm.estimate import check_affordable
 from tinystories_lm.files import lock, writing
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import launch, start_hydra, train_in
+from tinystories_lm.planning.estimate import check_affordable
+from tinystories_lm.planning.preflight import find_peaks, settle
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
 from tinystories_lm.run_folder import RunFolder, Status, refuse_links, write_status
-from tinystories_lm.settling import find_peaks, settle
 from tinystories_lm.shapes import METRICS
 from tinystories_lm.sweep.members import Member, plan, refuse_twins
 from tinystories_lm.sweep.tables import describe_end, describe_plan

@@ -10,7 +10,7 @@ from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.plan import keep_calibration
+from tinystories_lm.planning.estimate import keep_calibration
 from tinystories_lm.training import mean_loss, micro_batches, train_step
 
 SECONDS = 3.0  # of steps, after the first two

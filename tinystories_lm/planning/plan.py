@@ -1,27 +1,21 @@
 """A run before it is paid for: how large, how long, how dear, and what is likely to limit it. Needs no torch."""
 
-import platform
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from tinystories_lm.config.choices import OptimizerKind, Source
 from tinystories_lm.config.compose import priced_hardware
-from tinystories_lm.config.fingerprint import identity_hash
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.corpus import Split, file_sizes
-from tinystories_lm.errors import DamagedError
-from tinystories_lm.files import write_json
 from tinystories_lm.model.flops import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     Flops,
-    Memory,
     ParameterCount,
     count_parameters,
-    memory,
     training_flops,
 )
-from tinystories_lm.records import read_json
+from tinystories_lm.planning.estimate import OnHardware, on_hardware
+from tinystories_lm.planning.memory import Memory, memory
 from tinystories_lm.terminal import amount, coloured, duration, storage, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
@@ -30,16 +24,6 @@ STARVED_TOKENS_PER_PARAMETER = 2.0
 SATED_TOKENS_PER_PARAMETER = 200.0
 RATE_THAT_OFTEN_DIVERGES = 5e-3
 EVALUATION_SHARE = 0.1  # of the time, above which it is worth a word
-
-
-@dataclass(frozen=True)
-class OnHardware:
-    """What the run would take on one kind of machine; seconds None where nothing is known of its speed."""
-
-    hardware: str
-    seconds: float | None
-    dollars: float | None
-    basis: str
 
 
 @dataclass(frozen=True)
@@ -106,50 +90,6 @@ def guess_corpus_tokens(config: Config) -> int:
 def _choices(config: Config) -> list[HardwareConfig]:
     """The config's own hardware, and every other of conf/ that has a peak."""
     return [config.hardware, *(other for other in priced_hardware() if other.name != config.hardware.name)]
-
-
-def on_hardware(hardware: HardwareConfig, config: Config, flops: float) -> OnHardware:
-    """Seconds are FLOPs over the peak times the utilisation, or tokens over what `--calibrate` measured here."""
-    if measured := read_calibration(config, hardware):
-        seconds = config.tokens / measured["tokens_per_second"]
-        basis = f"measured here: {amount(measured['tokens_per_second'])} tokens/s, {measured['when']}"
-    elif hardware.peak_flops_per_second:
-        seconds = flops / (hardware.peak_flops_per_second * hardware.utilisation)
-        basis = f"{hardware.utilisation:.0%} of {hardware.peak_flops_per_second / 1e12:,.0f} TFLOP/s"
-    else:
-        return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate")
-    return OnHardware(hardware.name, seconds, seconds / 3600 * hardware.dollars_per_hour, basis)
-
-
-def calibration_file(config: Config) -> Path:
-    return Path(config.data.cache_dir) / "calibration.json"
-
-
-def calibration_key(config: Config, hardware: HardwareConfig) -> str:
-    """The machine, and what a step on it consists of."""
-    parts = (asdict(config.model), config.data.vocab_size, config.training.batch_size, config.training.micro_batch_size)
-    step = identity_hash([*parts, config.optimizer.kind, hardware.precision, hardware.compile, hardware.threads])
-    return f"{platform.node()}/{hardware.name}/{step}"
-
-
-def read_calibration(config: Config, hardware: HardwareConfig) -> dict[str, Any] | None:
-    try:
-        found = read_json(calibration_file(config)).get(calibration_key(config, hardware))
-        return found if isinstance(found, dict) and float(found["tokens_per_second"]) > 0 and found["when"] else None
-    except (DamagedError, KeyError, TypeError, ValueError):
-        return None
-
-
-def keep_calibration(config: Config, *, tokens_per_second: float, when: str) -> None:
-    """Remember what a few steps took here."""
-    file = calibration_file(config)
-    try:
-        kept = read_json(file)
-    except DamagedError:
-        kept = {}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    key = calibration_key(config, config.hardware)
-    write_json(file, {**kept, key: {"tokens_per_second": tokens_per_second, "when": when}})
 
 
 def warnings(plan: Plan, config: Config) -> list[str]:

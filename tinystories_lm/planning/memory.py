@@ -3,14 +3,15 @@
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 
-from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.config.choices import Device, OptimizerKind, Precision
 from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.attention_kernels import BLOCKS_PAY_TOKENS
 from tinystories_lm.hardware.detect import chosen_dtype
-from tinystories_lm.model.flops import KEPT_BYTES, memory
+from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.terminal import storage
 
 # Measured on a CPU as the peaks of whole steps, float32 and bfloat16 (tests/test_capacity.py holds them).
@@ -59,3 +60,43 @@ def what_would_fit(config: Config, usable: float) -> str:
         return f"{need}, {here}: take a smaller model, or a smaller model.context_tokens"
     less = f"about {storage(needed_bytes(config, fits))}"
     return f"{need}, {here}: type training.micro_batch_size={fits} ({less}; the batch stays, and so do its numbers)"
+
+
+class Kept(NamedTuple):
+    """Bytes kept for the backward pass, for each token."""
+
+    inner: int  # times L D
+    wide: int  # times L F
+    logits: int  # times V
+    ends: int  # times D
+
+
+# Counted on the eager model.
+KEPT_BYTES = {Precision.float32: Kept(40, 16, 4, 12), Precision.bfloat16: Kept(38, 8, 4, 7)}
+
+
+class Memory(NamedTuple):
+    """Bytes of one training step."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    activations: float  # kept for the backward pass, of one micro-batch; a compiled step keeps fewer
+
+    @property
+    def total(self) -> float:
+        return sum(self)
+
+
+def memory(config: Config, *, vocab_size: int) -> Memory:
+    """Weights, gradients and the optimizer are float32: one moment of the inner matrices for Muon, two otherwise."""
+    model = config.model
+    count = count_parameters(model, vocab_size=vocab_size)
+    moments = 2.0 * count.total
+    if config.optimizer.kind is OptimizerKind.muon:
+        moments -= count.without_embeddings
+    inner, wide, logits, ends = KEPT_BYTES.get(config.hardware.precision, KEPT_BYTES[Precision.bfloat16])
+    layers, width = model.n_layers, model.d_model
+    each = inner * layers * width + wide * layers * model.d_ff + logits * vocab_size + ends * width
+    tokens = config.training.micro_batch_size * model.context_tokens
+    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * moments, float(each * tokens))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.plan import Plan, describe, make_plan
+from tinystories_lm.planning.plan import Plan, describe, make_plan
 
 
 def plan_of(*overrides: str, corpus_tokens: int | None = None) -> Plan:

@@ -37,8 +37,8 @@ def compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | Non
 
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> list[str]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
-    from tinystories_lm.capacity import fitting_micro_batch, needed_bytes
     from tinystories_lm.hardware.memory import usable_bytes
+    from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes
     from tinystories_lm.terminal import storage
 
     wanted = "training.micro_batch_size"
@@ -71,7 +71,7 @@ def _settle_hardware(overrides: Sequence[str]) -> list[str]:
 
 def check_what_is_left(config: Config, run: RunFolder, peaks: Mapping[str, float]) -> None:
     """Raise UsageError where what is left of the run in this folder would take too long or cost too much."""
-    from tinystories_lm.estimate import check_affordable, estimate
+    from tinystories_lm.planning.estimate import check_affordable, estimate
 
     peak = peaks[config.hardware.name]
     check_affordable(config, estimate(config, peak_flops_per_second=peak, start_step=step_reached(run)))

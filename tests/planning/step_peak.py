@@ -1,4 +1,4 @@
-"""The memory that training steps take at most: `python -m tests.step_peak SETTINGS` prints it in bytes.
+"""The memory that training steps take at most: `python -m tests.planning.step_peak SETTINGS` prints it in bytes.
 
 In a process of its own: one that has trained before has memory that it kept, and its steps take no more of the system.
 """

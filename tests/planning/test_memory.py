@@ -14,7 +14,6 @@ from tests.faults import trials
 from tests.jobs.test_train import numbers
 from tests.model.test_transformer import build
 from tests.test_training import MACHINE, batch
-from tinystories_lm.capacity import fitting_micro_batch, needed_bytes, what_would_fit
 from tinystories_lm.checkpoint import Progress
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Device
@@ -24,9 +23,10 @@ from tinystories_lm.errors import CommandError
 from tinystories_lm.hardware.detect import multiplies_bfloat16
 from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
 from tinystories_lm.jobs.outcome import _status_kept
+from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes, what_would_fit
+from tinystories_lm.planning.preflight import _fit_memory, compose_jobs
 from tinystories_lm.records import read_json
 from tinystories_lm.run_folder import RunFolder, Status, read_config
-from tinystories_lm.settling import _fit_memory, compose_jobs
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
@@ -95,7 +95,7 @@ def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
 
 def peak_of_steps(overrides: list[str]) -> float:
     """Bytes that real training steps take at most, in a process that has had no others."""
-    words = [sys.executable, "-m", "tests.step_peak", *overrides]
+    words = [sys.executable, "-m", "tests.planning.step_peak", *overrides]
     return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 

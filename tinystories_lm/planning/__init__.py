@@ -1,0 +1,1 @@
+"""Predict time, cost and memory before a run is paid for."""
