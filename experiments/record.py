@@ -19,7 +19,8 @@ from tinystories_lm.config.schema import settings
 from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.files import to_json, write_json, write_text
 from tinystories_lm.records import read_json, read_records
-from tinystories_lm.run_folder import RunFolder, find_run, read_config
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.lookup import find_run
 
 BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
 MOST_ROWS = 200

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.interop.test_export import compose, make_run
-from tinystories_lm.checkpoint import check_checkpoint, load_weights
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.errors import CommandError
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.records import from_json
-from tinystories_lm.run_folder import (
+from tinystories_lm.runs.checkpoint import check_checkpoint, load_weights
+from tinystories_lm.runs.folder import (
     RunFolder,
     overrides_of,
     read_config,
@@ -24,8 +24,8 @@ from tinystories_lm.run_folder import (
     read_samples,
     read_settings,
     read_summary,
-    read_told,
 )
+from tinystories_lm.runs.status import read_told
 
 WORDS = [b"0", b"-1", b"1e999", b"NaN", b"null", b"true", b'"', b"[", b"]", b"{", b"}", b":", b",", b"\n", b"\0",
          b"\xff", b"../", b"${x}", b"&a", b"*a", b"!!python", b"- ", b"9" * 30, b"\\u0000", b" ", b"a"]  # fmt: skip

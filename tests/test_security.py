@@ -16,7 +16,7 @@ from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
 from tinystories_lm.credentials import Scrubber, holds_secret, scrubbed
 from tinystories_lm.processes import Ending, Slot, Task, run_apart
-from tinystories_lm.run_folder import YAML_LOADER
+from tinystories_lm.runs.folder import YAML_LOADER
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 REPOSITORY = PACKAGE.parent

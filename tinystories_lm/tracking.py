@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.run_folder import RunFolder, read_metrics, read_samples
+from tinystories_lm.runs.folder import RunFolder, read_metrics, read_samples
 from tinystories_lm.wandb_folder import (
     is_unsent,
     is_uploaded,

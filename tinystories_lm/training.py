@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.checkpoint import Progress
 from tinystories_lm.config.schema import ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.optimizer import clip_gradients, learning_rate, set_learning_rate, step_if
+from tinystories_lm.runs.checkpoint import Progress
 
 LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
 

@@ -7,20 +7,19 @@ from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.evaluation.evaluate import for_mirror
 from tinystories_lm.records import read_json
-from tinystories_lm.resume import best_checkpoint
-from tinystories_lm.run_folder import (
+from tinystories_lm.runs.folder import (
     RunFolder,
-    Status,
-    find_run,
     locked,
     read_config,
     read_environment,
     read_metrics,
     read_samples,
-    read_status,
     read_summary,
     refuse_links,
 )
+from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.resume import best_checkpoint
+from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.tracking import start_mirror
 
 EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPTED}

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.data.batches import token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import prepare
@@ -28,7 +27,8 @@ from tinystories_lm.generation.load import load_trained
 from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, read_config
+from tinystories_lm.runs.checkpoint import list_checkpoints
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.training import mean_loss, validate
 
 HERE = Path(__file__).parent

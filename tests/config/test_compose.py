@@ -14,7 +14,8 @@ from tinystories_lm.errors import UsageError
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.planning.preflight import check_what_is_left
-from tinystories_lm.run_folder import RunFolder, Status, write_status
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.status import Status, write_status
 
 PRESETS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 

@@ -19,7 +19,7 @@ from tinystories_lm.evaluation.story_metrics import MEASURES
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.records import read_json, write_sealed
-from tinystories_lm.run_folder import RunFolder, read_config, read_environment
+from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
 
 
 def options(**changes: object) -> Options:

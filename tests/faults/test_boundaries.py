@@ -12,7 +12,8 @@ from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm import training
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, Status, read_status
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.status import Status, read_status
 
 slow = pytest.mark.slow
 US = "tinystories_lm"

@@ -15,10 +15,11 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm.checkpoint import check_checkpoint, list_checkpoints
 from tinystories_lm.files import sha256_of
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, Status, read_environment, read_status
+from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
+from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.status import Status, read_status
 
 CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0
 mounts = pytest.mark.skipif(not CAN_MOUNT, reason="mounts a file system of its own, for which it must be root on Linux")

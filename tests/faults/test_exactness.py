@@ -7,10 +7,10 @@ import torch
 
 from tests.faults import trials
 from tests.warm_process import warm
-from tinystories_lm.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.records import read_json, read_records
+from tinystories_lm.runs.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
 
 ACCUMULATED = "training.micro_batch_size=1"  # of the batch of 4
 WAYS = [
@@ -99,7 +99,7 @@ def test_a_step_from_a_checkpoint_is_the_step_that_was_not_interrupted(tmp_path:
     import copy
 
     from tests.model.test_transformer import build
-    from tests.test_checkpoint import step
+    from tests.runs.test_checkpoint import step
     from tests.test_training import ADAMW, CPU
     from tinystories_lm.optimizer import build_optimizer
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm.checkpoint import list_checkpoints
+from tinystories_lm.runs.checkpoint import list_checkpoints
 
 SLOW = pytest.mark.slow
 

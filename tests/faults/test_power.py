@@ -17,8 +17,8 @@ import pytest
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tests.faults.test_disk import CAN_MOUNT, check_refused
-from tinystories_lm.checkpoint import check_checkpoint, list_checkpoints
-from tinystories_lm.run_folder import RunFolder, read_environment
+from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
+from tinystories_lm.runs.folder import RunFolder, read_environment
 
 SLOW = pytest.mark.slow
 SHUTDOWN, WITHOUT_ITS_JOURNAL = 0x8004587D, struct.pack("I", 2)  # ioctl EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH

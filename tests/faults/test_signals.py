@@ -11,8 +11,9 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm.checkpoint import check_checkpoint
-from tinystories_lm.run_folder import RunFolder, Status, read_environment, read_status
+from tinystories_lm.runs.checkpoint import check_checkpoint
+from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.status import Status, read_status
 
 US = "tinystories_lm"
 # The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.

@@ -14,7 +14,8 @@ import pytest
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tests.sweep.test_run import small
-from tinystories_lm.run_folder import RunFolder, Status, read_status
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.status import Status, read_status
 
 US = "tinystories_lm"
 slow = pytest.mark.slow

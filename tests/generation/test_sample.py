@@ -18,7 +18,7 @@ from tinystories_lm.generation.generate import Text, begin_texts, write
 from tinystories_lm.generation.sample import show, write_json_lines
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.runs.folder import RunFolder
 
 
 class Terminal(io.StringIO):

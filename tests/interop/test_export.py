@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save_file
 
 from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, with_
-from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config, ModelConfig
@@ -31,7 +30,9 @@ from tinystories_lm.interop.model_card import licence_of
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_records
-from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
+from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
+from tinystories_lm.runs.folder import RunFolder, write_config
+from tinystories_lm.runs.status import Status, write_status
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXTS = [

@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.records import read_json, read_records
-from tinystories_lm.run_folder import RunFolder, Status, read_config, read_status
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.status import Status, read_status
 
 VOLATILE = ("progress/pieces", "cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
 

@@ -14,7 +14,6 @@ from tests.faults import trials
 from tests.jobs.test_train import numbers
 from tests.model.test_transformer import build
 from tests.test_training import MACHINE, batch
-from tinystories_lm.checkpoint import Progress
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
@@ -26,7 +25,9 @@ from tinystories_lm.jobs.outcome import _status_kept
 from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes, what_would_fit
 from tinystories_lm.planning.preflight import _fit_memory, compose_jobs
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, Status, read_config
+from tinystories_lm.runs.checkpoint import Progress
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.status import Status
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",

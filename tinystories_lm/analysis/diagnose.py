@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from tinystories_lm.config.schema import Config, VerdictConfig
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.evaluation.story_metrics import strongest_loop, words
-from tinystories_lm.run_folder import (
+from tinystories_lm.runs.folder import (
     RunFolder,
     is_imported,
     read_config,
@@ -34,8 +34,8 @@ from tinystories_lm.run_folder import (
     read_metrics,
     read_samples,
     read_summary,
-    read_told,
 )
+from tinystories_lm.runs.status import read_told
 from tinystories_lm.terminal import amount
 
 SPIKE_NATS = 0.5  # of a row's training loss over the median of the ten rows before

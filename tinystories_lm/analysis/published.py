@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from tinystories_lm.config.schema import Config
-from tinystories_lm.run_folder import RunFolder, read_config, read_environment, read_metrics, read_summary
+from tinystories_lm.runs.folder import RunFolder, read_config, read_environment, read_metrics, read_summary
 from tinystories_lm.terminal import amount, table
 
 PERPLEXITY_TOLERANCE = 0.05  # of the published figure; they are given with two or three digits

@@ -71,7 +71,7 @@ def sample(arguments: list[str]) -> None:
 
 
 def runs(arguments: list[str]) -> None:
-    from tinystories_lm.listing import SORTS
+    from tinystories_lm.runs.listing import SORTS
 
     parser = Parser(prog=f"{PROGRAM} runs", description="What there is under outputs/, the newest first.")
     parser.add_argument(
@@ -81,7 +81,7 @@ def runs(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a run, for programs")
     options = parser.parse_args(arguments)
     from tinystories_lm.files import to_json
-    from tinystories_lm.listing import as_records, describe, list_runs
+    from tinystories_lm.runs.listing import as_records, describe, list_runs
 
     found = list_runs(options.filter, sort=options.sort)
     if options.json:
@@ -104,7 +104,7 @@ def diagnose(arguments: list[str]) -> None:
     from tinystories_lm.analysis.diagnose import as_record, describe
     from tinystories_lm.analysis.diagnose import diagnose as judge_run
     from tinystories_lm.files import to_json
-    from tinystories_lm.run_folder import find_run
+    from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.terminal import coloured
 
     found = judge_run(find_run(options.run))

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tinystories_lm.checkpoint import step_of
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.data.corpus import Split, documents, fingerprint
@@ -31,7 +30,9 @@ from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups
 from tinystories_lm.generation.load import Trained, load_trained
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
-from tinystories_lm.run_folder import OUTPUTS, is_running, read_environment, refuse_links
+from tinystories_lm.runs.checkpoint import step_of
+from tinystories_lm.runs.folder import OUTPUTS, read_environment, refuse_links
+from tinystories_lm.runs.status import is_running
 from tinystories_lm.terminal import progress_bar, table
 from tinystories_lm.tracking import start_mirror
 

@@ -13,7 +13,8 @@ from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.hardware.setup import open_for_inference
-from tinystories_lm.run_folder import find_run, read_config
+from tinystories_lm.runs.folder import read_config
+from tinystories_lm.runs.lookup import find_run
 
 
 def tell(

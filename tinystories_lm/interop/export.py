@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tinystories_lm.analysis.loss_curve import draw
-from tinystories_lm.checkpoint import Progress, check_checkpoint
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
 from tinystories_lm.errors import CannotWriteError, DamagedError, UsageError
@@ -28,7 +27,8 @@ from tinystories_lm.interop.huggingface import generation_config, require_unused
 from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.run_folder import read_environment
+from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
+from tinystories_lm.runs.folder import read_environment
 
 TOLERANCE = 1e-5  # between logits in float32
 SAMPLES = 3

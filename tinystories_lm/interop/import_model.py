@@ -13,7 +13,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
@@ -25,7 +24,9 @@ from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.records import read_json, write_sealed
-from tinystories_lm.run_folder import RunFolder, Status, new_run_id, write_config, write_status
+from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
+from tinystories_lm.runs.folder import RunFolder, new_run_id, write_config
+from tinystories_lm.runs.status import Status, write_status
 
 LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
 LEAST_BYTES_PER_WEIGHT = 2

@@ -8,7 +8,6 @@ import html
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tinystories_lm.checkpoint import Progress, step_of
 from tinystories_lm.config.choices import OptimizerKind, Source
 from tinystories_lm.config.schema import Config, DataConfig
 from tinystories_lm.generation.generate import Sample
@@ -16,8 +15,9 @@ from tinystories_lm.generation.load import Trained
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.records import read_json
-from tinystories_lm.run_folder import RunFolder, read_environment, read_metrics
-from tinystories_lm.shapes import EVALUATION
+from tinystories_lm.runs.checkpoint import Progress, step_of
+from tinystories_lm.runs.folder import RunFolder, read_environment, read_metrics
+from tinystories_lm.runs.schemas import EVALUATION
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.training import perplexity
 

@@ -4,12 +4,12 @@ import logging
 import os
 from typing import Any
 
-from tinystories_lm.checkpoint import Progress
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.model.flops import ParameterCount
-from tinystories_lm.run_folder import RunFolder, command_of
+from tinystories_lm.runs.checkpoint import Progress
+from tinystories_lm.runs.folder import RunFolder, command_of
 from tinystories_lm.terminal import duration, plain
 from tinystories_lm.training import perplexity
 

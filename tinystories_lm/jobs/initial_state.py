@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from tinystories_lm.checkpoint import load_optimizer, load_weights
 from tinystories_lm.config.choices import RowStart
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
@@ -14,8 +13,10 @@ from tinystories_lm.files import sha256_of
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.resume import Start, best_checkpoint
-from tinystories_lm.run_folder import RunFolder, find_run, read_environment
+from tinystories_lm.runs.checkpoint import load_optimizer, load_weights
+from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.resume import Start, best_checkpoint
 
 
 def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sha256: str) -> Path | None:

@@ -14,7 +14,6 @@ import torch
 
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
-from tinystories_lm.checkpoint import delete_superseded
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import fits, token_tensor, validation_batches
@@ -40,13 +39,9 @@ from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
 from tinystories_lm.records import write_sealed
-from tinystories_lm.resume import Start, best_checkpoint, check_corpus, is_done, take_up
-from tinystories_lm.run_folder import (
-    RunFolder,
-    read_summary,
-    refuse_links,
-    write_config,
-)
+from tinystories_lm.runs.checkpoint import delete_superseded
+from tinystories_lm.runs.folder import RunFolder, read_summary, refuse_links, write_config
+from tinystories_lm.runs.resume import Start, best_checkpoint, check_corpus, is_done, take_up
 from tinystories_lm.signals import stop_on_signals
 from tinystories_lm.terminal import amount, duration
 from tinystories_lm.tracking import start_mirror

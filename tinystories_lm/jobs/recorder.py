@@ -11,14 +11,14 @@ import torch
 from torch import nn, optim
 
 from tinystories_lm import faults
-from tinystories_lm.checkpoint import Progress, save_checkpoint
 from tinystories_lm.config.choices import OnWriteError
 from tinystories_lm.config.schema import TrainingConfig
 from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.generation.generate import Sample
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.records import Records
-from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
+from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.terminal import ProgressBar, amount, duration, plain
 from tinystories_lm.tracking import Mirror
 from tinystories_lm.training import StepResult, ValidationLoss, perplexity

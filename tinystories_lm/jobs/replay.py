@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.checkpoint import list_checkpoints
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import UsageError
@@ -16,19 +15,19 @@ from tinystories_lm.files import sha256_of
 from tinystories_lm.jobs.job import run_job
 from tinystories_lm.jobs.reproducibility import as_begun
 from tinystories_lm.planning.preflight import find_peaks_of
-from tinystories_lm.run_folder import (
+from tinystories_lm.runs.checkpoint import list_checkpoints
+from tinystories_lm.runs.folder import (
     OUTPUTS,
     RunFolder,
-    Status,
-    find_run,
     is_imported,
     locked,
     read_config,
     read_environment,
     read_metrics,
     read_samples,
-    read_status,
 )
+from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.status import Status, read_status
 
 log = logging.getLogger(__name__)
 # What the clock, the machine's other work and interruptions decide.

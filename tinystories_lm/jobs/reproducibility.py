@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from tinystories_lm.checkpoint import Progress
 from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
@@ -16,7 +15,8 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.records import write_sealed
-from tinystories_lm.run_folder import RunFolder
+from tinystories_lm.runs.checkpoint import Progress
+from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.terminal import duration
 from tinystories_lm.training import LossOf, mean_loss
 

@@ -34,7 +34,9 @@ from tinystories_lm.credentials import scrub_logs, scrubbed
 from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.files import writing
 from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, settle
-from tinystories_lm.run_folder import RunFolder, Status, as_text, interrupted_run, locked, read_status, refuse_links
+from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
+from tinystories_lm.runs.lookup import interrupted_run
+from tinystories_lm.runs.status import Status, read_status
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -172,7 +174,7 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
         return
     if config.training.fresh:
         raise UsageError(f"{run.path} has a run already: training.fresh=true wants another hydra.run.dir, or none")
-    from tinystories_lm.resume import compare
+    from tinystories_lm.runs.resume import compare
 
     compare(run, config)
 

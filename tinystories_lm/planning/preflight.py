@@ -7,7 +7,8 @@ from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import Composed, compose_config, expand_sweep
 from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import UsageError
-from tinystories_lm.run_folder import RunFolder, step_reached
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.status import step_reached
 
 
 def settle(

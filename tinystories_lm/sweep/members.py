@@ -9,7 +9,8 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import Estimate, estimate
-from tinystories_lm.run_folder import RunFolder, Status, read_status, read_summary, read_told, step_reached
+from tinystories_lm.runs.folder import RunFolder, read_summary
+from tinystories_lm.runs.status import Status, read_status, read_told, step_reached
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from tinystories_lm.planning.estimate import check_affordable
 from tinystories_lm.planning.preflight import find_peaks, settle
 from tinystories_lm.processes import Ending, Task, run_apart, share_machine
 from tinystories_lm.records import last_record
-from tinystories_lm.run_folder import RunFolder, Status, refuse_links, write_status
-from tinystories_lm.shapes import METRICS
+from tinystories_lm.runs.folder import RunFolder, refuse_links
+from tinystories_lm.runs.schemas import METRICS
+from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.sweep.members import Member, plan, refuse_twins
 from tinystories_lm.sweep.tables import describe_end, describe_plan
 from tinystories_lm.terminal import duration, progress_bar

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinystories_lm.run_folder import Status, read_summary
+from tinystories_lm.runs.folder import read_summary
+from tinystories_lm.runs.status import Status
 from tinystories_lm.sweep.members import Member
 from tinystories_lm.terminal import amount, coloured, duration, table
 

@@ -15,7 +15,7 @@ from tests.analysis.report.runs import make_run
 from tinystories_lm.analysis.report.build import gather, write_report
 from tinystories_lm.analysis.report.read_runs import Reader
 from tinystories_lm.cli import main
-from tinystories_lm.run_folder import Status
+from tinystories_lm.runs.status import Status
 
 EMPTY_PAGE_BYTES = 400_000
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\u2028<!--"

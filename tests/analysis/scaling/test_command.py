@@ -18,7 +18,8 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.errors import UsageError
 from tinystories_lm.files import write_json
 from tinystories_lm.model.flops import count_parameters, flops_per_token
-from tinystories_lm.run_folder import RunFolder, Status, write_config, write_status
+from tinystories_lm.runs.folder import RunFolder, write_config
+from tinystories_lm.runs.status import Status, write_status
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
 WIDTHS, STEPS = (64, 128, 256), (100, 300, 900)

@@ -17,7 +17,8 @@ from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import CommandError, DamagedError
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.records import from_json, read_json, read_lines
-from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, overrides_of, read_config, read_status
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_config
+from tinystories_lm.runs.status import Status, read_status
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3

@@ -1,6 +1,5 @@
 """The points of a law: what the finished runs of a sweep say, and where those runs are."""
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,9 @@ from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.run_folder import OUTPUTS, RunFolder, Status, read_config, read_status, read_summary
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config, read_summary
+from tinystories_lm.runs.lookup import _runs_in, find_sweep
+from tinystories_lm.runs.status import Status, read_status
 
 # What a sweep over size and tokens changes; any other setting that differs is told.
 SIZE_AND_TOKENS = (
@@ -81,29 +82,6 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Points:
 
 def describe_left_out(found: Points) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
-
-
-def find_sweep(name: str, *, outputs: Path = OUTPUTS) -> Path:
-    """A sweep by its name below outputs/sweeps/ or outputs/, or any folder that holds run folders."""
-    for folder in (Path(name), outputs / "sweeps" / name, outputs / name):
-        if folder.is_dir() and _runs_in(folder):
-            return folder
-    if (Path(name) / "config.yaml").is_file():
-        raise UsageError(f"{name} is a single run: name the folder that holds it and others")
-    known = [path.name for path in sorted((outputs / "sweeps").glob("*")) if path.is_dir() and _runs_in(path)]
-    if not known:
-        raise UsageError(
-            f"{name}: there is no such sweep, and none under {outputs / 'sweeps'}/ yet: "
-            "start one with `tinystories-lm sweep size_by_steps`"
-        )
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known[:12])}"
-    raise UsageError(f"{name}: there is no such sweep; {hint} (a sweep's name, or a folder of run folders)")
-
-
-def _runs_in(folder: Path) -> list[RunFolder]:
-    found = sorted(folder.glob("*/config.yaml"))
-    return [RunFolder(path.parent) for path in found if not path.parent.name.startswith(".")]
 
 
 def _point(run: RunFolder) -> Point:

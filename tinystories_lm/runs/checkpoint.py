@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from tinystories_lm import faults
 from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
-from tinystories_lm.optimizer import load_named_state, named_state
+from tinystories_lm.optimizer import _is_fused
 from tinystories_lm.records import LARGEST_INTEGER, read_json
-from tinystories_lm.shapes import RUN_ID
+from tinystories_lm.runs.schemas import RUN_ID
 
 FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -227,3 +227,23 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: torch.optim.Optimize
         load_named_state(model, optimizer, load_file(path / "optimizer.safetensors"))
     except (OSError, SafetensorError, KeyError) as error:
         raise DamagedError(f"{path / 'optimizer.safetensors'} is damaged: {error!r}") from error
+
+
+def named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's tensors under `parameter name/state name`, such as `head.weight/exp_avg`."""
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        f"{names[id(parameter)]}/{key}": value
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+    }
+
+
+def load_named_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """The inverse of `named_state`. Empty `tensors` leave the optimizer as new: it had not stepped yet."""
+    parameters = dict(model.named_parameters())
+    for name, value in tensors.items():
+        parameter_name, _, key = name.rpartition("/")
+        parameter = parameters[parameter_name]
+        device = torch.device("cpu") if key == "step" and not _is_fused(optimizer) else parameter.device
+        optimizer.state[parameter][key] = value.to(device)

@@ -1,7 +1,6 @@
 """A run's folder: what lies where, and what a run left there says about it."""
 
 import contextlib
-import difflib
 import hashlib
 import logging
 import os
@@ -11,36 +10,26 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tinystories_lm.config.fingerprint import ADDED_LATER, config_hash
+from tinystories_lm.config.fingerprint import ADDED_LATER
 from tinystories_lm.config.schema import Config
-from tinystories_lm.credentials import scrubbed
-from tinystories_lm.errors import DamagedError, RunFolderInUseError, UsageError
-from tinystories_lm.files import find_link, lock, read_plain, write_json, write_text
+from tinystories_lm.errors import DamagedError, RunFolderInUseError
+from tinystories_lm.files import find_link, lock, read_plain, write_text
 from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
-from tinystories_lm.shapes import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
+from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
-MOST_NAMED = 12  # in one line
 HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
 log = logging.getLogger(__name__)
-
-
-class Status(StrEnum):
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -229,122 +218,5 @@ def as_text(value: str) -> str:
     return "'{}'".format(escaped.replace("'", "\\'"))
 
 
-def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
-    value = {
-        "status": status,
-        "reason": scrubbed(reason),
-        "step": step,
-        "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    write_json(run.status, value)
-
-
-class Told(NamedTuple):
-    """What status.json says."""
-
-    status: Status
-    reason: str
-    step: int
-
-
-def read_told(run: RunFolder) -> Told:
-    """Raises DamagedError where status.json is missing or damaged."""
-    try:
-        said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
-    except DamagedError as error:
-        raise DamagedError(f"{error}; the command that trained the run writes it anew") from error
-    return Told(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
-
-
-def step_reached(run: RunFolder) -> int:
-    """The step that status.json names; 0 for a run that was never begun, or does not say."""
-    try:
-        return read_told(run).step
-    except DamagedError:
-        return 0
-
-
-def read_status(run: RunFolder) -> Status:
-    """What became of the run: a run that says it is running, while no process holds its folder, was killed.
-
-    Raises DamagedError where its status.json is missing or damaged.
-    """
-    status = read_told(run).status
-    if status is Status.RUNNING:
-        with lock(run.lock, wait=False) as holder:
-            return Status.RUNNING if holder else Status.INTERRUPTED
-    return status
-
-
-def is_running(run: RunFolder) -> bool:
-    """Whether the run is going on; one whose status is missing or damaged is not."""
-    try:
-        return read_status(run) is Status.RUNNING
-    except DamagedError:
-        return False
-
-
 def new_run_id() -> str:
     return uuid.uuid4().hex[:12]
-
-
-def runs_below(folder: Path) -> Iterator[RunFolder]:
-    """Every run under outputs/, sweeps' members included, newest first by when it was last heard of."""
-    found = [path.parent for pattern in ("*/*/status.json", "sweeps/*/*/status.json") for path in folder.glob(pattern)]
-    heard: list[tuple[float, str, Path]] = []
-    for path in found:
-        with contextlib.suppress(FileNotFoundError):  # it was removed just now
-            heard.append(((path / "status.json").stat().st_mtime, path.name, path))
-    for _, _, path in sorted(heard, reverse=True):
-        yield RunFolder(path)
-
-
-def find_run(name: str, *, outputs: Path = OUTPUTS, besides: RunFolder | None = None) -> RunFolder:
-    """A run by its folder (as it stands, or below outputs/), by its preset (the newest run of it), or `latest`.
-
-    besides: a run that no name means, for it is about to begin.
-
-    Raises UsageError naming what there is.
-    """
-    for direct in (Path(name), outputs / name):
-        try:
-            if (direct / "config.yaml").is_file():
-                return RunFolder(direct)
-        except OSError as error:  # a name that is too long, a folder that is another person's
-            raise UsageError(f"{direct}: {error.strerror}") from error
-    runs = [run for run in runs_below(outputs) if besides is None or run.path.resolve() != besides.path.resolve()]
-    if runs and name == "latest":
-        return runs[0]
-    for names in ([run.path.parent.name for run in runs], [run.path.name for run in runs]):
-        if name in names:
-            return runs[names.index(name)]
-    if not runs:
-        raise UsageError(f"{name}: there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
-    presets = dict.fromkeys(run.path.parent.name for run in runs)
-    known = [*presets, *(run.path.name for run in runs), *(str(run.path) for run in runs)]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join([*presets][:MOST_NAMED])}"
-    raise UsageError(f"{name}: there is no such run; {hint} (a run folder, a preset's name, or `latest`)")
-
-
-def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
-    """The newest run of this config that was stopped before its end."""
-    wanted = config_hash(config)
-    for run in runs_below(outputs):
-        if not run.path.name.startswith(".") and wanted in run.path.name:
-            try:
-                if _may_go_on(run) and config_hash(read_config(run)) == wanted:
-                    return run
-            except DamagedError as error:
-                log.warning("%s: this run is passed over", error)
-    return None
-
-
-def _may_go_on(run: RunFolder) -> bool:
-    """Stopped, killed, or failed on the way, as on a full disk; a diverged one would only diverge again."""
-    try:
-        status, reason = read_status(run), read_told(run).reason
-    except DamagedError:  # written anew when it goes on
-        return True
-    failed_on_the_way = status is Status.FAILED and any(run.checkpoints.glob("step-*")) and "diverged" not in reason
-    return status is Status.INTERRUPTED or failed_on_the_way

@@ -10,8 +10,12 @@ from safetensors.torch import load_file, save_file
 
 from tests.model.test_transformer import build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
-from tinystories_lm import checkpoint as module
-from tinystories_lm.checkpoint import (
+from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
+from tinystories_lm.files import sha256_of
+from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.optimizer import build_optimizer
+from tinystories_lm.runs import checkpoint as module
+from tinystories_lm.runs.checkpoint import (
     FILES,
     Progress,
     check_checkpoint,
@@ -21,10 +25,6 @@ from tinystories_lm.checkpoint import (
     save_checkpoint,
     valid_checkpoints,
 )
-from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.files import sha256_of
-from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.training import mean_loss, train_step
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.checkpoint import (
+from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.schema import Config, settings
+from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.runs.checkpoint import (
     Progress,
     check_checkpoint,
     list_checkpoints,
@@ -14,19 +17,8 @@ from tinystories_lm.checkpoint import (
     step_of,
     valid_checkpoints,
 )
-from tinystories_lm.config.choices import Kind
-from tinystories_lm.config.schema import Config, settings
-from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.run_folder import (
-    RunFolder,
-    Status,
-    is_imported,
-    new_run_id,
-    read_config,
-    read_environment,
-    read_status,
-    read_summary,
-)
+from tinystories_lm.runs.folder import RunFolder, is_imported, new_run_id, read_config, read_environment, read_summary
+from tinystories_lm.runs.status import Status, read_status
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.analysis.report.runs import make_run
 from tinystories_lm.cli import main
 from tinystories_lm.errors import UsageError
-from tinystories_lm.report.selection import select
+from tinystories_lm.runs.lookup import select
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,9 @@ import pytest
 from tests.interop.test_export import make_run
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.errors import UsageError
-from tinystories_lm.run_folder import RunFolder, Status, find_run, interrupted_run, read_config, write_status
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.lookup import find_run, interrupted_run
+from tinystories_lm.runs.status import Status, write_status
 
 
 @pytest.fixture(scope="module")
