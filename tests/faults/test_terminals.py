@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tests.sweep.test_run import small
+from tests.sweeps.test_sweep import small
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, read_status
 

@@ -84,9 +84,9 @@ def sweep(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
     options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.files import to_json
-    from tinystories_lm.sweep.run import Options, raise_for_failures
-    from tinystories_lm.sweep.run import sweep as run_sweep
-    from tinystories_lm.sweep.tables import describe_results, results
+    from tinystories_lm.sweeps.sweep import Options, raise_for_failures
+    from tinystories_lm.sweeps.sweep import sweep as run_sweep
+    from tinystories_lm.sweeps.tables import describe_results, results
 
     log_to_stderr()
     asked = Options(

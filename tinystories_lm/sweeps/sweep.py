@@ -21,15 +21,15 @@ from tinystories_lm.records import last_record
 from tinystories_lm.runs.folder import RunFolder, refuse_links
 from tinystories_lm.runs.schemas import METRICS
 from tinystories_lm.runs.status import Status, write_status
-from tinystories_lm.sweep.members import Member, plan, refuse_twins
-from tinystories_lm.sweep.tables import describe_end, describe_plan
+from tinystories_lm.sweeps.members import Member, plan, refuse_twins
+from tinystories_lm.sweeps.tables import describe_end, describe_plan
 from tinystories_lm.terminal import duration, progress_bar
 
 log = logging.getLogger(__name__)
 LOG = "output.log"  # of each member, in its run folder
 # Loaded once, before the first member. None of them touches a GPU when it is imported.
 PRELOAD = (
-    "tinystories_lm.sweep.run",
+    "tinystories_lm.sweeps.sweep",
     "tinystories_lm.jobs.job",
     "hydra.main",
     "wandb",
