@@ -23,13 +23,13 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
-from tinystories_lm.files import write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, write
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.interop.huggingface import generation_config, stock_config, tensor_names
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.processes import usable_cores
+from tinystories_lm.system.files import write_json
+from tinystories_lm.system.processes import usable_cores
 
 PROMPT = list(range(300, 312))
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

@@ -27,14 +27,15 @@ from torch import Tensor
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
-from tinystories_lm.files import write_json
 from tinystories_lm.hardware.detect import device_name, find_hardware, find_peak
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import Several, build_optimizer
-from tinystories_lm.records import read_json, read_records
+from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training import mean_loss, micro_batches, train_step, validate
 
 SIZES = {"28M": ["model=gpt_28m"], "91M": ["model=gpt_91m"]}

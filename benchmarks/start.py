@@ -18,10 +18,10 @@ from pathlib import Path
 
 import torch
 
-from tinystories_lm.files import write_json
 from tinystories_lm.hardware.detect import device_name
-from tinystories_lm.processes import usable_cores
-from tinystories_lm.records import read_records
+from tinystories_lm.system.files import write_json
+from tinystories_lm.system.jsonl import read_records
+from tinystories_lm.system.processes import usable_cores
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 BARS = {"--help": 0.4, "train --cfg job": 0.4, "plan": 2.5, "first step of smoke": 6.0}  # seconds

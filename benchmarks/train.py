@@ -30,12 +30,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.files import write_json
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.setup import keep_freed_memory
 from tinystories_lm.model.attention import causal, causal_in_blocks
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.records import read_records
+from tinystories_lm.system.files import write_json
+from tinystories_lm.system.jsonl import read_records
 
 V, L, D, H, FF, T, B = 4096, 4, 256, 4, 688, 256, 16
 WARM_STEPS = 10

@@ -16,11 +16,12 @@ from typing import Any
 from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.analysis.published import read_published
 from tinystories_lm.config.schema import settings
-from tinystories_lm.errors import CommandError, UsageError
-from tinystories_lm.files import to_json, write_json, write_text
-from tinystories_lm.records import read_json, read_records
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.system.errors import CommandError, UsageError
+from tinystories_lm.system.files import to_json, write_json, write_text
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.jsonl import read_records
 
 BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
 MOST_ROWS = 200

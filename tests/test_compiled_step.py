@@ -21,7 +21,7 @@ from tinystories_lm.data.batches import Batches, token_tensor, validation_batche
 from tinystories_lm.model.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.records import read_json
+from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training import LossOf, mean_loss, micro_batches, train_step, validate
 
 pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute

@@ -11,9 +11,7 @@ import pytest
 from tests.interop.test_export import compose, make_run
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
-from tinystories_lm.errors import CommandError
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.records import from_json
 from tinystories_lm.runs.checkpoint import check_checkpoint, load_weights
 from tinystories_lm.runs.folder import (
     RunFolder,
@@ -26,6 +24,8 @@ from tinystories_lm.runs.folder import (
     read_summary,
 )
 from tinystories_lm.runs.status import read_told
+from tinystories_lm.system.errors import CommandError
+from tinystories_lm.system.json_files import from_json
 
 WORDS = [b"0", b"-1", b"1e999", b"NaN", b"null", b"true", b'"', b"[", b"]", b"{", b"}", b":", b",", b"\n", b"\0",
          b"\xff", b"../", b"${x}", b"&a", b"*a", b"!!python", b"- ", b"9" * 30, b"\\u0000", b" ", b"a"]  # fmt: skip

@@ -14,9 +14,9 @@ import yaml
 import tinystories_lm
 from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
-from tinystories_lm.credentials import Scrubber, holds_secret, scrubbed
-from tinystories_lm.processes import Ending, Slot, Task, run_apart
 from tinystories_lm.runs.folder import YAML_LOADER
+from tinystories_lm.system.processes import Ending, Slot, Task, run_apart
+from tinystories_lm.system.redaction import Scrubber, holds_secret, scrubbed
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 REPOSITORY = PACKAGE.parent

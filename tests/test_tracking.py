@@ -20,7 +20,7 @@ from tests.conftest import SMALL_RUN, Command
 from tests.wandb_server import WandbServer
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.credentials import chosen_mode
+from tinystories_lm.system.redaction import chosen_mode
 from tinystories_lm.tracking import Mirror, start_mirror
 
 KEY = "a1b2c3d4e5" * 4

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from tinystories_lm.files import replacing, write_text
+from tinystories_lm.system.files import replacing, write_text
 
 SKIPPED_STEPS = 10  # the first ones compile, allocate and choose kernels
 TRACE, TABLE = "trace.json.gz", "profile.txt"

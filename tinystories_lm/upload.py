@@ -4,9 +4,7 @@ import dataclasses
 import uuid
 
 from tinystories_lm.config.choices import TrackingMode
-from tinystories_lm.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.evaluation.evaluate import for_mirror
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.folder import (
     RunFolder,
     locked,
@@ -20,6 +18,8 @@ from tinystories_lm.runs.folder import (
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
+from tinystories_lm.system.json_files import read_json
 from tinystories_lm.tracking import start_mirror
 
 EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPTED}

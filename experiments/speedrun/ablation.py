@@ -22,13 +22,13 @@ from tinystories_lm.data.batches import token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.data.tokenizer import token_byte_lengths
-from tinystories_lm.files import to_json, write_text
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.system.files import to_json, write_text
+from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training import mean_loss, validate
 
 HERE = Path(__file__).parent

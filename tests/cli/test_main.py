@@ -11,8 +11,8 @@ import pytest
 
 from tests.conftest import Command
 from tests.interop.test_export import make_run
-from tinystories_lm.records import read_json
-from tinystories_lm.streams import Shown
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.stdio import Shown
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 

@@ -10,12 +10,12 @@ from tinystories_lm.config.choices import Boundary, DecayShape, Source
 from tinystories_lm.config.compose import Composed, compose_config, conf_folder, expand_sweep, register
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, settings
-from tinystories_lm.errors import UsageError
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.planning.preflight import check_what_is_left
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import UsageError
 
 PRESETS = sorted(path.stem for path in (conf_folder() / "experiment").glob("*.yaml"))
 

@@ -17,7 +17,7 @@ from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import corpus, segmentation
 from tinystories_lm.data.corpus import Split, documents, pieces, replaced, splits
-from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL_DATA = Path(os.environ.get("TINYSTORIES_DATA", REPOSITORY / "../shared/data"))

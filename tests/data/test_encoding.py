@@ -13,7 +13,7 @@ from tinystories_lm.data.corpus import Split, pieces
 from tinystories_lm.data.encoding import WORDS, joined, make_encoder, merge_ranks
 from tinystories_lm.data.segmentation import PIECE_CHARS, Piece, at_separators, tidied
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, train_tokenizer
-from tinystories_lm.errors import DamagedError
+from tinystories_lm.system.errors import DamagedError
 
 STORIES = [
     "Once upon a time, there was a little dog named Cookie. She didn't like the big red ball.\n\nThe end.",

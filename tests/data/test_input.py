@@ -21,7 +21,7 @@ from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import table_reader, token_cache
 from tinystories_lm.data.corpus import Split, replaced
 from tinystories_lm.data.token_cache import prepare
-from tinystories_lm.errors import CommandError, DamagedError, ExitCode, UsageError
+from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, UsageError
 
 T, V = ("\n<|endoftext|>\n".join(stories) for stories in (TRAIN, VALID))
 J, W = jsonl(TRAIN), jsonl(VALID)

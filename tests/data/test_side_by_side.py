@@ -19,13 +19,13 @@ from tests.data.test_corpus import data_config, folder_of
 from tests.data.test_input import refusal
 from tests.data.test_token_cache import TRAIN, VALID, content
 from tests.data.trials import as_root, begin, end
-from tinystories_lm import files
 from tinystories_lm.cli.main import run as run_command
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import token_cache
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import prepare
-from tinystories_lm.errors import CannotWriteError, DamagedError, ExitCode
+from tinystories_lm.system import files
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, ExitCode
 
 POINTS = ["file.before_rename:1", "cache.before_part:1", "cache.before_part:2", "folder.before_rename:1"]
 BUILDING = "tokenizer: training"

@@ -32,9 +32,9 @@ from tinystories_lm.data import token_cache
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
-from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
-from tinystories_lm.files import sha256_of
-from tinystories_lm.records import seal
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
+from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.json_files import seal
 
 
 def some_stories(count: int = 200, seed: int = 0) -> list[str]:

@@ -22,7 +22,7 @@ from tinystories_lm.data.tokenizer import (
     token_byte_lengths,
     train_tokenizer,
 )
-from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 TEXTS = ["Once upon a time there was a little dog. She said: <|endoftext|> it's 1234!\n\n"] * 3 + ["naïve 猫 über"]
 

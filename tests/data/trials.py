@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tinystories_lm.errors import CommandError
+from tinystories_lm.system.errors import CommandError
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="needs root on Linux")

@@ -12,14 +12,14 @@ from tests.interop.test_export import make_run
 from tests.test_tracking import inspect, of_type
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint
-from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
 from tinystories_lm.evaluation.perplexity import score
 from tinystories_lm.evaluation.story_metrics import MEASURES
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.interop.export import export_run
-from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.json_files import read_json, write_sealed
 
 
 def options(**changes: object) -> Options:

@@ -9,8 +9,8 @@ import torch
 from tests.hardware.test_setup import HERE
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tinystories_lm.data.batches import IGNORED
-from tinystories_lm.errors import DivergedError
 from tinystories_lm.evaluation.perplexity import Score, score, windows
+from tinystories_lm.system.errors import DivergedError
 
 CONTEXT = SMALL.context_tokens
 

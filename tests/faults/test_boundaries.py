@@ -11,9 +11,9 @@ import torch
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm import training
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.json_files import read_json
 
 slow = pytest.mark.slow
 US = "tinystories_lm"

@@ -204,8 +204,8 @@ def test_a_damaged_cache_is_built_again(trained: Trained, tmp_path: Path, number
 
 def test_json_of_any_depth_and_size_is_refused_in_a_moment(trained: Trained, tmp_path: Path) -> None:
     """Which json itself would end in a RecursionError, or a number that no float holds."""
-    from tinystories_lm.errors import DamagedError
-    from tinystories_lm.records import read_json
+    from tinystories_lm.system.errors import DamagedError
+    from tinystories_lm.system.json_files import read_json
 
     for text in ("[" * 10**6, '{"a":' * 10**5, json.dumps({"a": 0}).replace("0", "1e999"), '{"a": NaN}', "9" * 10**5):
         file = tmp_path / "x.json"

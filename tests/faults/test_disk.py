@@ -15,11 +15,11 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm.files import sha256_of
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
 from tinystories_lm.runs.folder import RunFolder, read_environment
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.json_files import read_json
 
 CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0
 mounts = pytest.mark.skipif(not CAN_MOUNT, reason="mounts a file system of its own, for which it must be root on Linux")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults import trials
 from tests.warm_process import warm
-from tinystories_lm.records import last_record
+from tinystories_lm.system.jsonl import last_record
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds is read in /proc")
 MOST_GROWTH_BYTES = 4_000_000

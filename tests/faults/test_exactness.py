@@ -9,8 +9,9 @@ from tests.faults import trials
 from tests.warm_process import warm
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batches
-from tinystories_lm.records import read_json, read_records
 from tinystories_lm.runs.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.jsonl import read_records
 
 ACCUMULATED = "training.micro_batch_size=1"  # of the batch of 4
 WAYS = [

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults import trials
-from tinystories_lm.errors import NewerFormatError
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import FORMAT, check_checkpoint
 from tinystories_lm.runs.folder import RunFolder, read_environment, read_metrics
+from tinystories_lm.system.errors import NewerFormatError
+from tinystories_lm.system.json_files import read_json
 
 GOLDEN = Path(__file__).parent / "format_1"
 AS_BEGUN = ["model.n_layers=1", "model.d_model=8", "model.d_ff=8", "training.steps=12", "training.eval_every_steps=4"]

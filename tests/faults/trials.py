@@ -22,7 +22,8 @@ from tests.conftest import SMALL_RUN
 from tests.jobs.test_train import VOLATILE
 from tinystories_lm.cli.main import main
 from tinystories_lm.jobs import job, train  # loaded once, before the processes part  # noqa: F401
-from tinystories_lm.records import read_json, read_records
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.jsonl import read_records
 
 LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]
 RUN = list({setting.partition("=")[0]: setting for setting in [*SMALL_RUN, *LENGTH]}.values())

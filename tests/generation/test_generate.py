@@ -11,7 +11,6 @@ from tokenizers import Tokenizer
 from tests.model.test_transformer import SMALL, build
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
-from tinystories_lm.errors import DivergedError, UsageError
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import (
     End,
@@ -24,6 +23,7 @@ from tinystories_lm.generation.generate import (
     write_texts,
 )
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.system.errors import DivergedError, UsageError
 
 PLAIN = SamplingConfig(
     prompts=["x"],

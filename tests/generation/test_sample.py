@@ -12,13 +12,13 @@ from tokenizers import Tokenizer
 from tests.conftest import Command
 from tests.generation.test_generate import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
 from tests.interop.test_export import make_run
-from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, write
 from tinystories_lm.generation.sample import show, write_json_lines
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.system.files import sha256_of, write_json
+from tinystories_lm.system.json_files import read_json
 
 
 class Terminal(io.StringIO):

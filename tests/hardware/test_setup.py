@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware import setup
 from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.jobs.reproducibility import as_begun
+from tinystories_lm.system.errors import UsageError
 
 HERE = Machine(
     name="cpu",

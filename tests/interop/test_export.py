@@ -20,8 +20,6 @@ from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import train_tokenizer
-from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import sha256_of, write_json
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.interop import export as module
 from tinystories_lm.interop.export import export_run
@@ -29,10 +27,12 @@ from tinystories_lm.interop.huggingface import stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.records import read_records
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.files import sha256_of, write_json
+from tinystories_lm.system.jsonl import read_records
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXTS = [

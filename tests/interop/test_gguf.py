@@ -10,11 +10,11 @@ import torch
 
 from tests.interop.test_export import make_run
 from tinystories_lm.config.choices import Precision
-from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import sha256_of
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.files import sha256_of
 
 gguf: Any = pytest.importorskip("gguf", reason="gguf is in the dev extra")
 transformers: Any = pytest.importorskip("transformers", reason="export needs transformers")

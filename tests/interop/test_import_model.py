@@ -15,16 +15,16 @@ from tests.conftest import Command
 from tests.interop.test_export import compose, export, make_run
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.generation.generate import write_texts
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.interop.import_model import import_run
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import check_checkpoint
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import CommandError, DamagedError, UsageError
+from tinystories_lm.system.json_files import read_json
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXT = "One day, Tom saw a big red ball. It was old, naïve and 東京. The end."

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.errors import DivergedError
 from tinystories_lm.jobs.outcome import _status_kept
 from tinystories_lm.jobs.train import see_one_gpu
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.system.errors import DivergedError
+from tinystories_lm.system.json_files import read_json
 
 register()
 CONFIG = compose_config(["hardware=cpu"]).config

@@ -6,8 +6,8 @@ from pathlib import Path
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.jobs.replay import _cache_dir, compare
-from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.system.json_files import read_json, write_sealed
 
 
 def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, corpus: Path, tmp_path: Path) -> None:

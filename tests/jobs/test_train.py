@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.records import read_json, read_records
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.jsonl import read_records
 
 VOLATILE = ("progress/pieces", "cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
 

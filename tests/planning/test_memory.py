@@ -18,16 +18,16 @@ from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import CommandError
 from tinystories_lm.hardware.detect import multiplies_bfloat16
 from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
 from tinystories_lm.jobs.outcome import _status_kept
 from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes, what_would_fit
 from tinystories_lm.planning.preflight import _fit_memory, compose_jobs
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status
+from tinystories_lm.system.errors import CommandError
+from tinystories_lm.system.json_files import read_json
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",

@@ -10,8 +10,6 @@ from safetensors.torch import load_file, save_file
 
 from tests.model.test_transformer import build
 from tests.test_training import ADAMW, CPU, MACHINE, batch
-from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.files import sha256_of
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.runs import checkpoint as module
@@ -25,6 +23,8 @@ from tinystories_lm.runs.checkpoint import (
     save_checkpoint,
     valid_checkpoints,
 )
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
+from tinystories_lm.system.files import sha256_of
 from tinystories_lm.training import mean_loss, train_step
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.interop.test_export import make_run
 from tinystories_lm.config.fingerprint import config_hash
-from tinystories_lm.errors import UsageError
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run, interrupted_run
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import UsageError
 
 
 @pytest.fixture(scope="module")

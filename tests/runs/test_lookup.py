@@ -6,8 +6,8 @@ import pytest
 
 from tests.analysis.report.runs import make_run
 from tinystories_lm.cli import main
-from tinystories_lm.errors import UsageError
 from tinystories_lm.runs.lookup import select
+from tinystories_lm.system.errors import UsageError
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tinystories_lm.config.schema import Config, VerdictConfig
-from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.evaluation.story_metrics import strongest_loop, words
 from tinystories_lm.runs.folder import (
     RunFolder,
@@ -36,7 +35,8 @@ from tinystories_lm.runs.folder import (
     read_summary,
 )
 from tinystories_lm.runs.status import read_told
-from tinystories_lm.terminal import amount
+from tinystories_lm.system.console import amount
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 SPIKE_NATS = 0.5  # of a row's training loss over the median of the ten rows before
 SPIKE_ROWS = 10

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import RunFolder, read_config, read_environment, read_metrics, read_summary
-from tinystories_lm.terminal import amount, table
+from tinystories_lm.system.console import amount, table
 
 PERPLEXITY_TOLERANCE = 0.05  # of the published figure; they are given with two or three digits
 LOSS_TOLERANCE = 0.05  # nats

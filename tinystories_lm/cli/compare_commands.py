@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tinystories_lm.cli.parser import PROGRAM, Parser
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
 
 
 def report(arguments: list[str]) -> None:
@@ -24,7 +24,7 @@ def report(arguments: list[str]) -> None:
     from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
     from tinystories_lm.analysis.report.page import to_record
     from tinystories_lm.analysis.report.read_runs import Reader
-    from tinystories_lm.files import to_json
+    from tinystories_lm.system.files import to_json
 
     if options.json:
         if options.watch or options.out:
@@ -56,7 +56,7 @@ def scaling(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from tinystories_lm.analysis.scaling.analyse import analyse, to_record
     from tinystories_lm.analysis.scaling.text import describe
-    from tinystories_lm.files import to_json
+    from tinystories_lm.system.files import to_json
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
     print(to_json(to_record(found), indent=2) if options.json else describe(found))
@@ -72,7 +72,7 @@ def dashboard(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print what would be sent, and send nothing")
     options = parser.parse_args(arguments)
     from tinystories_lm.dashboard import as_record, build_workspace, save
-    from tinystories_lm.files import to_json
+    from tinystories_lm.system.files import to_json
 
     if options.json:
         print(to_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tinystories_lm.cli.parser import PRECISIONS, PROGRAM, RUN_HELP, Parser
-from tinystories_lm.controls import visible
+from tinystories_lm.system.stdio import visible
 
 
 def export(arguments: list[str]) -> None:

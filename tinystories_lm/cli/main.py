@@ -12,11 +12,10 @@ from collections.abc import Callable, Sequence
 from tinystories_lm import __version__
 from tinystories_lm.cli import compare_commands, interop_commands, run_commands, train_commands
 from tinystories_lm.cli.parser import PROGRAM, log_to_stderr
-from tinystories_lm.controls import visible
-from tinystories_lm.credentials import print_traceback, scrubbed
-from tinystories_lm.errors import CommandError, ExitCode, UsageError
-from tinystories_lm.signals import stop_by_interrupt, was_interrupted
-from tinystories_lm.streams import open_missing, outlive_terminal, show_safely
+from tinystories_lm.system.errors import CommandError, ExitCode, UsageError
+from tinystories_lm.system.redaction import print_traceback, scrubbed
+from tinystories_lm.system.signals import stop_by_interrupt, was_interrupted
+from tinystories_lm.system.stdio import open_missing, outlive_terminal, show_safely, visible
 
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.

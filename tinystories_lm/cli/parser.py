@@ -5,8 +5,8 @@ import logging
 import sys
 from typing import NoReturn
 
-from tinystories_lm.credentials import scrub_logs
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.redaction import scrub_logs
 
 PROGRAM = "tinystories-lm"
 RUN_HELP = "a run folder, a preset's name (its newest run) or `latest`"

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from tinystories_lm.cli.parser import DEVICES, PRECISIONS, PROGRAM, RUN_HELP, Parser, log_to_stderr, positive
-from tinystories_lm.errors import CommandError, UsageError
+from tinystories_lm.system.errors import CommandError, UsageError
 
 
 def sample(arguments: list[str]) -> None:
@@ -80,8 +80,8 @@ def runs(arguments: list[str]) -> None:
     parser.add_argument("--sort", choices=SORTS, default="age", help="by what (age)")
     parser.add_argument("--json", action="store_true", help="one JSON object a run, for programs")
     options = parser.parse_args(arguments)
-    from tinystories_lm.files import to_json
     from tinystories_lm.runs.listing import as_records, describe, list_runs
+    from tinystories_lm.system.files import to_json
 
     found = list_runs(options.filter, sort=options.sort)
     if options.json:
@@ -103,9 +103,9 @@ def diagnose(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from tinystories_lm.analysis.diagnose import as_record, describe
     from tinystories_lm.analysis.diagnose import diagnose as judge_run
-    from tinystories_lm.files import to_json
     from tinystories_lm.runs.lookup import find_run
-    from tinystories_lm.terminal import coloured
+    from tinystories_lm.system.console import coloured
+    from tinystories_lm.system.files import to_json
 
     found = judge_run(find_run(options.run))
     print(
@@ -126,8 +126,8 @@ def replay(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     options = parser.parse_args(arguments)
     log_to_stderr()
-    from tinystories_lm.files import to_json
     from tinystories_lm.jobs.replay import replay as replay_run
+    from tinystories_lm.system.files import to_json
 
     found = replay_run(options.run, folder=options.folder)
     print(to_json(found.as_record(), indent=2) if options.json else found.describe())
@@ -154,7 +154,7 @@ def evaluate(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from tinystories_lm.config.choices import Device, Precision
     from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
-    from tinystories_lm.files import to_json
+    from tinystories_lm.system.files import to_json
 
     log_to_stderr()
     asked = Options(

@@ -44,8 +44,8 @@ def plan(arguments: list[str]) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
     options = parser.parse_intermixed_args(arguments)
     from tinystories_lm.config.compose import compose_config, register
-    from tinystories_lm.files import to_json
     from tinystories_lm.planning.plan import as_record, describe, make_plan
+    from tinystories_lm.system.files import to_json
 
     register()
     overrides = options.overrides
@@ -83,10 +83,10 @@ def sweep(arguments: list[str]) -> None:
     parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
     parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
     options = parser.parse_intermixed_args(arguments)
-    from tinystories_lm.files import to_json
     from tinystories_lm.sweeps.sweep import Options, raise_for_failures
     from tinystories_lm.sweeps.sweep import sweep as run_sweep
     from tinystories_lm.sweeps.tables import describe_results, results
+    from tinystories_lm.system.files import to_json
 
     log_to_stderr()
     asked = Options(

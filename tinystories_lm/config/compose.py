@@ -24,8 +24,8 @@ from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, HardwareConfig, setting_types, settings
-from tinystories_lm.credentials import holds_secret
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.redaction import holds_secret
 
 HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")  # code that Hydra brings, or an installed plugin
 VERSION_BASE = "1.3"

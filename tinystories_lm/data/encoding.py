@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from tinystories_lm.data.segmentation import Piece
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
-from tinystories_lm.errors import DamagedError
+from tinystories_lm.system.errors import DamagedError
 
 # What pre_tokenizers.ByteLevel splits by, as tiktoken wants it written (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

@@ -14,7 +14,7 @@ from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import segmentation
 from tinystories_lm.data.text_reader import HEAD_BYTES, blocks, decoded, reading, refuse_foreign
-from tinystories_lm.errors import CommandError, DamagedError, UsageError
+from tinystories_lm.system.errors import CommandError, DamagedError, UsageError
 
 ROWS = 256  # read at a time
 MOST_LINE_BYTES = 1 << 26  # of a line of JSON, which is held whole, several times over

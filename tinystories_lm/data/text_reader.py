@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import segmentation
-from tinystories_lm.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 # How a file begins that is no text whatever its name: replacing its bytes would give nothing to learn from.
 FOREIGN = {

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
-from tinystories_lm import faults
 from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.contamination import Overlap
@@ -31,8 +30,9 @@ from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, r
 from tinystories_lm.data.encoding import Encode, make_encoder
 from tinystories_lm.data.segmentation import PIECE_CHARS, Piece
 from tinystories_lm.data.tokenizer import train_tokenizer
-from tinystories_lm.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
-from tinystories_lm.files import (
+from tinystories_lm.system import failpoints
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
+from tinystories_lm.system.files import (
     lock,
     new_folder,
     read_plain,
@@ -43,8 +43,8 @@ from tinystories_lm.files import (
     write_text,
     writing,
 )
-from tinystories_lm.processes import usable_cores
-from tinystories_lm.records import from_json, seal, write_sealed
+from tinystories_lm.system.json_files import from_json, seal, write_sealed
+from tinystories_lm.system.processes import usable_cores
 
 FORMAT = "tinystories_lm token cache"
 VERSION = 1
@@ -334,7 +334,7 @@ def _encode(
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
         for part in encode_all(make_encoder(tokenizer), batches):
-            faults.reach("cache.before_part", folder)
+            failpoints.reach("cache.before_part", folder)
             data = part.ids.tobytes()
             file.write(data)
             digest.update(data)

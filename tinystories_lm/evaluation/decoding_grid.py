@@ -9,12 +9,12 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.evaluation.evaluate import for_stories, shown, training_text, write_stories
 from tinystories_lm.evaluation.story_metrics import MEASURES, PROMPTS, measure
-from tinystories_lm.files import to_json
 from tinystories_lm.generation.generate import settings_of
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.generation.sample import changed
 from tinystories_lm.hardware.setup import open_for_inference
-from tinystories_lm.terminal import table
+from tinystories_lm.system.console import table
+from tinystories_lm.system.files import to_json
 
 # What the story of the four rounds turned, one against the other: greedy and drawn, with and without each cure.
 GRID: dict[str, tuple[float, ...]] = {

@@ -13,7 +13,6 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.data.token_cache import NOTES, encode
-from tinystories_lm.errors import UsageError
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import (
     MEASURES,
@@ -24,7 +23,6 @@ from tinystories_lm.evaluation.story_metrics import (
     measure,
     read_training_text,
 )
-from tinystories_lm.files import write_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, write
 from tinystories_lm.generation.load import Trained, load_trained
@@ -33,7 +31,9 @@ from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.checkpoint import step_of
 from tinystories_lm.runs.folder import OUTPUTS, read_environment, refuse_links
 from tinystories_lm.runs.status import is_running
-from tinystories_lm.terminal import progress_bar, table
+from tinystories_lm.system.console import progress_bar, table
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import write_json
 from tinystories_lm.tracking import start_mirror
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from tinystories_lm.data.batches import IGNORED, Batch
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.errors import DivergedError
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.system.errors import DivergedError
 from tinystories_lm.training import perplexity
 
 

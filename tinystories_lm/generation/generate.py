@@ -15,9 +15,9 @@ from torch import Tensor
 
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.errors import DivergedError, UsageError
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.system.errors import DivergedError, UsageError
 
 TOGETHER = 32  # texts written at a time
 CUT_CHARACTER = "\ufffd"  # what bytes decode to that are no whole character (yet)

@@ -8,14 +8,14 @@ from tokenizers import Tokenizer
 
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.tokenizer import load_tokenizer
-from tinystories_lm.errors import DamagedError
-from tinystories_lm.files import sha256_of
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import check_size, load_weights
 from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.resume import best_checkpoint
+from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.files import sha256_of
 
 
 class Trained(NamedTuple):

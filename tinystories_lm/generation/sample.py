@@ -6,15 +6,15 @@ from typing import TextIO
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
-from tinystories_lm.controls import visible
-from tinystories_lm.errors import UsageError
-from tinystories_lm.files import to_json
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
 from tinystories_lm.generation.load import load_trained
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.folder import read_config
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import to_json
+from tinystories_lm.system.stdio import visible
 
 
 def tell(

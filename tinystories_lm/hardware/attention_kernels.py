@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from tinystories_lm.config.choices import Attention
-from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.model.attention import causal
+from tinystories_lm.system.errors import UsageError
 
 BLOCKS_PAY_TOKENS = 512  # on a CPU, at 1,024 torch's kernel is the faster one
 

@@ -9,8 +9,8 @@ import torch
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import HardwareConfig
-from tinystories_lm.errors import UsageError
-from tinystories_lm.processes import usable_cores
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.processes import usable_cores
 
 # A config of conf/hardware and the words that its GPU's name holds.
 GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}

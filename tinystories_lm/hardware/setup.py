@@ -9,11 +9,11 @@ import torch
 
 from tinystories_lm.config.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config.schema import HardwareConfig
-from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead, settle_attention
 from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_hardware, multiplies_bfloat16, use_threads
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.processes import usable_cores
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.processes import usable_cores
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 

@@ -18,8 +18,6 @@ from torch import Tensor
 from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
-from tinystories_lm.errors import CannotWriteError, DamagedError, UsageError
-from tinystories_lm.files import new_folder, write_json, write_text
 from tinystories_lm.generation.generate import Sample, write_texts
 from tinystories_lm.generation.load import Trained, load_trained
 from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
@@ -29,6 +27,8 @@ from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
 from tinystories_lm.runs.folder import read_environment
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
+from tinystories_lm.system.files import new_folder, write_json, write_text
 
 TOLERANCE = 1e-5  # between logits in float32
 SAMPLES = 3

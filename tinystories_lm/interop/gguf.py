@@ -18,8 +18,8 @@ from torch import Tensor
 
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type, tensor_names
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 PRE_TOKENIZER = "gpt-2"  # llama.cpp's name of GPT-2's way to cut a text into words
 INTERLEAVED = (".self_attn.q_proj.weight", ".self_attn.k_proj.weight")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig, SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 # Settings that are one key each, with the same value.

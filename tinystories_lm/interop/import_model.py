@@ -16,17 +16,17 @@ from torch import Tensor
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
-from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import new_folder, sha256_of, write_text
 from tinystories_lm.interop.huggingface import WHERE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.interop.import_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.records import read_json, write_sealed
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, new_run_id, write_config
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.files import new_folder, sha256_of, write_text
+from tinystories_lm.system.json_files import read_json, write_sealed
 
 LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
 LEAST_BYTES_PER_WEIGHT = 2

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from tokenizers import Tokenizer, pre_tokenizers
 
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
-from tinystories_lm.errors import UsageError
-from tinystories_lm.records import read_json
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.json_files import read_json
 
 FILE = "tokenizer.json"
 CUTS = ("Split", "Digits")  # pre-tokenizers that only cut a text

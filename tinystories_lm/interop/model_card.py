@@ -14,11 +14,11 @@ from tinystories_lm.generation.generate import Sample
 from tinystories_lm.generation.load import Trained
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.checkpoint import Progress, step_of
 from tinystories_lm.runs.folder import RunFolder, read_environment, read_metrics
 from tinystories_lm.runs.schemas import EVALUATION
-from tinystories_lm.terminal import amount, duration
+from tinystories_lm.system.console import amount, duration
+from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training import perplexity
 
 CURVE_ROWS = 12

@@ -10,7 +10,7 @@ from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.model.flops import ParameterCount
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, command_of
-from tinystories_lm.terminal import duration, plain
+from tinystories_lm.system.console import duration, plain
 from tinystories_lm.training import perplexity
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,6 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.divergence import origin
-from tinystories_lm.errors import Interrupted
-from tinystories_lm.files import sweep_leftovers, write_text, writing
 from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
@@ -38,12 +36,14 @@ from tinystories_lm.planning import plan as planning
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, make_plan
 from tinystories_lm.profiling import profiled
-from tinystories_lm.records import write_sealed
 from tinystories_lm.runs.checkpoint import delete_superseded
 from tinystories_lm.runs.folder import RunFolder, read_summary, refuse_links, write_config
 from tinystories_lm.runs.resume import Start, best_checkpoint, check_corpus, is_done, take_up
-from tinystories_lm.signals import stop_on_signals
-from tinystories_lm.terminal import amount, duration
+from tinystories_lm.system.console import amount, duration
+from tinystories_lm.system.errors import Interrupted
+from tinystories_lm.system.files import sweep_leftovers, write_text, writing
+from tinystories_lm.system.json_files import write_sealed
+from tinystories_lm.system.signals import stop_on_signals
 from tinystories_lm.tracking import start_mirror
 from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
 

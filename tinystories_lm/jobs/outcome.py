@@ -7,15 +7,22 @@ from pathlib import Path
 
 from tinystories_lm.analysis.diagnose import describe, diagnose
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import CannotWriteError, CommandError, DamagedError, DivergedError, Interrupted, UsageError
-from tinystories_lm.files import read_plain, replacing
 from tinystories_lm.hardware.detect import check_hardware
 from tinystories_lm.hardware.memory import is_out_of_memory, peak_bytes, usable_bytes
 from tinystories_lm.planning.memory import what_would_fit
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, write_status
-from tinystories_lm.terminal import storage
+from tinystories_lm.system.console import storage
+from tinystories_lm.system.errors import (
+    CannotWriteError,
+    CommandError,
+    DamagedError,
+    DivergedError,
+    Interrupted,
+    UsageError,
+)
+from tinystories_lm.system.files import read_plain, replacing
 
 log = logging.getLogger(__name__)
 

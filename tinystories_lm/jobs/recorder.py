@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import nn, optim
 
-from tinystories_lm import faults
 from tinystories_lm.config.choices import OnWriteError
 from tinystories_lm.config.schema import TrainingConfig
-from tinystories_lm.errors import CannotWriteError, DivergedError
 from tinystories_lm.generation.generate import Sample
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.records import Records
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.terminal import ProgressBar, amount, duration, plain
+from tinystories_lm.system import failpoints
+from tinystories_lm.system.console import ProgressBar, amount, duration, plain
+from tinystories_lm.system.errors import CannotWriteError, DivergedError
+from tinystories_lm.system.jsonl import Records
 from tinystories_lm.tracking import Mirror
 from tinystories_lm.training import StepResult, ValidationLoss, perplexity
 
@@ -67,7 +67,7 @@ class Notebook:
         self._may_wait = config.on_write_error is not OnWriteError.stop
 
     def trained(self, rate: float, result: StepResult) -> None:
-        faults.reach("step", self.folder.path)
+        failpoints.reach("step", self.folder.path)
         self._pending.append(result)
         self.bar.step()
         self.step_taken()

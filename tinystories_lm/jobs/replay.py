@@ -10,8 +10,6 @@ from typing import Any
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import UsageError
-from tinystories_lm.files import sha256_of
 from tinystories_lm.jobs.job import run_job
 from tinystories_lm.jobs.reproducibility import as_begun
 from tinystories_lm.planning.preflight import find_peaks_of
@@ -28,6 +26,8 @@ from tinystories_lm.runs.folder import (
 )
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import sha256_of
 
 log = logging.getLogger(__name__)
 # What the clock, the machine's other work and interruptions decide.

@@ -10,14 +10,14 @@ from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
-from tinystories_lm.errors import UsageError
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.estimate import estimate
-from tinystories_lm.records import write_sealed
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.terminal import duration
+from tinystories_lm.system.console import duration
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.training import LossOf, mean_loss
 
 COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth

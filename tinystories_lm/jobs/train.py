@@ -30,13 +30,13 @@ from tinystories_lm.config.compose import (
     swept_settings,
 )
 from tinystories_lm.config.schema import Config
-from tinystories_lm.credentials import scrub_logs, scrubbed
-from tinystories_lm.errors import CommandError, ExitCode, Interrupted, UsageError
-from tinystories_lm.files import writing
 from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, settle
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted, UsageError
+from tinystories_lm.system.files import writing
+from tinystories_lm.system.redaction import scrub_logs, scrubbed
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.fingerprint import identity_hash
 from tinystories_lm.config.schema import Config, HardwareConfig
-from tinystories_lm.errors import DamagedError, UsageError
-from tinystories_lm.files import write_json
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.records import read_json
-from tinystories_lm.terminal import amount
+from tinystories_lm.system.console import amount
+from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import read_json
 
 PUBLISHED_HARDWARE = {"round1": "Apple's MPS", "round2": "an h100", "round3": "an h100", "round4": "an h100"}
 

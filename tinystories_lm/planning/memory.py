@@ -12,7 +12,7 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.attention_kernels import BLOCKS_PAY_TOKENS
 from tinystories_lm.hardware.detect import chosen_dtype
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.terminal import storage
+from tinystories_lm.system.console import storage
 
 # Measured on a CPU as the peaks of whole steps, float32 and bfloat16 (tests/test_capacity.py holds them).
 PEAK_OVER_KEPT = 1.8  # of activations but for the logits: freed ones are not all used again at once

@@ -16,7 +16,7 @@ from tinystories_lm.model.flops import (
 )
 from tinystories_lm.planning.estimate import OnHardware, on_hardware
 from tinystories_lm.planning.memory import Memory, memory
-from tinystories_lm.terminal import amount, coloured, duration, storage, table
+from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import Composed, compose_config, expand_sweep
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import UsageError
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import step_reached
+from tinystories_lm.system.errors import UsageError
 
 
 def settle(
@@ -40,7 +40,7 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.hardware.memory import usable_bytes
     from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes
-    from tinystories_lm.terminal import storage
+    from tinystories_lm.system.console import storage
 
     wanted = "training.micro_batch_size"
     if any(override.startswith(f"{wanted}=") for override in overrides):

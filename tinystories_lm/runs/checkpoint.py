@@ -22,12 +22,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tinystories_lm import faults
-from tinystories_lm.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
 from tinystories_lm.optimizer import _is_fused
-from tinystories_lm.records import LARGEST_INTEGER, read_json
 from tinystories_lm.runs.schemas import RUN_ID
+from tinystories_lm.system import failpoints
+from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
+from tinystories_lm.system.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
+from tinystories_lm.system.json_files import LARGEST_INTEGER, read_json
 
 FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -85,9 +85,9 @@ def save_checkpoint(
     try:
         with new_folder(path, replace=True) as temporary:  # of the same step: before a stop, or damaged
             save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
-            faults.reach("checkpoint.after_weights", path)
+            failpoints.reach("checkpoint.after_weights", path)
             save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
-            faults.reach("checkpoint.after_optimizer", path)
+            failpoints.reach("checkpoint.after_optimizer", path)
             (temporary / "state.json").write_text(to_json(dataclasses.asdict(progress), indent=2), encoding="utf-8")
             files = {
                 name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_of(temporary / name)}

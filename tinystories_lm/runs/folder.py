@@ -19,10 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from tinystories_lm.config.fingerprint import ADDED_LATER
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import DamagedError, RunFolderInUseError
-from tinystories_lm.files import find_link, lock, read_plain, write_text
-from tinystories_lm.records import YAML_LOADER, misfit, plain_yaml, read_json, read_records
 from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
+from tinystories_lm.system.errors import DamagedError, RunFolderInUseError
+from tinystories_lm.system.files import find_link, lock, read_plain, write_text
+from tinystories_lm.system.json_files import YAML_LOADER, misfit, plain_yaml, read_json
+from tinystories_lm.system.jsonl import read_records
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20

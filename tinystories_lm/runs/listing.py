@@ -10,15 +10,15 @@ from typing import Any
 
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
-from tinystories_lm.controls import visible
-from tinystories_lm.errors import CommandError, UsageError
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.records import last_record
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_settings, read_summary
 from tinystories_lm.runs.lookup import runs_below
 from tinystories_lm.runs.schemas import METRICS
 from tinystories_lm.runs.status import read_status, read_told
-from tinystories_lm.terminal import amount, coloured, table
+from tinystories_lm.system.console import amount, coloured, table
+from tinystories_lm.system.errors import CommandError, UsageError
+from tinystories_lm.system.jsonl import last_record
+from tinystories_lm.system.stdio import visible
 
 
 @dataclass(frozen=True)

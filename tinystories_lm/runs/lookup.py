@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
-from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status, read_told
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 DEEPEST = 4  # levels below a named folder at which runs are looked for
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
-from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.runs.checkpoint import (
     Progress,
     check_checkpoint,
@@ -19,6 +18,7 @@ from tinystories_lm.runs.checkpoint import (
 )
 from tinystories_lm.runs.folder import RunFolder, is_imported, new_run_id, read_config, read_environment, read_summary
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 log = logging.getLogger(__name__)
 

@@ -4,11 +4,11 @@ import time
 from enum import StrEnum
 from typing import NamedTuple
 
-from tinystories_lm.credentials import scrubbed
-from tinystories_lm.errors import DamagedError
-from tinystories_lm.files import lock, write_json
-from tinystories_lm.records import read_json
 from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.files import lock, write_json
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.redaction import scrubbed
 
 
 class Status(StrEnum):

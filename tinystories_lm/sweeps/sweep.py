@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.errors import CommandError, ExitCode, Interrupted
-from tinystories_lm.files import lock, writing
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import launch, start_hydra, train_in
 from tinystories_lm.planning.estimate import check_affordable
 from tinystories_lm.planning.preflight import find_peaks, settle
-from tinystories_lm.processes import Ending, Task, run_apart, share_machine
-from tinystories_lm.records import last_record
 from tinystories_lm.runs.folder import RunFolder, refuse_links
 from tinystories_lm.runs.schemas import METRICS
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.sweeps.members import Member, plan, refuse_twins
 from tinystories_lm.sweeps.tables import describe_end, describe_plan
-from tinystories_lm.terminal import duration, progress_bar
+from tinystories_lm.system.console import duration, progress_bar
+from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted
+from tinystories_lm.system.files import lock, writing
+from tinystories_lm.system.jsonl import last_record
+from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
 
 log = logging.getLogger(__name__)
 LOG = "output.log"  # of each member, in its run folder

@@ -7,7 +7,7 @@ from typing import Any
 from tinystories_lm.runs.folder import read_summary
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.members import Member
-from tinystories_lm.terminal import amount, coloured, duration, table
+from tinystories_lm.system.console import amount, coloured, duration, table
 
 SPREADS = {"val/loss": 4, "val/perplexity": 2, "cost/usd": 2}  # digits after the point
 

@@ -13,9 +13,9 @@ from tinystories_lm.analysis.report import read_runs
 from tinystories_lm.analysis.report.build import write_report
 from tinystories_lm.analysis.report.read_runs import Reader
 from tinystories_lm.config.schema import Config
-from tinystories_lm.files import lock, to_json, write_json
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.files import lock, to_json, write_json
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 

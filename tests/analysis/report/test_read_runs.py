@@ -13,9 +13,9 @@ from tests.analysis.report.runs import loss_at, make_run, rows_of
 from tinystories_lm.analysis.report.published_points import rounds_of
 from tinystories_lm.analysis.report.read_runs import Reader, State, differences, read_run, shown
 from tinystories_lm.config.choices import Kind
-from tinystories_lm.files import lock, write_json
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status
+from tinystories_lm.system.files import lock, write_json
 
 
 def test_figures_are_those_of_the_last_rows(tmp_path: Path) -> None:

@@ -15,11 +15,11 @@ from tinystories_lm.analysis.scaling.law import Law
 from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
 from tinystories_lm.cli import main
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.errors import UsageError
-from tinystories_lm.files import write_json
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import write_json
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
 WIDTHS, STEPS = (64, 128, 256), (100, 300, 900)

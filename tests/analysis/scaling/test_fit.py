@@ -13,7 +13,7 @@ import torch
 from tinystories_lm.analysis.scaling.caveats import doubts
 from tinystories_lm.analysis.scaling.fit import Fit, Sample, choose_held, distinct, fit
 from tinystories_lm.analysis.scaling.law import NAMES, PUBLISHED, Law
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
 SIZES, TOKENS = (7e5, 1.8e6, 5.3e6, 1.4e7), (8e5, 2e6, 5e6, 1.2e7, 3e7)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tinystories_lm.analysis.report.page import page
 from tinystories_lm.analysis.report.read_runs import Reader, Run, State
-from tinystories_lm.errors import UsageError
-from tinystories_lm.files import write_text, writing
 from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import select
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import write_text, writing
 
 OUT = OUTPUTS / "report.html"
 WATCH_SECONDS = 5

@@ -14,11 +14,12 @@ from typing import Any
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
 from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
-from tinystories_lm.errors import CommandError, DamagedError
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.records import from_json, read_json, read_lines
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_config
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import CommandError, DamagedError
+from tinystories_lm.system.json_files import from_json, read_json
+from tinystories_lm.system.jsonl import read_lines
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3

@@ -12,8 +12,8 @@ from tinystories_lm.analysis.scaling.forecast import Forecast, Purchase, compose
 from tinystories_lm.analysis.scaling.holdout import Validation, validate
 from tinystories_lm.analysis.scaling.law import NAMES
 from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
-from tinystories_lm.errors import UsageError
-from tinystories_lm.files import write_json, write_text
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.files import write_json, write_text
 
 
 class Analysis(NamedTuple):

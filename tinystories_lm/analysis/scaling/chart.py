@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.law import Law, best_allocation, has_frontier
 from tinystories_lm.analysis.scaling.observations import Point
-from tinystories_lm.terminal import amount
+from tinystories_lm.system.console import amount
 
 WIDTH, HEIGHT, PANEL, TOP, BOTTOM, LEFT = 960, 470, 390, 112, 56, 68
 SECOND = LEFT + PANEL + 88  # where the right panel's axis stands

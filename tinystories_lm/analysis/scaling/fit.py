@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tinystories_lm.analysis.scaling.law import NAMES, PUBLISHED, Law
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
 
 HUBER_DELTA = 1e-3  # of the log loss: further off, a point pulls by its side and no longer by its distance
 RESAMPLES = 200

@@ -9,9 +9,9 @@ from tinystories_lm.analysis.scaling.law import best_allocation, has_frontier
 from tinystories_lm.analysis.scaling.observations import Points, comparable
 from tinystories_lm.config.compose import compose_config, priced_hardware, register
 from tinystories_lm.config.schema import Config, HardwareConfig
-from tinystories_lm.errors import UsageError
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.planning.estimate import estimate
+from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training import perplexity
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Interval, fit
 from tinystories_lm.analysis.scaling.observations import Point, sample_of
-from tinystories_lm.errors import UsageError
+from tinystories_lm.system.errors import UsageError
 
 
 class Foretold(NamedTuple):

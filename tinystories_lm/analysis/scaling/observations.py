@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.config.choices import Kind
 from tinystories_lm.config.schema import Config, settings
-from tinystories_lm.errors import DamagedError, UsageError
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config, read_summary
 from tinystories_lm.runs.lookup import _runs_in, find_sweep
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.errors import DamagedError, UsageError
 
 # What a sweep over size and tokens changes; any other setting that differs is told.
 SIZE_AND_TOKENS = (

@@ -9,7 +9,7 @@ from tinystories_lm.analysis.scaling.forecast import Forecast, Purchase
 from tinystories_lm.analysis.scaling.holdout import Validation
 from tinystories_lm.analysis.scaling.law import NAMES
 from tinystories_lm.analysis.scaling.observations import describe_left_out
-from tinystories_lm.terminal import amount, duration, table
+from tinystories_lm.system.console import amount, duration, table
 
 MEANINGS = {
     "E": "loss that would remain, nats a token",

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from tinystories_lm.controls import visible
-
 COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the pipe's reader, or the terminal, and for good
 
@@ -92,3 +90,14 @@ def outlive_terminal() -> None:
     for name in ("stdout", "stderr"):
         if not isinstance(stream := getattr(sys, name), Lasting):
             setattr(sys, name, Lasting(stream))
+
+
+HALVES = range(0xD800, 0xE000)  # of characters: no text that can be written has one alone
+
+
+CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *HALVES) if chr(code) not in "\n\t"}
+
+
+def visible(text: str) -> str:
+    """The text without characters that a terminal would obey: what a model or a file says moves no cursor."""
+    return text.translate(CONTROLS)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from tinystories_lm.errors import ExitCode
+from tinystories_lm.system.errors import ExitCode
 
 SOON_SECONDS = 0.01
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tinystories_lm import terminal
-from tinystories_lm.terminal import coloured, table
+from tinystories_lm.system import console
+from tinystories_lm.system.console import coloured, table
 
 
 class Screen:
@@ -21,8 +21,8 @@ class Screen:
 def test_colour_is_for_terminals_only_and_not_for_those_who_ask(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, no_colour: str, shown: str
 ) -> None:
-    monkeypatch.setattr(terminal.sys, "stderr", Screen(is_terminal=True))
-    monkeypatch.setattr(terminal.sys, "stdout", Screen(is_terminal=is_terminal))
+    monkeypatch.setattr(console.sys, "stderr", Screen(is_terminal=True))
+    monkeypatch.setattr(console.sys, "stdout", Screen(is_terminal=is_terminal))
     monkeypatch.setenv("NO_COLOR", no_colour)
     assert coloured("failed") == shown
     assert coloured("a word of no meaning") == "a word of no meaning"
@@ -33,7 +33,7 @@ def test_columns_line_up_whatever_their_colours(monkeypatch: pytest.MonkeyPatch)
     plain = table(["run", "status", "loss"], rows, right=(2,))
     assert plain.splitlines()[2:] == ["one      done           1.5", "another  interrupted  12.25"]
     for stream in ("stdout", "stderr"):
-        monkeypatch.setattr(terminal.sys, stream, Screen(is_terminal=True))
+        monkeypatch.setattr(console.sys, stream, Screen(is_terminal=True))
     monkeypatch.delenv("NO_COLOR", raising=False)
     bright = table(["run", "status", "loss"], [[row[0], coloured(row[1]), row[2]] for row in rows], right=(2,))
-    assert bright != plain and terminal.ESCAPE.sub("", bright) == plain
+    assert bright != plain and console.ESCAPE.sub("", bright) == plain

@@ -12,7 +12,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.lock", "requirements-torch.lock")
 OF_TORCH = re.compile(r"(torch|triton|cuda-|nvidia-)")
 UNPINNED = {"setuptools"}  # torch alone asks for it, in any version

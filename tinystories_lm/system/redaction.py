@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tinystories_lm.config.choices import TrackingMode
-from tinystories_lm.controls import visible
+from tinystories_lm.system.stdio import visible
 
 if TYPE_CHECKING:
     import wandb

@@ -4,28 +4,22 @@ Whatever is read was perhaps damaged on its way, or made by somebody else: what 
 and never found out about later.
 """
 
-import contextlib
-import errno
 import hashlib
 import json
 import logging
 import math
-import os
 import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
-from tinystories_lm import faults
-from tinystories_lm.errors import DamagedError
-from tinystories_lm.files import open_plain, read_plain, to_json, write_json, writing
+from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.files import read_plain, to_json, write_json
 
 SEAL = "sha256"
-LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
-MOST_ROWS = 1_000_000  # of a run that writes one for each of so many steps
 LARGEST_INTEGER = 2**63  # what is larger, no count of ours reaches and no float holds
 
 DEEPEST_YAML = 20
@@ -131,115 +125,3 @@ def seal(value: Mapping[str, Any]) -> str:
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     """A JSON object with its own seal, so that a later change is seen."""
     write_json(path, {**value, SEAL: seal(value)})
-
-
-def _ends_within_a_row(file: BinaryIO) -> bool:
-    """Whether the last line is not closed; leaves the file at its end."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 1))
-    return file.read(1) not in (b"", b"\n")
-
-
-class Records:
-    """A file of one JSON object a line, cut back on opening to what the checkpoint knows of, and compared with it."""
-
-    def __init__(self, path: Path, *, keep_bytes: int, sha256: str = "") -> None:
-        with writing(path):
-            faults.reach("rows.before_cut", path)
-            with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
-                if (there := os.fstat(file.fileno()).st_size) < keep_bytes:
-                    log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
-                file.truncate(min(there, keep_bytes))
-                self._digest = hashlib.file_digest(file, "sha256")
-                if _ends_within_a_row(file):
-                    self._digest.update(b"\n")
-                    file.write(b"\n")  # else the next row would be a part of it
-            if sha256 and there >= keep_bytes and self.sha256 != sha256:
-                log.warning("%s: its rows were changed since they were written", path)
-            self._file = path.open("ab", buffering=0)
-        self._path = path
-        self._unwritten = b""
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row, after those that could not be written before.
-
-        Raises CannotWriteError; what is not in the file then waits for the next call, or for `sync`.
-        """
-        self._unwritten += (to_json(row) + "\n").encode()
-        with writing(self._path):
-            faults.reach("row.before", self._path)
-            self._write()
-
-    def sync(self) -> None:
-        """Wait until the rows are on the disk, all of them."""
-        with writing(self._path):
-            self._write()
-            os.fsync(self._file.fileno())
-            if not os.fstat(self._file.fileno()).st_nlink:
-                raise FileNotFoundError(errno.ENOENT, "it was deleted under the run", str(self._path))
-
-    def _write(self) -> None:
-        while self._unwritten:
-            done = self._file.write(self._unwritten)  # on a full disk the first half of a line
-            self._digest.update(self._unwritten[:done])
-            self._unwritten = self._unwritten[done:]
-
-    @property
-    def unwritten_bytes(self) -> int:
-        return len(self._unwritten)
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    @property
-    def size_bytes(self) -> int:
-        return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def read_lines(path: Path) -> list[bytes]:
-    """The lines of a file of rows, the last perhaps not whole; raises OSError, also for more than a run writes."""
-    content = read_plain(path)
-    if (count := content.count(b"\n")) > MOST_ROWS:
-        raise OSError(errno.EFBIG, f"{count:,} rows are more than {MOST_ROWS:,}", str(path))
-    return content.split(b"\n")
-
-
-def read_records(path: Path, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """All whole rows of the shape; the half row of a killed writer is left out, and with a warning what is damaged.
-
-    Raises DamagedError for what is no plain file.
-    """
-    try:
-        lines = read_lines(path)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from error
-    found = [_row(line, shape) for line in lines]
-    damaged = sum(row is None and bool(line.strip()) for row, line in zip(found[:-1], lines, strict=False))
-    if damaged:
-        log.warning("%s: %d damaged row%s left out", path, damaged, "s" * (damaged > 1))
-    return [row for row in found if row is not None]
-
-
-def _row(line: bytes, shape: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    with contextlib.suppress(ValueError):
-        row = from_json(line)
-        if isinstance(row, dict) and (shape is None or misfit(row, shape) is None):
-            return row
-    return None
-
-
-def last_record(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The last whole row, without reading the others; empty where there is none."""
-    try:
-        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST_ROW_BYTES))
-            lines = file.read(LONGEST_ROW_BYTES).split(b"\n")
-    except OSError:
-        return {}
-    return next((row for line in reversed(lines) if (row := _row(line, shape)) is not None), {})

@@ -19,10 +19,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.credentials import print_traceback, scrubbed
-from tinystories_lm.errors import CommandError, ExitCode
-from tinystories_lm.files import open_plain
-from tinystories_lm.signals import stop_by_interrupt, stop_on_signals
+from tinystories_lm.system.errors import CommandError, ExitCode
+from tinystories_lm.system.files import open_plain
+from tinystories_lm.system.redaction import print_traceback, scrubbed
+from tinystories_lm.system.signals import stop_by_interrupt, stop_on_signals
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and the kill

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm import files
-from tinystories_lm.errors import CannotWriteError
-from tinystories_lm.files import Hashed, lock, new_folder, remembered_sha256, sha256_of, sweep_leftovers
+from tinystories_lm.system import files
+from tinystories_lm.system.errors import CannotWriteError
+from tinystories_lm.system.files import Hashed, lock, new_folder, remembered_sha256, sha256_of, sweep_leftovers
 
 
 @pytest.fixture

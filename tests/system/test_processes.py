@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm.errors import UsageError
-from tinystories_lm.faults import strike
-from tinystories_lm.processes import Ending, Slot, Task, run_apart, share_machine
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.failpoints import strike
+from tinystories_lm.system.processes import Ending, Slot, Task, run_apart, share_machine
 
 # These run in the tasks' processes, which find them by name.
 
@@ -43,7 +43,11 @@ def task(folder: Path, name: str, work: object, *arguments: object, deadline_sec
 def run(tasks: list[Task], slots: list[Slot] | None = None) -> dict[int, Ending]:
     found: dict[int, Ending] = {}
     whole = run_apart(
-        tasks, slots=slots or [Slot()], preload=["tinystories_lm.errors"], ended=found.__setitem__, tick=lambda _: None
+        tasks,
+        slots=slots or [Slot()],
+        preload=["tinystories_lm.system.errors"],
+        ended=found.__setitem__,
+        tick=lambda _: None,
     )
     assert whole
     return found
@@ -99,8 +103,8 @@ def test_cores_are_dealt_out_without_overlap() -> None:
 DRIVER = """
 import sys
 from pathlib import Path
-from tests.test_processes import sleep_long, task, write_note
-from tinystories_lm.processes import Slot, run_apart
+from tests.system.test_processes import sleep_long, task, write_note
+from tinystories_lm.system.processes import Slot, run_apart
 folder = Path(sys.argv[1])
 if __name__ == "__main__":
     tasks = [task(folder, "long", sleep_long, folder / "pid"), task(folder, "next", write_note, folder / "next")]
@@ -113,7 +117,7 @@ if __name__ == "__main__":
 def driver(tmp_path: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
     """A process that runs a task which sleeps, and would run another."""
     (tmp_path / "driver.py").write_text(DRIVER)
-    here = environment | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    here = environment | {"PYTHONPATH": str(Path(__file__).parents[2])}
     started = subprocess.Popen(
         [sys.executable, str(tmp_path / "driver.py"), str(tmp_path)],
         env=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm.records import Records, read_records
+from tinystories_lm.system.jsonl import Records, read_records
 
 
 @pytest.mark.parametrize("cut", range(1, 12))

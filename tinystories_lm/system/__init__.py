@@ -1,0 +1,1 @@
+"""Files, processes, signals and the terminal. Nothing here knows of models."""
