@@ -13,7 +13,7 @@ import yaml
 
 import tinystories_lm
 from tests.conftest import SMALL_RUN, Command
-from tests.wandb_server import WandbServer
+from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.runs.folder import YAML_LOADER
 from tinystories_lm.system.processes import Ending, Slot, Task, run_apart
 from tinystories_lm.system.redaction import Scrubber, holds_secret, scrubbed

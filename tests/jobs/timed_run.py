@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm import tracking
 from tinystories_lm.cli import main as program
 from tinystories_lm.jobs import job
+from tinystories_lm.tracking import wandb_tracker
 
 seconds: dict[str, float] = {"start": 0.0, "loop": 0.0, "slowest": 0.0, "end": 0.0, "train": 0.0, "thread": 0.0}
 
@@ -61,8 +61,8 @@ def main() -> None:
     job.start_mirror = timed("start", job.start_mirror)
     job.train = timed("train", beside(job.train))
     for name in ("log", "log_samples", "summarize", "log_model"):
-        setattr(tracking.Mirror, name, timed("loop", getattr(tracking.Mirror, name)))
-    tracking.Mirror.finish = timed("end", tracking.Mirror.finish)  # type: ignore[method-assign]
+        setattr(wandb_tracker.Mirror, name, timed("loop", getattr(wandb_tracker.Mirror, name)))
+    wandb_tracker.Mirror.finish = timed("end", wandb_tracker.Mirror.finish)  # type: ignore[method-assign]
     code = program.run(arguments)
     Path(figures).write_text(json.dumps(seconds | {"left": time.time()}), encoding="utf-8")
     sys.exit(code)

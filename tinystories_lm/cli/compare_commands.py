@@ -71,8 +71,8 @@ def dashboard(arguments: list[str]) -> None:
     parser.add_argument("--entity", help="user or team (yours)")
     parser.add_argument("--json", action="store_true", help="print what would be sent, and send nothing")
     options = parser.parse_args(arguments)
-    from tinystories_lm.dashboard import as_record, build_workspace, save
     from tinystories_lm.system.files import to_json
+    from tinystories_lm.tracking.dashboard import as_record, build_workspace, save
 
     if options.json:
         print(to_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))

@@ -178,7 +178,7 @@ def upload(arguments: list[str]) -> None:
     parser.add_argument("run", metavar="RUN", help=RUN_HELP)
     parser.add_argument("--anew", action="store_true", help="as a run of its own: rows missing in the middle, too")
     options = parser.parse_args(arguments)
-    from tinystories_lm.upload import upload
+    from tinystories_lm.tracking.upload import upload
 
     log_to_stderr()
     print(upload(options.run, anew=options.anew))

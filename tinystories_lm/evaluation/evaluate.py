@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -34,7 +34,7 @@ from tinystories_lm.runs.status import is_running
 from tinystories_lm.system.console import progress_bar, table
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_json
-from tinystories_lm.tracking import start_mirror
+from tinystories_lm.tracking.wandb_tracker import for_mirror, start_mirror
 
 log = logging.getLogger(__name__)
 TOKENS_AT_A_TIME = 8192  # of a forward pass
@@ -200,11 +200,6 @@ def _mirror(trained: Trained, result: dict[str, Any]) -> None:
     )
     mirror.summarize(for_mirror(result))
     mirror.finish(exit_code=0)
-
-
-def for_mirror(result: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of an evaluation, under the names they have in W&B."""
-    return {f"evaluation/{key}": value for key, value in result.items() if isinstance(value, int | float)}
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -44,7 +44,7 @@ from tinystories_lm.system.errors import Interrupted
 from tinystories_lm.system.files import sweep_leftovers, write_text, writing
 from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.system.signals import stop_on_signals
-from tinystories_lm.tracking import start_mirror
+from tinystories_lm.tracking.wandb_tracker import start_mirror
 from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
 
 log = logging.getLogger(__name__)

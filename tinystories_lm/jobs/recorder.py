@@ -20,7 +20,7 @@ from tinystories_lm.system import failpoints
 from tinystories_lm.system.console import ProgressBar, amount, duration, plain
 from tinystories_lm.system.errors import CannotWriteError, DivergedError
 from tinystories_lm.system.jsonl import Records
-from tinystories_lm.tracking import Mirror
+from tinystories_lm.tracking.wandb_tracker import Mirror
 from tinystories_lm.training import StepResult, ValidationLoss, perplexity
 
 MOST_WAITING_BYTES = 10_000_000  # of rows that a full disk keeps back

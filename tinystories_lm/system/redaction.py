@@ -6,38 +6,8 @@ import re
 import sys
 import traceback
 from types import TracebackType
-from typing import TYPE_CHECKING
 
-from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.system.stdio import visible
-
-if TYPE_CHECKING:
-    import wandb
-
-
-def chosen_mode(mode: TrackingMode) -> TrackingMode:
-    """Settle `auto`: what WANDB_MODE or `wandb offline` says, else online where W&B finds a key, else offline."""
-    import wandb
-
-    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and says nothing, here or later
-    if mode is not TrackingMode.auto:
-        return mode
-    if found.mode == "disabled":
-        return TrackingMode.off
-    return TrackingMode.online if found.mode not in ("offline", "dryrun") and has_key(found) else TrackingMode.offline
-
-
-def has_key(settings: "wandb.Settings") -> bool:
-    """Whether there is a key where the SDK looks for one: the environment, its settings, the netrc file."""
-    if settings.api_key or settings.identity_token_file:
-        return True
-    try:
-        from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
-
-        return read_netrc_auth(host=settings.base_url) is not None
-    except Exception:  # a key it cannot use, or an SDK of another build: going online will tell
-        return True
-
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)$", re.IGNORECASE)
 # What is a key wherever it stands. W&B's older keys, 40 hex digits, look like a commit: their place tells them.

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.system.redaction import chosen_mode, scrubbed
-from tinystories_lm.wandb_folder import sync_command, upload_command
+from tinystories_lm.system.redaction import scrubbed
+from tinystories_lm.tracking.wandb_auth import chosen_mode
+from tinystories_lm.tracking.wandb_files import sync_command, upload_command
 
 if TYPE_CHECKING:
     import wandb

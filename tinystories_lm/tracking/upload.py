@@ -4,7 +4,6 @@ import dataclasses
 import uuid
 
 from tinystories_lm.config.choices import TrackingMode
-from tinystories_lm.evaluation.evaluate import for_mirror
 from tinystories_lm.runs.folder import (
     RunFolder,
     locked,
@@ -20,7 +19,7 @@ from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.tracking import start_mirror
+from tinystories_lm.tracking.wandb_tracker import for_mirror, start_mirror
 
 EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPTED}
 INIT_SECONDS, FINISH_SECONDS = 30, 600  # longer than a run's: here nothing else waits

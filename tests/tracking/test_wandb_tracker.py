@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
-from tests.wandb_server import WandbServer
+from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.system.redaction import chosen_mode
-from tinystories_lm.tracking import Mirror, start_mirror
+from tinystories_lm.tracking.wandb_auth import chosen_mode
+from tinystories_lm.tracking.wandb_tracker import Mirror, start_mirror
 
 KEY = "a1b2c3d4e5" * 4
 INIT_SECONDS, FINISH_SECONDS = 1, 1  # of servers that fail; those that work have longer
@@ -455,7 +455,7 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
 def test_rows_for_an_sdk_that_never_answers_are_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tinystories_lm.tracking.MOST_WAITING", 10)
+    monkeypatch.setattr("tinystories_lm.tracking.wandb_tracker.MOST_WAITING", 10)
     mirror = Mirror(lambda: time.sleep(0.5), folder=Path("run"), finish_timeout_seconds=1)
     log_all(mirror, range(100))
     mirror.finish(exit_code=0)
@@ -464,7 +464,7 @@ def test_rows_for_an_sdk_that_never_answers_are_bounded(
 
 def test_tracking_off_and_a_missing_or_broken_package_cost_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from tests.test_tracking import start, tracking\n"
+        "import sys, pathlib; from tests.tracking.test_wandb_tracker import start, tracking\n"
         "start(pathlib.Path('.'), tracking('off')).finish(exit_code=0)\n"
         "assert 'wandb' not in sys.modules\n"
         "sys.modules['wandb'] = None\n"
@@ -479,7 +479,7 @@ def test_tracking_off_and_a_missing_or_broken_package_cost_nothing(tmp_path: Pat
         "sys.meta_path.insert(0, Broken()); run()\n"
         "assert not list(pathlib.Path('.').iterdir())"
     )
-    root, empty = str(Path(__file__).resolve().parent.parent), tmp_path / "empty"
+    root, empty = str(Path(__file__).resolve().parents[2]), tmp_path / "empty"
     empty.mkdir()
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=empty, env={"PYTHONPATH": root}, capture_output=True, text=True

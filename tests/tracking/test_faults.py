@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL_RUN
-from tests.wandb_server import WandbServer
+from tests.tracking.wandb_server import WandbServer
 
 KEY = "a1b2c3d4e5" * 4
 START_SECONDS, END_SECONDS = 10, 30  # what the README promises with the default timeouts
 SHORT = ["tracking.init_timeout_seconds=2", "tracking.finish_timeout_seconds=2"]
 ROWS_BEFORE = 20  # of a fault in the middle
 LEFT_SECONDS = 6  # for Python itself to end, on a busy machine; without W&B it takes one to three
-REPOSITORY = Path(__file__).resolve().parent.parent
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.runs.folder import RunFolder, read_metrics, read_samples
-from tinystories_lm.wandb_folder import (
+from tinystories_lm.tracking.wandb_files import (
     is_unsent,
     is_uploaded,
     is_written,
@@ -28,7 +28,7 @@ from tinystories_lm.wandb_folder import (
     upload_command,
     was_online,
 )
-from tinystories_lm.wandb_run import (
+from tinystories_lm.tracking.wandb_run import (
     GRACE_SECONDS,
     SAMPLE_COLUMNS,
     NoRunError,
@@ -325,3 +325,8 @@ def _step_of(row: Mapping[str, Any]) -> int:
 
 def _cells(sample: Mapping[str, object]) -> list[object]:
     return [sample.get("step"), sample.get("prompt"), sample.get("text"), str(sample.get("settings"))]
+
+
+def for_mirror(result: Mapping[str, Any]) -> dict[str, float]:
+    """The figures of an evaluation, under the names they have in W&B."""
+    return {f"evaluation/{key}": value for key, value in result.items() if isinstance(value, int | float)}

@@ -1,0 +1,1 @@
+"""Weights & Biases: the copy of a run that dashboards show."""
