@@ -32,11 +32,12 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import Several, build_optimizer
 from tinystories_lm.system.files import write_json
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.jsonl import read_records
-from tinystories_lm.training import mean_loss, micro_batches, train_step, validate
+from tinystories_lm.training.loop import micro_batches, train_step, validate
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.optimizer import Several, build_optimizer
 
 SIZES = {"28M": ["model=gpt_28m"], "91M": ["model=gpt_91m"]}
 STEP = ["training.batch_size=64", "training.steps=15000", "hardware.compile=on"]

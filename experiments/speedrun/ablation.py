@@ -29,7 +29,8 @@ from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.system.files import to_json, write_text
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.training import mean_loss, validate
+from tinystories_lm.training.loop import validate
+from tinystories_lm.training.loss import mean_loss
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("TINYSTORIES_DATA", HERE.parents[2] / "shared/data"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.test_training import training as training_config
+from tests.training.test_loop import training as training_config
 from tinystories_lm.data.batches import IGNORED, Batches, document_starts, token_tensor, validation_batches
 
 CPU = torch.device("cpu")

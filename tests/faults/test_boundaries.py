@@ -10,14 +10,14 @@ import torch
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm import training
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.json_files import read_json
+from tinystories_lm.training import loop
 
 slow = pytest.mark.slow
 US = "tinystories_lm"
-STEP = f"{US}.training.learning_rate"  # called once before each step
+STEP = f"{US}.training.loop.learning_rate"  # called once before each step
 PART = f"{US}.jobs.job.mean_loss"  # called for each micro-batch of a step, or of an evaluation
 PARTS = ["training.micro_batch_size=1", "training.batch_size=4"]
 EPOCHS = ["training.batch_size=12", "training.micro_batch_size=12"]  # of 227 rows: the 19th step reads of two epochs
@@ -75,9 +75,9 @@ def test_raised_steps_go_on_with_the_batches_of_the_longer_run(whole: Whole, tmp
 
 def perturbed() -> None:
     """Before each step somebody else draws from every generator there is, and seeds it anew."""
-    real = training.train_step
+    real = loop.train_step
 
-    def step(*arguments: object, **named: object) -> training.StepResult:
+    def step(*arguments: object, **named: object) -> loop.StepResult:
         seed = random.SystemRandom().randrange(2**31)
         torch.manual_seed(seed)
         np.random.seed(seed)
@@ -85,7 +85,7 @@ def perturbed() -> None:
         torch.rand(3)
         return real(*arguments, **named)  # type: ignore[arg-type]
 
-    training.train_step = step
+    loop.train_step = step
 
 
 def test_no_generator_that_others_draw_from_decides_anything(whole: Whole, tmp_path: Path) -> None:

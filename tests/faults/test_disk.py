@@ -218,14 +218,14 @@ def test_the_last_checkpoint_is_not_done_without(whole: Whole, tmp_path: Path, d
 def test_the_checkpoint_of_a_requested_stop_is_not_done_without(whole: Whole, tmp_path: Path, disk: Disk) -> None:
     disk.resize(600)
     run, out = disk.path / "run", tmp_path / "out"
-    ask = trials.at_call("tinystories_lm.training.learning_rate", trials.send(signal.SIGTERM), count=14)
+    ask = trials.at_call("tinystories_lm.training.loop.learning_rate", trials.send(signal.SIGTERM), count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, CONTINUE, out=out, first=ask)) == 5
     assert "step-00000013" in out.read_text().splitlines()[-1]
 
 
 def test_half_a_line_of_metrics_is_cut_away_when_the_run_goes_on(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    ask = trials.at_call("tinystories_lm.training.learning_rate", trials.send(signal.SIGKILL), count=14)
+    ask = trials.at_call("tinystories_lm.training.loop.learning_rate", trials.send(signal.SIGKILL), count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=ask)) == -9
     for name in ("metrics.jsonl", "samples.jsonl"):
         with (run / name).open("a") as file:
@@ -246,7 +246,7 @@ def test_a_full_disk_under_what_a_run_says_ends_nothing(whole: Whole, tmp_path: 
 def test_a_folder_that_is_deleted_under_a_run_is_one_line(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
     strike = lambda: shutil.rmtree(run)  # noqa: E731
-    delete = trials.at_call("tinystories_lm.training.learning_rate", strike, count=14)
+    delete = trials.at_call("tinystories_lm.training.loop.learning_rate", strike, count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=delete)) == 5, trials.said(run)
     check_refused(trials.said(run))
 

@@ -101,8 +101,8 @@ def test_a_step_from_a_checkpoint_is_the_step_that_was_not_interrupted(tmp_path:
 
     from tests.model.test_transformer import build
     from tests.runs.test_checkpoint import step
-    from tests.test_training import ADAMW, CPU
-    from tinystories_lm.optimizer import build_optimizer
+    from tests.training.test_loop import ADAMW, CPU
+    from tinystories_lm.training.optimizer import build_optimizer
 
     model = build(wide=1.0)
     optimizer = build_optimizer(model, ADAMW, device=CPU)

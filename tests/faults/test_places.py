@@ -20,7 +20,7 @@ from tinystories_lm.runs.folder import RunFolder, as_text
 from tinystories_lm.runs.status import Status, read_status
 
 slow = pytest.mark.slow
-STEP = "tinystories_lm.training.learning_rate"
+STEP = "tinystories_lm.training.loop.learning_rate"
 
 
 def interrupted(whole: Whole, run: Path, *more: str) -> None:

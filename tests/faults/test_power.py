@@ -22,7 +22,7 @@ from tinystories_lm.runs.folder import RunFolder, read_environment
 
 SLOW = pytest.mark.slow
 SHUTDOWN, WITHOUT_ITS_JOURNAL = 0x8004587D, struct.pack("I", 2)  # ioctl EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
-STEP = "tinystories_lm.training.learning_rate"
+STEP = "tinystories_lm.training.loop.learning_rate"
 
 
 class Disk:

@@ -29,11 +29,11 @@ BEFORE_THE_LOOP = {
 IN_THE_LOOP = {
     "the first evaluation": (f"{US}.jobs.job.mean_loss", 2),
     "the first samples": (f"{US}.jobs.job.write_texts", 1),
-    "a step": (f"{US}.training.learning_rate", 14),
+    "a step": (f"{US}.training.loop.learning_rate", 14),
     "an evaluation": (f"{US}.jobs.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
     "samples": (f"{US}.jobs.job.write_texts", 4),
     "a checkpoint": (f"{US}.notebook.save_checkpoint", 3),
-    "the last step": (f"{US}.training.learning_rate", 40),
+    "the last step": (f"{US}.training.loop.learning_rate", 40),
     "the last evaluation": (f"{US}.jobs.job.validate", 6),
 }
 AT_THE_END = {
@@ -108,7 +108,7 @@ def test_a_lost_terminal_in_any_phase_ends_nothing(whole: Whole, tmp_path: Path,
 def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Whole, tmp_path: Path) -> None:
     """It comes while the checkpoint that the first one asks for, the fourth, is all but renamed."""
     run = tmp_path / "run"
-    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=14)
+    ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=14)
     pid = trials.start(whole.corpus, run, whole.cache, fault=f"folder.before_rename:4:terminate:{run}", first=ask)
     assert trials.end(pid) == 75
     kept = {path.name for path in (run / "checkpoints").glob("step-*")}
@@ -121,7 +121,7 @@ def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Wh
 def test_a_signal_that_is_ignored_on_purpose_ends_nothing(whole: Whole, tmp_path: Path) -> None:
     """As the Ctrl-C for a script, of a run that the script began in its background."""
     run = tmp_path / "run"
-    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=14)
+    ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=14)
     pid = trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), ignore_interrupts()))
     assert trials.end(pid) == 0, trials.said(run)
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference

@@ -139,7 +139,7 @@ def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
 @slow
 def test_ctrl_c_in_one_job_of_train_m_begins_no_other(whole: Whole, tmp_path: Path) -> None:
     jobs = ["-m", "training.seed=0,1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
-    ask = trials.at_call(f"{US}.training.learning_rate", trials.send(signal.SIGINT), count=5)
+    ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=5)
     assert trials.end(trials.start(whole.corpus, tmp_path / "run", whole.cache, *jobs, first=ask)) == 75
     assert [read_status(RunFolder(path.parent)) for path in tmp_path.glob("sweep/*/status.json")] == [
         Status.INTERRUPTED

@@ -26,13 +26,13 @@ from tinystories_lm.interop.export import export_run
 from tinystories_lm.interop.huggingface import stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.files import sha256_of, write_json
 from tinystories_lm.system.jsonl import read_records
+from tinystories_lm.training.optimizer import build_optimizer
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
 TEXTS = [

@@ -11,9 +11,9 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.model.flops import count_parameters, flops_per_token, training_flops
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.planning.memory import memory
-from tinystories_lm.training import mean_loss
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 
 @pytest.mark.parametrize("tie", [False, True])

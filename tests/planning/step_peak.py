@@ -13,8 +13,9 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
-from tinystories_lm.training import mean_loss, train_step
+from tinystories_lm.training.loop import train_step
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 STEPS = 2  # the second has the optimizer's moments beside it
 

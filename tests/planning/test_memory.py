@@ -13,8 +13,7 @@ import torch
 from tests.faults import trials
 from tests.jobs.test_train import numbers
 from tests.model.test_transformer import build
-from tests.test_training import MACHINE, batch
-from tinystories_lm.compilation import compile_loss
+from tests.training.test_loop import MACHINE, batch
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
@@ -28,6 +27,7 @@ from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status
 from tinystories_lm.system.errors import CommandError
 from tinystories_lm.system.json_files import read_json
+from tinystories_lm.training.compile import compile_loss
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",

@@ -9,9 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.model.test_transformer import build
-from tests.test_training import ADAMW, CPU, MACHINE, batch
+from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.runs import checkpoint as module
 from tinystories_lm.runs.checkpoint import (
     FILES,
@@ -25,7 +24,9 @@ from tinystories_lm.runs.checkpoint import (
 )
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.system.files import sha256_of
-from tinystories_lm.training import mean_loss, train_step
+from tinystories_lm.training.loop import train_step
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 
 def step(model: Transformer, optimizer: torch.optim.Optimizer) -> None:

@@ -17,7 +17,7 @@ from tinystories_lm.data.batches import IGNORED, Batch
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.system.errors import DivergedError
-from tinystories_lm.training import perplexity
+from tinystories_lm.training.loss import perplexity
 
 
 @dataclass(frozen=True)

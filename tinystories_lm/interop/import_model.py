@@ -20,13 +20,13 @@ from tinystories_lm.interop.huggingface import WHERE, read_stock_config, require
 from tinystories_lm.interop.import_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, new_run_id, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, sha256_of, write_text
 from tinystories_lm.system.json_files import read_json, write_sealed
+from tinystories_lm.training.optimizer import build_optimizer
 
 LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
 LEAST_BYTES_PER_WEIGHT = 2

@@ -19,7 +19,7 @@ from tinystories_lm.runs.folder import RunFolder, read_environment, read_metrics
 from tinystories_lm.runs.schemas import EVALUATION
 from tinystories_lm.system.console import amount, duration
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.training import perplexity
+from tinystories_lm.training.loss import perplexity
 
 CURVE_ROWS = 12
 FENCE = "~~~~~~"

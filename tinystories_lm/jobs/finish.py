@@ -11,7 +11,7 @@ from tinystories_lm.model.flops import ParameterCount
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, command_of
 from tinystories_lm.system.console import duration, plain
-from tinystories_lm.training import perplexity
+from tinystories_lm.training.loss import perplexity
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.runs.checkpoint import load_optimizer, load_weights
 from tinystories_lm.runs.folder import RunFolder, read_environment
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.resume import Start, best_checkpoint
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import sha256_of
+from tinystories_lm.training.optimizer import build_optimizer
 
 
 def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sha256: str) -> Path | None:

@@ -20,7 +20,6 @@ from tinystories_lm.data.batches import fits, token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
-from tinystories_lm.divergence import origin
 from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
@@ -35,7 +34,6 @@ from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning import plan as planning
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, make_plan
-from tinystories_lm.profiling import profiled
 from tinystories_lm.runs.checkpoint import delete_superseded
 from tinystories_lm.runs.folder import RunFolder, read_summary, refuse_links, write_config
 from tinystories_lm.runs.resume import Start, best_checkpoint, check_corpus, is_done, take_up
@@ -45,7 +43,10 @@ from tinystories_lm.system.files import sweep_leftovers, write_text, writing
 from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.system.signals import stop_on_signals
 from tinystories_lm.tracking.wandb_tracker import start_mirror
-from tinystories_lm.training import LossOf, ValidationLoss, mean_loss, micro_batches, train, until_stopped, validate
+from tinystories_lm.training.loop import ValidationLoss, micro_batches, train, until_stopped, validate
+from tinystories_lm.training.loss import LossOf, mean_loss
+from tinystories_lm.training.nonfinite import origin
+from tinystories_lm.training.profiling import profiled
 
 log = logging.getLogger(__name__)
 FINAL_STORIES = 3

@@ -21,7 +21,8 @@ from tinystories_lm.system.console import ProgressBar, amount, duration, plain
 from tinystories_lm.system.errors import CannotWriteError, DivergedError
 from tinystories_lm.system.jsonl import Records
 from tinystories_lm.tracking.wandb_tracker import Mirror
-from tinystories_lm.training import StepResult, ValidationLoss, perplexity
+from tinystories_lm.training.loop import StepResult, ValidationLoss
+from tinystories_lm.training.loss import perplexity
 
 MOST_WAITING_BYTES = 10_000_000  # of rows that a full disk keeps back
 

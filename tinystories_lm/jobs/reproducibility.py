@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from tinystories_lm.compilation import compile_loss
 from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
@@ -18,7 +17,8 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import write_sealed
-from tinystories_lm.training import LossOf, mean_loss
+from tinystories_lm.training.compile import compile_loss
+from tinystories_lm.training.loss import LossOf, mean_loss
 
 COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
 log = logging.getLogger(__name__)

@@ -9,9 +9,10 @@ from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.planning.estimate import keep_calibration
-from tinystories_lm.training import mean_loss, micro_batches, train_step
+from tinystories_lm.training.loop import micro_batches, train_step
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 SECONDS = 3.0  # of steps, after the first two
 LEAST_STEPS = 3

@@ -22,12 +22,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tinystories_lm.optimizer import _is_fused
 from tinystories_lm.runs.schemas import RUN_ID
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.system.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
 from tinystories_lm.system.json_files import LARGEST_INTEGER, read_json
+from tinystories_lm.training.optimizer import _is_fused
 
 FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")

@@ -12,7 +12,7 @@ from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.training import perplexity
+from tinystories_lm.training.loss import perplexity
 
 
 class Quote(NamedTuple):

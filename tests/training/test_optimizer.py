@@ -9,8 +9,9 @@ from torch import nn
 
 from tinystories_lm.config.choices import DecayShape, OptimizerKind
 from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig
-from tinystories_lm.optimizer import build_optimizer, learning_rate, set_learning_rate
 from tinystories_lm.runs.checkpoint import load_named_state, named_state
+from tinystories_lm.training.optimizer import build_optimizer
+from tinystories_lm.training.schedule import learning_rate, set_learning_rate
 
 COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)
 STABLE = ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=0.2, final_lr_fraction=0.0)

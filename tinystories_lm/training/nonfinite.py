@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.training import mean_loss
+from tinystories_lm.training.loss import mean_loss
 
 
 def origin(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:

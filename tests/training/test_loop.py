@@ -13,20 +13,13 @@ from tests.model.test_transformer import SMALL, VOCAB, build, tokens
 from tinystories_lm.config.choices import Attention, DecayShape, OnWriteError, OptimizerKind, RowStart
 from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
-from tinystories_lm.divergence import origin
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import Several, build_optimizer, step_masked
 from tinystories_lm.runs.checkpoint import Progress, named_state
-from tinystories_lm.training import (
-    StepResult,
-    ValidationLoss,
-    mean_loss,
-    micro_batches,
-    train,
-    train_step,
-    validate,
-)
+from tinystories_lm.training.loop import StepResult, ValidationLoss, micro_batches, train, train_step, validate
+from tinystories_lm.training.loss import mean_loss
+from tinystories_lm.training.nonfinite import origin
+from tinystories_lm.training.optimizer import Several, build_optimizer, step_masked
 
 CPU = torch.device("cpu")
 MACHINE = Machine(

@@ -10,15 +10,14 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tinystories_lm.config.schema import ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.optimizer import clip_gradients, learning_rate, set_learning_rate, step_if
 from tinystories_lm.runs.checkpoint import Progress
-
-LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
+from tinystories_lm.training.loss import LossOf, perplexity
+from tinystories_lm.training.optimizer import clip_gradients, step_if
+from tinystories_lm.training.schedule import learning_rate, set_learning_rate
 
 
 class StoppedError(Exception):
@@ -155,12 +154,6 @@ def micro_batches(batch: Batch, size: int) -> list[Batch]:
     return [Batch(inputs, targets) for inputs, targets in pairs]
 
 
-def mean_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean cross-entropy in nats per token that is not IGNORED, in float32."""
-    logits_BTV = model(batch.inputs_BT)
-    return F.cross_entropy(logits_BTV.flatten(0, 1).float(), batch.targets_BT.flatten(), ignore_index=IGNORED)
-
-
 def validate(
     model: nn.Module, batches: Iterable[Batch], token_bytes_V: Tensor, machine: Machine, *, loss_of: LossOf
 ) -> ValidationLoss:
@@ -181,8 +174,3 @@ def validate(
     losses, counts, lengths = torch.stack(found).T.tolist()  # the device is waited for here alone
     nats, tokens = sum(map(operator.mul, losses, counts)), int(sum(counts))
     return ValidationLoss(nats / tokens, nats / math.log(2) / max(1, sum(lengths)), tokens)
-
-
-def perplexity(loss: float) -> float:
-    """e to the mean loss, as large as a float goes."""
-    return math.exp(min(loss, 700.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tinystories_lm.profiling import SKIPPED_STEPS, TABLE, TRACE, profiled
+from tinystories_lm.training.profiling import SKIPPED_STEPS, TABLE, TRACE, profiled
 
 CPU = torch.device("cpu")
 

@@ -15,14 +15,15 @@ from torch._inductor.utils import run_and_get_code
 
 from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build
-from tests.test_training import ADAMW, CPU, MACHINE, batch
-from tinystories_lm.compilation import compile_loss
+from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
 from tinystories_lm.model.attention import Attend, causal, causal_in_blocks
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.optimizer import build_optimizer
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.training import LossOf, mean_loss, micro_batches, train_step, validate
+from tinystories_lm.training.compile import compile_loss
+from tinystories_lm.training.loop import micro_batches, train_step, validate
+from tinystories_lm.training.loss import LossOf, mean_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute
 BF16 = dataclasses.replace(MACHINE, dtype=torch.bfloat16, compile=True)

@@ -10,7 +10,7 @@ from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.memory import is_out_of_memory
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.training import LossOf, mean_loss
+from tinystories_lm.training.loss import LossOf, mean_loss
 
 
 class Compiled(NamedTuple):
