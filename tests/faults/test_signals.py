@@ -18,12 +18,12 @@ from tinystories_lm.runs.status import Status, read_status
 US = "tinystories_lm"
 # The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
 BEFORE_THE_LOOP = {
-    "composition": (f"{US}.settling.compose_config", 1),
+    "composition": (f"{US}.planning.preflight.compose_config", 1),
     "taking the folder": (f"{US}.jobs.train.locked", 1),
     "Hydra's record": ("hydra.core.utils._save_config", 2),
-    "reading the corpus": (f"{US}.data.cache.fingerprint", 1),
-    "learning the tokenizer": (f"{US}.data.cache.train_tokenizer", 1),
-    "encoding": (f"{US}.data.cache._encode", 2),
+    "reading the corpus": (f"{US}.data.token_cache.fingerprint", 1),
+    "learning the tokenizer": (f"{US}.data.token_cache.train_tokenizer", 1),
+    "encoding": (f"{US}.data.token_cache._encode", 2),
     "building the model": (f"{US}.jobs.job.build_optimizer", 1),
 }
 IN_THE_LOOP = {
@@ -32,12 +32,12 @@ IN_THE_LOOP = {
     "a step": (f"{US}.training.loop.learning_rate", 14),
     "an evaluation": (f"{US}.jobs.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
     "samples": (f"{US}.jobs.job.write_texts", 4),
-    "a checkpoint": (f"{US}.notebook.save_checkpoint", 3),
+    "a checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 3),
     "the last step": (f"{US}.training.loop.learning_rate", 40),
     "the last evaluation": (f"{US}.jobs.job.validate", 6),
 }
 AT_THE_END = {
-    "the last checkpoint": (f"{US}.notebook.save_checkpoint", 10),
+    "the last checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 10),
     "the last stories": (f"{US}.jobs.job.write_texts", 7),
     "the summary": (f"{US}.jobs.job.summarize", 1),
     "the last words": (f"{US}.jobs.job.say_done", 1),

@@ -426,8 +426,8 @@ def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_send
 def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
     blow: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for module in ("tracking", "wandb_run"):
-        monkeypatch.setattr(f"tinystories_lm.{module}.GRACE_SECONDS", 0.5)
+    for module in ("wandb_tracker", "wandb_run"):
+        monkeypatch.setattr(f"tinystories_lm.tracking.{module}.GRACE_SECONDS", 0.5)
     mirror = start(tmp_path, tracking(), "one")
     (service,) = services()
     os.kill(service, blow)

@@ -27,7 +27,6 @@ from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.system.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
 from tinystories_lm.system.json_files import LARGEST_INTEGER, read_json
-from tinystories_lm.training.optimizer import _is_fused
 
 FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
@@ -245,5 +244,10 @@ def load_named_state(model: nn.Module, optimizer: torch.optim.Optimizer, tensors
     for name, value in tensors.items():
         parameter_name, _, key = name.rpartition("/")
         parameter = parameters[parameter_name]
-        device = torch.device("cpu") if key == "step" and not _is_fused(optimizer) else parameter.device
+        device = torch.device("cpu") if key == "step" and not is_fused(optimizer) else parameter.device
         optimizer.state[parameter][key] = value.to(device)
+
+
+def is_fused(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether the optimizer's step is one kernel, which keeps its step counts on the device."""
+    return any(group.get("fused") for group in optimizer.param_groups)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tinystories_lm.config.choices import OptimizerKind
 from tinystories_lm.config.schema import OptimizerConfig
+from tinystories_lm.runs.checkpoint import is_fused
 
 
 class Several(torch.optim.Optimizer):
@@ -53,10 +54,6 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.
     return adamw([{"params": inner, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}])
 
 
-def _is_fused(optimizer: torch.optim.Optimizer) -> bool:
-    return any(group.get("fused") for group in optimizer.param_groups)
-
-
 def clip_gradients(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
     """Scale the gradients down to a global norm of `limit` where they exceed it; returns the norm before."""
     return torch.nn.utils.clip_grad_norm_(list(parameters), limit)
@@ -78,7 +75,7 @@ def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 def step_masked(part: torch.optim.Optimizer, finite: Tensor) -> None:
     """A step of fused AdamW or of Muon that changes nothing, unless `finite`, without waiting for that."""
-    if _is_fused(part):
+    if is_fused(part):
         part.found_inf = (~finite).float()  # type: ignore[attr-defined]
         part.step()
         return
