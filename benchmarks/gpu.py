@@ -37,7 +37,7 @@ from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training.loop import micro_batches, train_step, validate
 from tinystories_lm.training.loss import mean_loss
-from tinystories_lm.training.optimizer import Several, build_optimizer
+from tinystories_lm.training.optimizer import CombinedOptimizer, build_optimizer
 
 SIZES = {"28M": ["model=gpt_28m"], "91M": ["model=gpt_91m"]}
 STEP = ["training.batch_size=64", "training.steps=15000", "hardware.compile=on"]
@@ -109,16 +109,16 @@ def begin(overrides: list[str], *, stacked: bool) -> Subject:
     )
     torch.compiler.reset()
     model = Transformer(
-        config.model, vocab_size=config.data.vocab_size, residual=machine.residual, attend=machine.attend
+        config.model, vocab_size=config.data.vocab_size, residual=machine.residual, attention_fn=machine.attention_fn
     )
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)
     if stacked:
-        assert isinstance(optimizer, Several)
+        assert isinstance(optimizer, CombinedOptimizer)
         group = optimizer.parts[0].param_groups[0]
         settings = {"lr": group["lr"], "weight_decay": group["weight_decay"], "adjust_lr_fn": "match_rms_adamw"}
-        optimizer = Several(StackedMuon(group["params"], **settings), *optimizer.parts[1:])
+        optimizer = CombinedOptimizer(StackedMuon(group["params"], **settings), *optimizer.parts[1:])
     loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False) if machine.compile else mean_loss
     random = torch.Generator().manual_seed(0)
     stream = torch.randint(config.data.vocab_size, (STREAM_TOKENS,), generator=random, dtype=torch.int16)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from tinystories_lm.data.encoding import make_encoder, merge_ranks
-from tinystories_lm.data.segmentation import Piece
+from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.token_cache import encode_all, open_cache
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
 from tinystories_lm.system.files import write_json
@@ -83,7 +83,7 @@ def time_encode_batch_fast(folder: Path) -> float:
 def time_ours(folder: Path) -> float:
     """The encoder of `prepare` with its threads."""
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    texts = [[Piece(text, True) for text in batch] for batch in batches(folder)]
+    texts = [[Chunk(text, True) for text in batch] for batch in batches(folder)]
     began = time.perf_counter()
     for _ in encode_all(make_encoder(tokenizer), texts):
         pass

@@ -63,7 +63,9 @@ def bare(steps: int, *, as_ours: bool) -> float:
     register()
     if as_ours:
         keep_freed_memory()
-    model = Transformer(compose_config(OURS).config.model, vocab_size=V, attend=causal_in_blocks if as_ours else causal)
+    model = Transformer(
+        compose_config(OURS).config.model, vocab_size=V, attention_fn=causal_in_blocks if as_ours else causal
+    )
     model.initialise(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     data = torch.from_numpy(tokens_at_random().astype(np.int64))

@@ -23,7 +23,7 @@ from tinystories_lm.runs.folder import (
     read_settings,
     read_summary,
 )
-from tinystories_lm.runs.status import read_told
+from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.errors import CommandError
 from tinystories_lm.system.json_files import from_json
 
@@ -71,7 +71,7 @@ def checkpoint_of(run: RunFolder) -> None:
 READERS: list[tuple[str, Callable[[RunFolder], object], int]] = [
     ("environment.json", read_environment, 3000),
     ("summary.json", read_summary, 3000),
-    ("status.json", read_told, 2000),
+    ("status.json", read_status_file, 2000),
     ("metrics.jsonl", read_metrics, 2000),
     ("samples.jsonl", read_samples, 2000),
     (".hydra/overrides.yaml", overrides_of, 2000),

@@ -16,7 +16,7 @@ from tests.conftest import SMALL_RUN, Command
 from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.runs.folder import YAML_LOADER
 from tinystories_lm.system.processes import Ending, Slot, Task, run_apart
-from tinystories_lm.system.redaction import Scrubber, holds_secret, scrubbed
+from tinystories_lm.system.redaction import Redactor, holds_secret, redact
 
 PACKAGE = Path(tinystories_lm.__file__).parent
 REPOSITORY = PACKAGE.parent
@@ -129,7 +129,7 @@ def test_keys_are_known_by_their_form_and_by_their_place_and_commits_are_kept(mo
     monkeypatch.setitem(os.environ, "DEPLOY_KEY", __file__)
     old, new = "3f786850e387550fdab836ed7e6dc881de23001b", f"wandb_v1_{'Ab_9' * 12}"
     kept = f"{old} short {__file__} ssh://git@host/x a/b@c her password: swordfish, tokens: 12345678"
-    assert scrubbed(kept) == kept
+    assert redact(kept) == kept
     for text, clean in {
         "not-so-short-a-token not-so-short-a-token-and-more": "<OTHER_TOKEN> <OTHER_TOKEN_SECRET>",
         f"hf_{'a' * 34} sk-{'b' * 40} {new}, local-{old}": "<a key> <a key> <a key>, <a key>",
@@ -139,10 +139,10 @@ def test_keys_are_known_by_their_form_and_by_their_place_and_commits_are_kept(mo
             "Authorization: Bearer <a key>; authorization: Basic <a key>"
         ),
     }.items():
-        assert scrubbed(text) == clean
+        assert redact(text) == clean
     assert holds_secret(f"hydra.job.env_set.WANDB_API_KEY={old}") and holds_secret(f"a=https://me:{old}@host")
     monkeypatch.setitem(os.environ, "AWS_SECRET_ACCESS_KEY", "/JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
-    assert scrubbed("it is /JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY") == "it is <AWS_SECRET_ACCESS_KEY>"
+    assert redact("it is /JalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY") == "it is <AWS_SECRET_ACCESS_KEY>"
     assert holds_secret(f"x={new}") and holds_secret("x=not-so-short-a-token") and not holds_secret(kept)
 
 
@@ -163,7 +163,7 @@ def test_a_member_s_log_has_its_traceback_without_the_key(tmp_path: Path) -> Non
 def test_a_logged_traceback_has_no_key() -> None:
     secret, stream = SECRETS["WANDB_API_KEY"], io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.addFilter(Scrubber())
+    handler.addFilter(Redactor())
     log = logging.getLogger("test_security")
     log.addHandler(handler)
     try:

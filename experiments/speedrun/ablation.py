@@ -22,7 +22,7 @@ from tinystories_lm.data.batches import token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.data.tokenizer import token_byte_lengths
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.runs.checkpoint import list_checkpoints
@@ -102,7 +102,7 @@ def run(corpus: str, size: str, choice: str, seed: int) -> dict[str, Any]:
 def loss_of_average(run: RunFolder, count: int) -> float:
     """Validation loss of the mean of the newest `count` checkpoints' weights (Kaddour 2022, arXiv 2209.14981)."""
     config = read_config(run)
-    trained = load_trained(str(run.path))
+    trained = load_model(str(run.path))
     weights = [load_file(path / "model.safetensors") for path in list_checkpoints(run.checkpoints)[:count]]
     with torch.no_grad():
         for name, parameter in trained.model.named_parameters():

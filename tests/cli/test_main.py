@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Command
 from tests.interop.test_export import make_run
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.system.stdio import Shown
+from tinystories_lm.system.stdio import SanitizedTerminal
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 
@@ -38,7 +38,7 @@ def test_output_that_does_not_fit_is_one_line_and_exit_code_5(unbuffered: str) -
 
 def test_a_terminal_is_coloured_and_nothing_else() -> None:
     written = io.StringIO()
-    print("\x1b[32mdone\x1b[0m \x1b[2J\x1b]0;title\x07 \x9b2J caf\xe9\n", file=Shown(written), end="")
+    print("\x1b[32mdone\x1b[0m \x1b[2J\x1b]0;title\x07 \x9b2J caf\xe9\n", file=SanitizedTerminal(written), end="")
     assert written.getvalue() == "\x1b[32mdone\x1b[0m \ufffd[2J\ufffd]0;title\ufffd \ufffd2J caf\xe9\n"
 
 

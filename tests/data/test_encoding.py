@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tests.data.test_corpus import REAL_DATA, data_config, needs_real_data
 from tinystories_lm.data.corpus import Split, pieces
 from tinystories_lm.data.encoding import WORDS, joined, make_encoder, merge_ranks
-from tinystories_lm.data.segmentation import PIECE_CHARS, Piece, at_separators, tidied
+from tinystories_lm.data.segmentation import PIECE_CHARS, Chunk, at_separators, normalise
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.system.errors import DamagedError
 
@@ -32,7 +32,7 @@ def tokenizer() -> Tokenizer:
     return train_tokenizer(STORIES, 400, allow_smaller_vocabulary=True)
 
 
-def by_the_tokenizer(tokenizer: Tokenizer, parts: list[Piece]) -> list[int]:
+def by_the_tokenizer(tokenizer: Tokenizer, parts: list[Chunk]) -> list[int]:
     ids: list[int] = []
     for text, ends_document in parts:
         ids += tokenizer.encode(text).ids + [END_OF_TEXT_ID] * ends_document
@@ -42,7 +42,7 @@ def by_the_tokenizer(tokenizer: Tokenizer, parts: list[Piece]) -> list[int]:
 @settings(deadline=None, max_examples=400)
 @given(texts=st.lists(TEXT, max_size=5))
 def test_documents_get_the_tokenizers_ids_whatever_is_in_them(tokenizer: Tokenizer, texts: list[str]) -> None:
-    parts = [Piece(text, True) for text in texts]
+    parts = [Chunk(text, True) for text in texts]
     ids = make_encoder(tokenizer)(parts)
     assert ids.dtype == np.dtype("<u2") and ids.tolist() == by_the_tokenizer(tokenizer, parts)
 
@@ -51,14 +51,14 @@ def test_documents_get_the_tokenizers_ids_whatever_is_in_them(tokenizer: Tokeniz
 @given(text=TEXT, spread=st.integers(1, 400))
 def test_long_documents_get_the_ids_of_their_pieces(tokenizer: Tokenizer, text: str, spread: int) -> None:
     long = (text + "word " * 3) * spread + "x" * (spread * 7)
-    parts = list(tidied(at_separators([long[: 4 * PIECE_CHARS]])))
+    parts = list(normalise(at_separators([long[: 4 * PIECE_CHARS]])))
     assert make_encoder(tokenizer)(parts).tolist() == by_the_tokenizer(tokenizer, parts)
 
 
 def test_pieces_of_a_document_are_encoded_in_one_go_but_for_giant_words() -> None:
     text = "some words " * 1000
-    assert len(list(joined(list(tidied([Piece(text, True)]))))) == 1
-    giant = list(tidied([Piece("a" * 5000 + " end", True)]))
+    assert len(list(joined(list(normalise([Chunk(text, True)]))))) == 1
+    giant = list(normalise([Chunk("a" * 5000 + " end", True)]))
     assert [len(part) for part, _ in joined(giant)] == [2048, 2048, 5000 - 4096 + len(" end") + len(END_OF_TEXT)]
 
 
@@ -135,7 +135,7 @@ def of_another_kind(change: str) -> Tokenizer:
 @pytest.mark.parametrize("change", ["normaliser", "prefix space", "other words", "order of merges", "word pieces"])
 def test_another_kind_of_tokenizer_is_asked_itself(change: str) -> None:
     tokenizer = of_another_kind(change)
-    parts = [Piece(text, True) for text in STORIES]
+    parts = [Chunk(text, True) for text in STORIES]
     assert merge_ranks(tokenizer) is None
     assert make_encoder(tokenizer)(parts).tolist() == by_the_tokenizer(tokenizer, parts)
 
@@ -144,7 +144,7 @@ def test_an_id_that_uint16_cannot_hold_is_refused_and_not_wrapped() -> None:
     entries = {END_OF_TEXT: 0} | {f"w{index}": index for index in range(1, 70_001)}
     tokenizer = Tokenizer(models.WordLevel(entries, unk_token="w1"))
     encode = make_encoder(tokenizer)
-    assert encode([Piece("w65535", True)]).tolist() == [65_535, END_OF_TEXT_ID]
+    assert encode([Chunk("w65535", True)]).tolist() == [65_535, END_OF_TEXT_ID]
     for index in (65_536, 70_000):
         with pytest.raises(DamagedError, match=f"the tokenizer gave token {index}, and there is room for 65,536"):
-            encode([Piece(f"w{index}", True)])
+            encode([Chunk(f"w{index}", True)])

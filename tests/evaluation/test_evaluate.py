@@ -15,7 +15,7 @@ from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
 from tinystories_lm.evaluation.perplexity import score
 from tinystories_lm.evaluation.story_metrics import MEASURES
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
 from tinystories_lm.system.errors import UsageError
@@ -42,7 +42,7 @@ def found(run: RunFolder) -> dict[str, object]:
 
 
 def test_the_whole_split_is_scored_token_by_token_and_byte_by_byte(run: RunFolder, found: dict[str, object]) -> None:
-    trained = load_trained(str(run.path))
+    trained = load_model(str(run.path))
     texts = list(documents(read_config(run).data, Split.VALIDATION))
     ids = [token for text in texts for token in [*trained.tokenizer.encode(text).ids, 0]]
     assert found["val/tokens"] == len(ids)

@@ -35,7 +35,7 @@ def changes_files(call: ast.Call) -> bool:
 
 def has_a_point(function: ast.AST) -> bool:
     called = {ast.unparse(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
-    return bool(called & {"faults.reach", "new_folder", "replacing"})
+    return bool(called & {"failpoints.hit", "new_folder", "replacing"})
 
 
 def functions_that_write() -> dict[str, bool]:
@@ -59,7 +59,7 @@ def test_every_function_that_writes_can_be_broken() -> None:
 
 def test_every_point_of_a_run_is_tried() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
-    named = {part.split('"')[0] for part in text.split('faults.reach("')[1:]}
+    named = {part.split('"')[0] for part in text.split('failpoints.hit("')[1:]}
     assert named - {point.partition(":")[0] for point in [*POINTS, *REPLACING]} == {"cache.before_part"}, (
         "tried in tests/data"
     )

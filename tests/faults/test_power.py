@@ -116,7 +116,7 @@ def lose_power_at_write(disk: Disk, run: Path, notes: Path, count: int) -> Calla
         disk.cut_the_power()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    return trials.at_call("tinystories_lm.system.failpoints.reach", strike, count=count)
+    return trials.at_call("tinystories_lm.system.failpoints.hit", strike, count=count)
 
 
 WRITES = range(1, 1000)  # more than a run has

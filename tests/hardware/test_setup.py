@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware import setup
-from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead
+from tinystories_lm.hardware.attention_kernels import check_attention_is_causal
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.jobs.reproducibility import as_begun
@@ -47,14 +47,14 @@ ATTENTION = F.scaled_dot_product_attention
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("attention", [Attention.auto, Attention.blocks, Attention.math])
 def test_causal_attention_of_this_torch_is_trusted(dtype: torch.dtype, attention: Attention) -> None:
-    refuse_a_look_ahead(dataclasses.replace(HERE, dtype=dtype, attention=attention))
+    check_attention_is_causal(dataclasses.replace(HERE, dtype=dtype, attention=attention))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_a_kernel_that_lets_tokens_see_later_ones_is_refused(dtype: torch.dtype, monkeypatch: Any) -> None:
     monkeypatch.setattr(F, "scaled_dot_product_attention", leaky)
     with pytest.raises(UsageError, match="a token sees later ones"):
-        refuse_a_look_ahead(dataclasses.replace(HERE, dtype=dtype))
+        check_attention_is_causal(dataclasses.replace(HERE, dtype=dtype))
 
 
 def test_the_kernel_that_takes_the_least_time_is_chosen(monkeypatch: Any) -> None:
@@ -105,8 +105,8 @@ def test_a_run_that_moves_to_another_kind_of_device_has_its_kernel_chosen_there(
     ],
 )
 def test_on_a_cpu_short_contexts_are_computed_in_blocks(shape: tuple[int, int, int, int], found: Attention) -> None:
-    assert setup.settle_attention(HERE, shape, deterministic=False) is found
-    assert setup.settle_attention(HERE, shape, deterministic=True) is found
+    assert setup.choose_attention(HERE, shape, deterministic=False) is found
+    assert setup.choose_attention(HERE, shape, deterministic=True) is found
 
 
 def test_freed_memory_is_kept_for_the_next_step() -> None:
@@ -156,7 +156,7 @@ def test_determinism_does_not_pay_for_filling_memory_that_is_about_to_be_written
 def test_a_nan_of_a_kernel_is_refused(monkeypatch: Any) -> None:
     monkeypatch.setattr(F, "scaled_dot_product_attention", lambda q, k, v, is_causal: torch.full_like(q, torch.nan))
     with pytest.raises(UsageError, match="causal attention"):
-        refuse_a_look_ahead(HERE)
+        check_attention_is_causal(HERE)
 
 
 def test_on_mps_texts_are_read_in_float32_by_the_math_kernel() -> None:

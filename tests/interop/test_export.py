@@ -20,7 +20,7 @@ from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import train_tokenizer
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop import export as module
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.interop.huggingface import stock_config, tensor_names
@@ -88,7 +88,7 @@ def test_stock_transformers_computes_the_same(tmp_path: Path, tie: bool, qk_norm
     exported = export(run, tmp_path / "out", precision)
     stock = stock_model(tmp_path / "out")
     assert type(stock).__name__ == ("Qwen3ForCausalLM" if qk_norm else "LlamaForCausalLM")
-    ours = load_trained(str(run.path)).model
+    ours = load_model(str(run.path)).model
     with torch.no_grad():
         for weight in ours.parameters():
             weight.copy_(weight.to(getattr(torch, precision)))
@@ -122,7 +122,7 @@ def exported(run: RunFolder) -> Path:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_stock_tokenizer_reads_and_writes_as_ours(run: RunFolder, exported: Path, text: str) -> None:
-    stock, ours = transformers.AutoTokenizer.from_pretrained(exported), load_trained(str(run.path)).tokenizer
+    stock, ours = transformers.AutoTokenizer.from_pretrained(exported), load_model(str(run.path)).tokenizer
     ids = ours.encode(text).ids
     assert stock(text)["input_ids"] == ids
     assert stock.decode(ids) == ours.decode(ids) == text
@@ -266,7 +266,7 @@ def test_the_card_has_the_figures_of_the_exported_checkpoint_and_no_places(train
     front = yaml.safe_load(card.split("---")[1])
     assert front["license"] == ["unknown"], "a corpus of the user's own"
     assert (front["library_name"], front["pipeline_tag"]) == ("transformers", "text-generation")
-    step = int(load_trained(str(trained.path)).checkpoint.name.removeprefix("step-"))
+    step = int(load_model(str(trained.path)).checkpoint.name.removeprefix("step-"))
     rows = {row["progress/step"]: row for row in read_records(trained.metrics) if "val/loss" in row}
     assert f"| validation loss | {rows[step]['val/loss']:.4f} nats a token |" in card
     assert f"| bits per byte | {rows[step]['val/bits_per_byte']:.4f} |" in card

@@ -10,7 +10,7 @@ import torch
 
 from tests.interop.test_export import make_run
 from tinystories_lm.config.choices import Precision
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -35,7 +35,7 @@ def test_transformers_own_reader_of_gguf_computes_the_same(tmp_path: Path, qk_no
     read = loader.load_gguf_checkpoint(path, return_tensors=True, model_to_load=stock)
     left_out = stock.load_state_dict(read["tensors"], strict=False)
     assert left_out.missing_keys == (["lm_head.weight"] if tie else []) and not left_out.unexpected_keys
-    ours = load_trained(str(run.path)).model
+    ours = load_model(str(run.path)).model
     ids = torch.randint(ours.embedding.num_embeddings, (2, 32), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(stock.eval()(ids).logits, ours(ids), atol=1e-5, rtol=0)
@@ -76,7 +76,7 @@ def test_the_file_tells_what_a_reader_needs_to_know(tmp_path: Path) -> None:
     assert forms["blk.1.attn_norm.weight"] == forms["output_norm.weight"] == "F32"
     embedding = next(tensor for tensor in reader.tensors if tensor.name == "token_embd.weight")
     read = torch.from_numpy(embedding.data.copy()).view(torch.bfloat16)
-    assert torch.equal(read, load_trained(str(run.path)).model.embedding.weight.to(torch.bfloat16))
+    assert torch.equal(read, load_model(str(run.path)).model.embedding.weight.to(torch.bfloat16))
 
 
 def test_a_file_that_reads_back_otherwise_leaves_nothing_behind(

@@ -16,7 +16,7 @@ from tests.interop.test_export import compose, export, make_run
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.schema import Config
 from tinystories_lm.generation.generate import write_texts
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.interop.import_model import import_run
 from tinystories_lm.runs.checkpoint import check_checkpoint
@@ -85,7 +85,7 @@ def swapped(ids: torch.Tensor, end: int) -> torch.Tensor:
 def test_a_stock_model_computes_the_same_here(tmp_path: Path, config: Config, kind: str, tie: bool, eos: str) -> None:
     stock = stock_folder(tmp_path / "stock", kind, eos=eos, tie_word_embeddings=tie)
     imported = import_run(tmp_path / "stock", tmp_path / "run", config)
-    ours, end = load_trained(str(tmp_path / "run")), stock.config.eos_token_id
+    ours, end = load_model(str(tmp_path / "run")), stock.config.eos_token_id
     assert (imported.end_token, imported.end_id) == (eos, end) and end != 0
     ids = torch.randint(stock.config.vocab_size, (2, 32), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -108,7 +108,7 @@ def test_the_run_folder_is_one_that_the_commands_read(tmp_path: Path, config: Co
     assert (stored.model.n_layers, stored.model.rope_theta, stored.model.norm_eps) == (2, 500.0, 1e-6)
     assert stored.data.vocab_size == read_json(run.environment)["corpus"]["vocab_size"]
     assert (stored.data.name, stored.sampling) == (config.data.name, config.sampling)
-    trained = load_trained(str(run.path))
+    trained = load_model(str(run.path))
     check_checkpoint(trained.checkpoint, run_id=read_json(run.environment)["run_id"])
     assert len(write_texts(trained.model, trained.tokenizer, ["One day"], stored.sampling, count=2)) == 2
     assert read_json(run.environment)["imported_from"] == "stock"
@@ -130,7 +130,7 @@ def test_what_was_exported_comes_back_bit_for_bit(tmp_path: Path, config: Config
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "again" / name).read_text()
     if precision is Precision.float32:
-        ours, back = load_trained(str(run.path)), load_trained(str(imported.run))
+        ours, back = load_model(str(run.path)), load_model(str(imported.run))
         ids = torch.randint(ours.model.embedding.num_embeddings, (2, 32))
         assert torch.equal(ours.model(ids), back.model(ids))
     card = (tmp_path / "again" / "README.md").read_text()
@@ -142,7 +142,7 @@ def test_neither_transformers_nor_a_network_is_needed(
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     import_run(stock, stock.parent / "run", config)
-    assert load_trained(str(stock.parent / "run")).model.config.n_layers == 2
+    assert load_model(str(stock.parent / "run")).model.config.n_layers == 2
 
 
 def test_a_context_too_short_for_the_prompts_is_exported_all_the_same(tmp_path: Path, config: Config) -> None:
@@ -157,7 +157,7 @@ def test_a_context_too_short_for_the_prompts_is_exported_all_the_same(tmp_path: 
 def test_narrow_weights_are_widened(tmp_path: Path, config: Config, dtype: str) -> None:
     stock = stock_folder(tmp_path / "stock", dtype=dtype)
     import_run(tmp_path / "stock", tmp_path / "run", config)
-    weight = load_trained(str(tmp_path / "run")).model.blocks[1].mlp.down.weight
+    weight = load_model(str(tmp_path / "run")).model.blocks[1].mlp.down.weight
     assert weight.dtype == torch.float32
     assert torch.equal(weight, stock.model.layers[1].mlp.down_proj.weight.float())
 
@@ -170,7 +170,7 @@ def test_the_older_form_of_the_config_and_weights_in_parts_are_read(tmp_path: Pa
     change(tmp_path / "stock", {"rope_parameters": None, "rope_theta": 500, "rope_scaling": None, "head_dim": None})
     import_run(tmp_path / "stock", tmp_path / "run", config)
     ids = torch.randint(3, 250, (1, 32))
-    ours = load_trained(str(tmp_path / "run")).model
+    ours = load_model(str(tmp_path / "run")).model
     torch.testing.assert_close(ours(ids)[..., 3:], stock(ids).logits[..., 3:], atol=1e-5, rtol=0)
 
 
@@ -357,7 +357,7 @@ def test_what_would_cut_or_fill_up_a_text_is_taken_out(stock: Path, config: Conf
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.save(str(path))
     import_run(stock, stock.parent / "run", config)
-    ours = load_trained(str(stock.parent / "run")).tokenizer
+    ours = load_model(str(stock.parent / "run")).tokenizer
     assert ours.decode(ours.encode(TEXT).ids) == TEXT and len(ours.encode("a").ids) == 1
 
 

@@ -1,4 +1,4 @@
-"""`tinystories-lm`, with the seconds that the mirror in W&B took from the training's thread.
+"""`tinystories-lm`, with the seconds that the copy in W&B took from the training's thread.
 
 python -m tests.jobs.timed_run FIGURES ARGUMENTS: the figures land as JSON in the file FIGURES.
 """
@@ -34,10 +34,10 @@ def timed(what: str, call: Callable[..., Any]) -> Callable[..., Any]:
     return measured
 
 
-def mirror_cpu_seconds() -> float:
+def tracker_cpu_seconds() -> float:
     """The processor time of the mirror's own thread, which holds the interpreter's lock while it works."""
     for thread in threading.enumerate():
-        if thread.name == "wandb-mirror" and thread.ident is not None and hasattr(time, "pthread_getcpuclockid"):
+        if thread.name == "wandb-tracker" and thread.ident is not None and hasattr(time, "pthread_getcpuclockid"):
             return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
     return 0.0
 
@@ -47,22 +47,22 @@ def beside(train: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(train)
     def measured(*arguments: Any, **keywords: Any) -> Any:
-        before = mirror_cpu_seconds()
+        before = tracker_cpu_seconds()
         try:
             return train(*arguments, **keywords)
         finally:
-            seconds["thread"] = mirror_cpu_seconds() - before
+            seconds["thread"] = tracker_cpu_seconds() - before
 
     return measured
 
 
 def main() -> None:
     figures, *arguments = sys.argv[1:]
-    job.start_mirror = timed("start", job.start_mirror)
+    job.start_tracker = timed("start", job.start_tracker)
     job.train = timed("train", beside(job.train))
     for name in ("log", "log_samples", "summarize", "log_model"):
-        setattr(wandb_tracker.Mirror, name, timed("loop", getattr(wandb_tracker.Mirror, name)))
-    wandb_tracker.Mirror.finish = timed("end", wandb_tracker.Mirror.finish)  # type: ignore[method-assign]
+        setattr(wandb_tracker.WandbTracker, name, timed("loop", getattr(wandb_tracker.WandbTracker, name)))
+    wandb_tracker.WandbTracker.finish = timed("end", wandb_tracker.WandbTracker.finish)  # type: ignore[method-assign]
     code = program.run(arguments)
     Path(figures).write_text(json.dumps(seconds | {"left": time.time()}), encoding="utf-8")
     sys.exit(code)

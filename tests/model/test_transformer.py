@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
-from tinystories_lm.model.transformer import RMSNorm, Transformer, rope, rotation
+from tinystories_lm.model.transformer import RMSNorm, Transformer, rope, rope_tables
 
 VOCAB = 97
 SMALL = ModelConfig(
@@ -83,7 +83,7 @@ def test_ropes_angles_are_the_stock_ones_to_the_bit(head_width: int, theta: floa
     )
     positions = torch.arange(512)
     cos, sin = llama.LlamaRotaryEmbedding(config)(torch.zeros(1), positions[None])
-    got = rotation(positions, head_width=head_width, theta=theta)
+    got = rope_tables(positions, head_width=head_width, theta=theta)
     assert torch.equal(got.cos_T1k[:, 0], cos[0, :, : head_width // 2])
     assert torch.equal(got.sin_T1k[:, 0], sin[0, :, : head_width // 2])
 

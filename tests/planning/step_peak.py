@@ -36,7 +36,7 @@ def main() -> None:
         deterministic=False,
         attention_shape=config.attention_shape,
     )
-    model = Transformer(config.model, vocab_size=config.data.vocab_size, attend=machine.attend)
+    model = Transformer(config.model, vocab_size=config.data.vocab_size, attention_fn=machine.attention_fn)
     model.initialise(0)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)
     ids_BT = torch.randint(300, (config.training.micro_batch_size, config.model.context_tokens))

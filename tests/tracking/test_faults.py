@@ -1,4 +1,4 @@
-"""Whole runs of the command line beside a W&B that fails: no step is lost, and one printed command mends the mirror."""
+"""Whole runs of the command line beside a W&B that fails: no step is lost, and one printed command mends the copy."""
 
 import contextlib
 import hashlib

@@ -21,7 +21,7 @@ from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.tracking.wandb_auth import chosen_mode
-from tinystories_lm.tracking.wandb_tracker import Mirror, start_mirror
+from tinystories_lm.tracking.wandb_tracker import WandbTracker, start_tracker
 
 KEY = "a1b2c3d4e5" * 4
 INIT_SECONDS, FINISH_SECONDS = 1, 1  # of servers that fail; those that work have longer
@@ -76,9 +76,9 @@ def tracking(mode: str = "offline", **changes: Any) -> TrackingConfig:
     return TrackingConfig(mode=TrackingMode(mode), **{**values, **changes})
 
 
-def start(folder: Path, config: TrackingConfig, run_id: str = "run1", resumed_at: int | None = None) -> Mirror:
+def start(folder: Path, config: TrackingConfig, run_id: str = "run1", resumed_at: int | None = None) -> WandbTracker:
     settings = {"training": {"steps": 5, "seed": 7}}
-    return start_mirror(config, folder, run_id=run_id, name="a name", settings=settings, resumed_at=resumed_at)
+    return start_tracker(config, folder, run_id=run_id, name="a name", settings=settings, resumed_at=resumed_at)
 
 
 def rows(steps: range) -> list[dict[str, float]]:
@@ -89,12 +89,12 @@ def sample(text: str) -> dict[str, object]:
     return {"prompt": "Once", "text": text, "settings": {"top_p": 0.9}}
 
 
-def log_all(mirror: Mirror, steps: range) -> float:
+def log_all(tracker: WandbTracker, steps: range) -> float:
     """Log the rows; returns the seconds that the slowest took."""
     slowest = 0.0
     for row in rows(steps):
         began = time.perf_counter()
-        mirror.log(row)
+        tracker.log(row)
         slowest = max(slowest, time.perf_counter() - began)
     return slowest
 
@@ -132,16 +132,16 @@ def test_an_offline_run_reads_back_whole_and_the_terminal_stays_clean(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    mirror = start(tmp_path / "a run", tracking())
-    assert (mirror.mode, mirror.url) == (TrackingMode.offline, None)
-    mirror.log_samples(0, [sample("Once a")])
-    log_all(mirror, range(3))
-    mirror.log_samples(2, [sample("Once b")])
-    mirror.summarize({"val/loss": 1.5, "val/perplexity": 4.48, "parameters": 29})
-    folder = mirror.folder
+    tracker = start(tmp_path / "a run", tracking())
+    assert (tracker.mode, tracker.url) == (TrackingMode.offline, None)
+    tracker.log_samples(0, [sample("Once a")])
+    log_all(tracker, range(3))
+    tracker.log_samples(2, [sample("Once b")])
+    tracker.summarize({"val/loss": 1.5, "val/perplexity": 4.48, "parameters": 29})
+    folder = tracker.folder
     assert folder is not None
     assert folder.parent == tmp_path / "a run" / "wandb"
-    mirror.finish(exit_code=0)
+    tracker.finish(exit_code=0)
     assert capfd.readouterr() == ("", "")
     records = inspect(folder)
     (run,) = of_type(records, "run")
@@ -165,20 +165,20 @@ def test_an_offline_run_reads_back_whole_and_the_terminal_stays_clean(
 
 
 def test_a_row_costs_the_loop_microseconds(tmp_path: Path) -> None:
-    mirror = start(tmp_path, tracking())
+    tracker = start(tmp_path, tracking())
     began = time.thread_time()  # not the clock's: other processes may have the core
-    log_all(mirror, range(2000))
+    log_all(tracker, range(2000))
     assert (time.thread_time() - began) / 2000 < 200e-6
-    mirror.finish(exit_code=0)
+    tracker.finish(exit_code=0)
 
 
 def test_runs_after_another_in_one_process_are_separate(tmp_path: Path) -> None:
     folders = []
     for number, run_id in enumerate(("one", "two")):
-        mirror = start(tmp_path, tracking(), run_id)
-        log_all(mirror, range(number, number + 1))
-        folders.append(mirror.folder)
-        mirror.finish(exit_code=number)
+        tracker = start(tmp_path, tracking(), run_id)
+        log_all(tracker, range(number, number + 1))
+        folders.append(tracker.folder)
+        tracker.finish(exit_code=number)
     for number, (run_id, folder) in enumerate(zip(("one", "two"), folders, strict=True)):
         assert folder is not None
         records = inspect(folder)
@@ -233,19 +233,19 @@ def test_a_server_that_fails_at_the_start_costs_seconds_and_no_row(
             server.status = int(fault)
         began = time.monotonic()
         with caplog.at_level(logging.INFO):
-            mirror = start(tmp_path, tracking("online" if fault == "no key" else "auto"))
+            tracker = start(tmp_path, tracking("online" if fault == "no key" else "auto"))
         assert time.monotonic() - began < INIT_SECONDS + 3
-        log_all(mirror, range(3))
+        log_all(tracker, range(3))
         with caplog.at_level(logging.INFO):
-            mirror.finish(exit_code=0)
+            tracker.finish(exit_code=0)
         assert time.monotonic() - began < INIT_SECONDS + 6
-    assert mirror.mode is TrackingMode.offline
-    assert mirror.folder is not None
-    assert [row["progress/step"] for row in history(inspect(mirror.folder))] == [0, 1, 2]
+    assert tracker.mode is TrackingMode.offline
+    assert tracker.folder is not None
+    assert [row["progress/step"] for row in history(inspect(tracker.folder))] == [0, 1, 2]
     ours = [record for record in caplog.records if record.name.startswith("tinystories_lm.")]
     warnings = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
     (warning,) = [warning for warning in warnings if "no answer yet" not in warning]  # said on a busy machine
-    assert f"`wandb sync wandb/{mirror.folder.name}`" in warning
+    assert f"`wandb sync wandb/{tracker.folder.name}`" in warning
     assert capfd.readouterr() == ("", "")
     assert not holds_key(tmp_path)
 
@@ -254,13 +254,13 @@ def test_an_online_run_arrives_whole(
     server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with caplog.at_level(logging.INFO):
-        mirror = start(tmp_path, tracking("auto", **PATIENT))
-    assert mirror.url is not None
-    assert mirror.url in caplog.text
-    log_all(mirror, range(3))
-    mirror.log_samples(2, [sample("Once upon")])
-    mirror.summarize({"val/loss": 1.5, "parameters": 29})
-    mirror.finish(exit_code=6)
+        tracker = start(tmp_path, tracking("auto", **PATIENT))
+    assert tracker.url is not None
+    assert tracker.url in caplog.text
+    log_all(tracker, range(3))
+    tracker.log_samples(2, [sample("Once upon")])
+    tracker.summarize({"val/loss": 1.5, "parameters": 29})
+    tracker.finish(exit_code=6)
     run = server.runs["run1"]
     assert run.config["training"] == {"steps": 5, "seed": 7}
     assert (run.record["groupName"], run.record["jobType"], run.record["tags"]) == (
@@ -289,18 +289,18 @@ def checkpoint(folder: Path) -> Path:
 
 
 def test_a_checkpoint_arrives_as_a_model_artifact(server: WandbServer, tmp_path: Path) -> None:
-    mirror = start(tmp_path / "a run", tracking("online", **PATIENT))
-    mirror.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12, "val/loss": 1.5})
-    mirror.finish(exit_code=0)
+    tracker = start(tmp_path / "a run", tracking("online", **PATIENT))
+    tracker.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12, "val/loss": 1.5})
+    tracker.finish(exit_code=0)
     assert server.files["artifact/model.safetensors"] == b"weights" * 99
     assert ("round9-ab12cd", "model") in server.artifacts
 
 
 def test_offline_an_artifact_is_kept_to_be_sent_with_the_run(tmp_path: Path, server: WandbServer) -> None:
-    mirror = start(tmp_path / "a run", tracking())
-    mirror.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12})
-    folder = mirror.folder
-    mirror.finish(exit_code=0)
+    tracker = start(tmp_path / "a run", tracking())
+    tracker.log_model(checkpoint(tmp_path), name="round9-ab12cd", metadata={"step": 12})
+    folder = tracker.folder
+    tracker.finish(exit_code=0)
     assert folder is not None
     subprocess.run([sys.executable, "-m", "wandb", "sync", "--yes", str(folder)], check=True, capture_output=True)
     assert server.files["artifact/model.safetensors"] == b"weights" * 99
@@ -396,26 +396,26 @@ def test_a_run_that_was_online_and_goes_on_offline_is_sent_by_upload(
 def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_sends_the_rest(
     fault: str, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mirror = start(tmp_path, tracking("online", init_timeout_seconds=20))
-    slowest = log_all(mirror, range(5))
+    tracker = start(tmp_path, tracking("online", init_timeout_seconds=20))
+    slowest = log_all(tracker, range(5))
     if fault == "401":
         server.status = 401
     else:
         server.die()
     for step in range(5, 10):
         if "samples" in fault:
-            mirror.log_samples(step, [sample("Once")])
-        slowest = max(slowest, log_all(mirror, range(step, step + 1)))
-    mirror.summarize({"parameters": 29})
+            tracker.log_samples(step, [sample("Once")])
+        slowest = max(slowest, log_all(tracker, range(step, step + 1)))
+    tracker.summarize({"parameters": 29})
     assert slowest < 0.05
     began = time.monotonic()
-    mirror.finish(exit_code=0)
+    tracker.finish(exit_code=0)
     assert time.monotonic() - began < FINISH_SECONDS + 5
     assert "`tinystories-lm upload .` sends the rest" in caplog.text
     forget()
     with WandbServer() as another:
         monkeypatch.setenv("WANDB_BASE_URL", another.url)
-        sync = [sys.executable, "-m", "wandb", "sync", "--yes", "--include-online", str(mirror.folder)]
+        sync = [sys.executable, "-m", "wandb", "sync", "--yes", "--include-online", str(tracker.folder)]
         done = subprocess.run(sync, cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr  # for a server that has nothing yet, the SDK's own way is as good
         assert [row["progress/step"] for row in another.runs["run1"].rows if "val/loss" in row] == list(range(10))
@@ -428,15 +428,15 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
 ) -> None:
     for module in ("wandb_tracker", "wandb_run"):
         monkeypatch.setattr(f"tinystories_lm.tracking.{module}.GRACE_SECONDS", 0.5)
-    mirror = start(tmp_path, tracking(), "one")
+    tracker = start(tmp_path, tracking(), "one")
     (service,) = services()
     os.kill(service, blow)
     try:
         for step in range(20):
-            assert log_all(mirror, range(step, step + 1)) < 0.05
+            assert log_all(tracker, range(step, step + 1)) < 0.05
             time.sleep(0.01)
         began = time.monotonic()
-        mirror.finish(exit_code=0)
+        tracker.finish(exit_code=0)
         assert time.monotonic() - began < FINISH_SECONDS + 3
         assert caplog.text.count("after 5 errors the run goes on without it") == (blow is signal.SIGKILL)
         assert service not in services()
@@ -456,9 +456,9 @@ def test_rows_for_an_sdk_that_never_answers_are_bounded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tinystories_lm.tracking.wandb_tracker.MOST_WAITING", 10)
-    mirror = Mirror(lambda: time.sleep(0.5), folder=Path("run"), finish_timeout_seconds=1)
-    log_all(mirror, range(100))
-    mirror.finish(exit_code=0)
+    tracker = WandbTracker(lambda: time.sleep(0.5), folder=Path("run"), finish_timeout_seconds=1)
+    log_all(tracker, range(100))
+    tracker.finish(exit_code=0)
     assert caplog.text.count("10 rows wait for an answer; after 5 errors") == 1
 
 
@@ -469,8 +469,8 @@ def test_tracking_off_and_a_missing_or_broken_package_cost_nothing(tmp_path: Pat
         "assert 'wandb' not in sys.modules\n"
         "sys.modules['wandb'] = None\n"
         "def run():\n"
-        "    mirror = start(pathlib.Path('.'), tracking('offline')); mirror.log({'progress/step': 1})\n"
-        "    mirror.log_samples(1, []); mirror.summarize({}); mirror.finish(exit_code=0)\n"
+        "    tracker = start(pathlib.Path('.'), tracking('offline')); tracker.log({'progress/step': 1})\n"
+        "    tracker.log_samples(1, []); tracker.summarize({}); tracker.finish(exit_code=0)\n"
         "run()\n"
         "del sys.modules['wandb']\n"
         "class Broken:\n"

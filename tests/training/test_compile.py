@@ -17,7 +17,7 @@ from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
-from tinystories_lm.model.attention import Attend, causal, causal_in_blocks
+from tinystories_lm.model.attention import AttentionFn, causal, causal_in_blocks
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training.compile import compile_loss
@@ -36,8 +36,8 @@ def compiled() -> LossOf:
     return torch.compile(mean_loss, fullgraph=True, dynamic=False)
 
 
-def losses_of(loss_of: LossOf, residual: torch.dtype, attend: Attend) -> list[float]:
-    model = Transformer(SMALL, vocab_size=VOCAB, residual=residual, attend=attend)
+def losses_of(loss_of: LossOf, residual: torch.dtype, attend: AttentionFn) -> list[float]:
+    model = Transformer(SMALL, vocab_size=VOCAB, residual=residual, attention_fn=attend)
     model.initialise(0)
     optimizer = build_optimizer(model, ADAMW, device=CPU)
     return [
@@ -55,7 +55,9 @@ def losses_of(loss_of: LossOf, residual: torch.dtype, attend: Attend) -> list[fl
     [(torch.float32, causal), (torch.bfloat16, causal), (torch.float32, causal_in_blocks)],
     ids=["torch's attention", "bfloat16 residual", "attention in blocks"],
 )
-def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(residual: torch.dtype, attend: Attend) -> None:
+def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(
+    residual: torch.dtype, attend: AttentionFn
+) -> None:
     eager, fast = losses_of(mean_loss, residual, causal), losses_of(compiled(), residual, attend)
     assert fast == pytest.approx(eager, abs=0.02)
     assert eager[-1] < eager[0] - 0.3, "they learn"

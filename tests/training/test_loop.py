@@ -19,7 +19,7 @@ from tinystories_lm.runs.checkpoint import Progress, named_state
 from tinystories_lm.training.loop import StepResult, ValidationLoss, micro_batches, train, train_step, validate
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.nonfinite import origin
-from tinystories_lm.training.optimizer import Several, build_optimizer, step_masked
+from tinystories_lm.training.optimizer import CombinedOptimizer, build_optimizer, step_masked
 
 CPU = torch.device("cpu")
 MACHINE = Machine(
@@ -241,7 +241,7 @@ def test_a_masked_step_needs_nobody_to_wait_for_the_flag(kind: OptimizerKind) ->
     for finite in (False, True):
         for weight in model.parameters():
             weight.grad = torch.full_like(weight, 0.1 if finite else math.nan)
-        for part in optimizer.parts if isinstance(optimizer, Several) else (optimizer,):
+        for part in optimizer.parts if isinstance(optimizer, CombinedOptimizer) else (optimizer,):
             step_masked(part, torch.tensor(finite))
         now = everything(model, optimizer)
         assert all(torch.isfinite(tensor).all() for tensor in now.values())

@@ -34,7 +34,7 @@ from tinystories_lm.runs.folder import (
     read_samples,
     read_summary,
 )
-from tinystories_lm.runs.status import read_told
+from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.console import amount
 from tinystories_lm.system.errors import DamagedError, UsageError
 
@@ -306,7 +306,7 @@ def _corpus_tokens(summary: Mapping[str, Any]) -> int | None:
 
 def _reason(run: RunFolder) -> str:
     try:
-        return read_told(run).reason
+        return read_status_file(run).reason
     except DamagedError:
         return ""
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tinystories_lm.cli.parser import PRECISIONS, PROGRAM, RUN_HELP, Parser
-from tinystories_lm.system.stdio import visible
+from tinystories_lm.system.stdio import escape_controls
 
 
 def export(arguments: list[str]) -> None:
@@ -38,4 +38,4 @@ def import_(arguments: list[str]) -> None:
     config = compose_config(options.overrides).config
     from tinystories_lm.interop.import_model import import_run
 
-    print(visible(str(import_run(options.folder, options.run, config))))
+    print(escape_controls(str(import_run(options.folder, options.run, config))))

@@ -13,9 +13,9 @@ from tinystories_lm import __version__
 from tinystories_lm.cli import compare_commands, interop_commands, run_commands, train_commands
 from tinystories_lm.cli.parser import PROGRAM, log_to_stderr
 from tinystories_lm.system.errors import CommandError, ExitCode, UsageError
-from tinystories_lm.system.redaction import print_traceback, scrubbed
+from tinystories_lm.system.redaction import print_traceback, redact
 from tinystories_lm.system.signals import stop_by_interrupt, was_interrupted
-from tinystories_lm.system.stdio import open_missing, outlive_terminal, show_safely, visible
+from tinystories_lm.system.stdio import escape_controls, open_missing, outlive_terminal, show_safely
 
 OVERVIEW = f"""\
 Train small language models from scratch, reproducibly, cheaply, and with understanding.
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     except CommandError as error:
         if isinstance(error, UsageError) and was_interrupted():  # what a library made of the interrupt
             return _stopped(name)
-        print(f"{PROGRAM}: {visible(scrubbed(str(error)))}", file=sys.stderr)
+        print(f"{PROGRAM}: {escape_controls(redact(str(error)))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _stopped(name)
@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # of a library in Rust; no class of it can be imported
             raise
-        print(f"{PROGRAM}: a library gave up: {visible(scrubbed(str(error)))}", file=sys.stderr)
+        print(f"{PROGRAM}: a library gave up: {escape_controls(redact(str(error)))}", file=sys.stderr)
         return ExitCode.FAILED
     return ExitCode.DONE
 

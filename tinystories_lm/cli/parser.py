@@ -6,7 +6,7 @@ import sys
 from typing import NoReturn
 
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.redaction import scrub_logs
+from tinystories_lm.system.redaction import redact_logs
 
 PROGRAM = "tinystories-lm"
 RUN_HELP = "a run folder, a preset's name (its newest run) or `latest`"
@@ -38,4 +38,4 @@ def positive_number(text: str) -> float:
 def log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger().setLevel(level)
-    scrub_logs()
+    redact_logs()

@@ -51,10 +51,10 @@ def plan(arguments: list[str]) -> None:
     overrides = options.overrides
     if options.calibrate:
         from tinystories_lm.planning.calibration import calibrate
-        from tinystories_lm.planning.preflight import settle
+        from tinystories_lm.planning.preflight import resolve
 
         typed = compose_config(overrides, config_dir=options.config_dir).config
-        (job,), overrides = settle(overrides, multirun=False, config_dir=options.config_dir)
+        (job,), overrides = resolve(overrides, multirun=False, config_dir=options.config_dir)
         calibrate(job.config, typed=typed)
     found = make_plan(compose_config(overrides, config_dir=options.config_dir).config)
     print(to_json(as_record(found), indent=2) if options.json else describe(found))

@@ -64,10 +64,10 @@ def config_hash(config: Config) -> str:
                 del identity[f"{section}.{key}"]
     if config.data.path is not None:
         identity["data.path"] = corpus_signature(config.data.path)
-    return identity_hash(identity)
+    return short_hash(identity)
 
 
-def identity_hash(value: object) -> str:
+def short_hash(value: object) -> str:
     """Eight hex digits for plain values."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

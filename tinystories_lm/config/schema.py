@@ -27,11 +27,11 @@ from tinystories_lm.config.choices import (
 )
 
 
-def numerics() -> Any:
+def changes_rounding() -> Any:
     return field(metadata={"kind": Kind.numerics})
 
 
-def free() -> Any:
+def changes_nothing() -> Any:
     return field(metadata={"kind": Kind.free})
 
 
@@ -83,11 +83,11 @@ class DataConfig(SetOnce):
 
     name: str
     source: Source  # where the corpus comes from when no path is given
-    path: str | None = free()  # local text, JSONL or Parquet: one file, or a folder of train*, valid* and test* files
+    path: str | None = changes_nothing()  # text, JSONL or Parquet: a file, or a folder of train*, valid*, test*
     hub_path: str
     hub_name: str
     hub_revision: str
-    published_tokens: float = free()  # of the hub's training split, for plans; 0 is unknown
+    published_tokens: float = changes_nothing()  # of the hub's training split, for plans; 0 is unknown
     text_column: str  # of JSONL, Parquet and hub rows
     boundary: Boundary
     decode_errors: DecodeErrors  # invalid UTF-8: stop with the byte's offset, or replace and count
@@ -97,7 +97,7 @@ class DataConfig(SetOnce):
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
     tokenizer_bytes: int  # the vocabulary is learnt from about so much of the training text, spread over all of it
     allow_smaller_vocabulary: bool  # go on when the corpus cannot fill vocab_size
-    cache_dir: str = free()  # where tokenizers and token caches are kept
+    cache_dir: str = changes_nothing()  # where tokenizers and token caches are kept
 
     def __post_init__(self) -> None:
         require(0 < self.held_out_fraction < 1, f"data.held_out_fraction={self.held_out_fraction} must lie in (0, 1)")
@@ -164,22 +164,22 @@ class TrainingConfig(SetOnce):
     seed: int
     steps: int  # optimizer steps
     batch_size: int  # sequences a step, over all micro-batches [B]
-    micro_batch_size: int = numerics()  # sequences a forward pass; its gradients add up to the batch's
+    micro_batch_size: int = changes_rounding()  # sequences a forward pass; its gradients add up to the batch's
     batch_doublings: int  # the batch begins so many times halved and has doubled to batch_size at half of the steps
     rows_begin: RowStart
     warmup_steps: int
     log_every_steps: int
     eval_every_steps: int
     eval_tokens: int  # the first so many of the validation split are scored, always the same
-    checkpoint_every_steps: int = free()
-    keep_checkpoints: int = free()  # newest ones, beside the best
-    on_write_error: OnWriteError = free()  # of a checkpoint, and not of the last one
-    max_hours: float = free()  # a run estimated to take longer does not start
-    max_dollars: float = free()  # likewise
-    deterministic: bool = numerics()  # deterministic kernels on the GPU; the CPU always is
-    max_skipped_steps: int = free()  # so many in a row may have no finite loss and gradient
-    profile_steps: int = free()  # so many early steps are recorded by torch's profiler; 0 is none
-    fresh: bool = free()  # begin a new run although an interrupted one could go on
+    checkpoint_every_steps: int = changes_nothing()
+    keep_checkpoints: int = changes_nothing()  # newest ones, beside the best
+    on_write_error: OnWriteError = changes_nothing()  # of a checkpoint, and not of the last one
+    max_hours: float = changes_nothing()  # a run estimated to take longer does not start
+    max_dollars: float = changes_nothing()  # likewise
+    deterministic: bool = changes_rounding()  # deterministic kernels on the GPU; the CPU always is
+    max_skipped_steps: int = changes_nothing()  # so many in a row may have no finite loss and gradient
+    profile_steps: int = changes_nothing()  # so many early steps are recorded by torch's profiler; 0 is none
+    fresh: bool = changes_nothing()  # begin a new run although an interrupted one could go on
     init_from: str | None  # a run whose weights this one begins from
 
     def __post_init__(self) -> None:
@@ -228,16 +228,16 @@ class TrainingConfig(SetOnce):
 class HardwareConfig(SetOnce):
     """What the run runs on, what it can do and what an hour of it costs."""
 
-    name: str = free()
-    device: Device = numerics()
-    precision: Precision = numerics()  # of activations and matrix products; weights and optimizer stay float32
-    residual: Precision = numerics()  # of the residual stream between the blocks, where activations are bfloat16
-    compile: Switch = numerics()  # torch.compile
-    attention: Attention = numerics()
-    threads: int = numerics()  # CPU threads; 0 takes all cores
-    peak_flops_per_second: float = free()  # in the given precision, dense; 0 is unknown: measured at the start
-    utilisation: float = free()  # share of the peak that training reaches, for estimates
-    dollars_per_hour: float = free()
+    name: str = changes_nothing()
+    device: Device = changes_rounding()
+    precision: Precision = changes_rounding()  # of activations and matrix products; weights and optimizer stay float32
+    residual: Precision = changes_rounding()  # of the residual stream, where activations are bfloat16
+    compile: Switch = changes_rounding()  # torch.compile
+    attention: Attention = changes_rounding()
+    threads: int = changes_rounding()  # CPU threads; 0 takes all cores
+    peak_flops_per_second: float = changes_nothing()  # in the given precision, dense; 0: measured at the start
+    utilisation: float = changes_nothing()  # share of the peak that training reaches, for estimates
+    dollars_per_hour: float = changes_nothing()
 
     def __post_init__(self) -> None:
         require(0 <= self.threads <= 1024, f"hardware.threads={self.threads} must lie in 0 (all cores) to 1024")
@@ -344,16 +344,16 @@ class VerdictConfig(SetOnce):
 class Config(SetOnce):
     """One run, whole: what conf/ composes to and what the run folder stores."""
 
-    name: str = free()  # the preset's, and that of its folder under outputs/
+    name: str = changes_nothing()  # the preset's, and that of its folder under outputs/
     model: ModelConfig
     data: DataConfig
     optimizer: OptimizerConfig
     schedule: ScheduleConfig
     training: TrainingConfig
     hardware: HardwareConfig
-    sampling: SamplingConfig = free()
-    tracking: TrackingConfig = free()
-    verdict: VerdictConfig = free()
+    sampling: SamplingConfig = changes_nothing()
+    tracking: TrackingConfig = changes_nothing()
+    verdict: VerdictConfig = changes_nothing()
 
     def __post_init__(self) -> None:
         plain = bool(self.name) and "/" not in self.name and not self.name.startswith(".")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tinystories_lm.data.corpus import Split
-from tinystories_lm.data.segmentation import Piece
+from tinystories_lm.data.segmentation import Chunk
 
 
 class Overlap:
@@ -14,7 +14,7 @@ class Overlap:
         self._held_out: dict[Split, Counter[int]] = {}
         self._met: set[int] = set()
 
-    def watch(self, split: Split, stream: Iterator[Piece]) -> Iterator[Piece]:
+    def watch(self, split: Split, stream: Iterator[Chunk]) -> Iterator[Chunk]:
         """The same pieces."""
         key, wanted = 0, set[int]().union(*self._held_out.values())
         counts = Counter[int]() if split is Split.TRAIN else self._held_out.setdefault(split, Counter())

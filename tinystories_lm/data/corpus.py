@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data.segmentation import Piece, at_separators, at_titles, documents_of_rows, held_out, tidied
+from tinystories_lm.data.segmentation import Chunk, at_separators, at_titles, documents_of_rows, held_out, normalise
 from tinystories_lm.data.table_reader import ROWS, Rows, file_rows, first_line, no_column, texts
 from tinystories_lm.data.text_reader import Block, blocks, reading
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -53,7 +53,7 @@ def documents(config: DataConfig, split: Split) -> Iterator[str]:
             parts.clear()
 
 
-def pieces(config: DataConfig, split: Split) -> Iterator[Piece]:
+def pieces(config: DataConfig, split: Split) -> Iterator[Chunk]:
     """The split's documents in pieces that a tokenizer takes in its stride; memory does not grow with the corpus.
 
     A document is cut only before white space that follows a word, where GPT-2's pre-tokenizer cuts as well: its
@@ -64,14 +64,14 @@ def pieces(config: DataConfig, split: Split) -> Iterator[Piece]:
     if config.path is not None:
         files = _local_files(Path(config.path))
         if isinstance(files, File):
-            whole = tidied(_local([files], config))
+            whole = normalise(_local([files], config))
             yield from held_out(whole, config.held_out_fraction, for_validation=split is Split.VALIDATION)
         elif split in files:
-            yield from tidied(_local(files[split], config))
+            yield from normalise(_local(files[split], config))
     elif config.source is Source.grammar:
-        yield from tidied(_grammar(config, split))
+        yield from normalise(_grammar(config, split))
     else:
-        yield from tidied(documents_of_rows(_hub_rows(config, split), config))
+        yield from normalise(documents_of_rows(_hub_rows(config, split), config))
 
 
 def splits(config: DataConfig) -> list[Split]:
@@ -216,7 +216,7 @@ def _split_of(name: str) -> Split | None:
     return next((exact[part] for part in parts if part in exact), None)
 
 
-def _local(files: list[File], config: DataConfig) -> Iterator[Piece]:
+def _local(files: list[File], config: DataConfig) -> Iterator[Chunk]:
     for format_, group in itertools.groupby(files, key=lambda file: file.format):
         if format_ == "text":
             for file in group:
@@ -262,11 +262,11 @@ def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
             yield texts(batch[config.text_column], config.text_column, config.hub_path)
 
 
-def _grammar(config: DataConfig, split: Split) -> Iterator[Piece]:
+def _grammar(config: DataConfig, split: Split) -> Iterator[Chunk]:
     from tinystories_lm.data.grammar.grammar import stories
 
     seed, n_bytes = config.grammar_seed, config.grammar_bytes
     wanted = {Split.TRAIN: (seed, n_bytes)}
     wanted[Split.VALIDATION] = (~seed, max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES))  # no training text's
     for text in stories(*wanted[split]) if split in wanted else ():
-        yield Piece(text, True)
+        yield Chunk(text, True)

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, pre_tokenizers
 
-from tinystories_lm.data.segmentation import Piece
+from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.system.errors import DamagedError
 
 # What pre_tokenizers.ByteLevel splits by, as tiktoken wants it written (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
-Encode = Callable[[Sequence[Piece]], NDArray[np.uint16]]
+Encode = Callable[[Sequence[Chunk]], NDArray[np.uint16]]
 
 
 def make_encoder(tokenizer: Tokenizer) -> Encode:
@@ -38,7 +38,7 @@ def make_encoder(tokenizer: Tokenizer) -> Encode:
         "tinystories_lm", pat_str=WORDS, mergeable_ranks=ranks, special_tokens={END_OF_TEXT: END_OF_TEXT_ID}
     )
 
-    def encode(pieces: Sequence[Piece]) -> NDArray[np.uint16]:
+    def encode(pieces: Sequence[Chunk]) -> NDArray[np.uint16]:
         parts = []
         for text, special in joined(pieces):
             allowed = {END_OF_TEXT} if special else set()
@@ -49,7 +49,7 @@ def make_encoder(tokenizer: Tokenizer) -> Encode:
     return encode
 
 
-def joined(pieces: Sequence[Piece]) -> Iterator[tuple[str, bool]]:
+def joined(pieces: Sequence[Chunk]) -> Iterator[tuple[str, bool]]:
     """The pieces as few long texts, and whether END_OF_TEXT in one is the end of a document.
 
     Joined are those that the tokenizer would cut apart at the same place. Where END_OF_TEXT is a part of a text, that
@@ -113,7 +113,7 @@ def _as_uint16(ids: NDArray[Any], vocab_size: int) -> NDArray[np.uint16]:
     return ids.astype("<u2")
 
 
-def _by_the_tokenizer(tokenizer: Tokenizer, pieces: Sequence[Piece]) -> NDArray[np.int64]:
+def _by_the_tokenizer(tokenizer: Tokenizer, pieces: Sequence[Chunk]) -> NDArray[np.int64]:
     encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
     ids: list[int] = []
     for piece, encoding in zip(pieces, encode_texts([piece.text for piece in pieces]), strict=True):

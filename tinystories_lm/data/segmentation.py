@@ -14,50 +14,50 @@ PIECE_CHARS = 2048  # the longest word that a tokenizer meets: training on it ta
 TITLE = re.compile(r"\s*= [^=].* =\s*")  # of a WikiText article; it stands between blank lines, others like it do not
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A document or a part of one: the texts of a document's pieces, joined, are the document."""
 
     text: str
     ends_document: bool
 
 
-def documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Piece]:
+def documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Chunk]:
     """A row is a document, or in WikiText a line."""
     if config.boundary is Boundary.wikitext:
         lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
         yield from at_titles(text.replace("\r\n", "\n") for text in lines)
     else:
         for row in itertools.chain.from_iterable(rows):
-            yield Piece(row.replace("\r\n", "\n"), True)
+            yield Chunk(row.replace("\r\n", "\n"), True)
 
 
-def at_separators(blocks: Iterable[str]) -> Iterator[Piece]:
+def at_separators(blocks: Iterable[str]) -> Iterator[Chunk]:
     rest = ""
     for block in blocks:
         *ended, rest = (rest + block).split(SEPARATOR)
         for text in ended:
-            yield Piece(text, True)
+            yield Chunk(text, True)
         safe = max(0, len(rest) - len(SEPARATOR))  # what follows may be half of a separator
-        yield Piece(rest[:safe], False)
+        yield Chunk(rest[:safe], False)
         rest = rest[safe:]
-    yield Piece(rest, True)
+    yield Chunk(rest, True)
 
 
-def at_titles(blocks: Iterable[str]) -> Iterator[Piece]:
+def at_titles(blocks: Iterable[str]) -> Iterator[Chunk]:
     """Begin a document at each title; a line of white space is empty, as in the hub's rows."""
     after_blank, held = True, ""  # held: a title if the line after it is blank
     for line in _lines(blocks):
         blank = not line.strip()
         if held:
-            yield Piece("", blank)
-            yield Piece(held, False)
+            yield Chunk("", blank)
+            yield Chunk(held, False)
             held = ""
         if after_blank and TITLE.fullmatch(line):
             held = line
         else:
-            yield Piece("\n" if blank else line, False)
+            yield Chunk("\n" if blank else line, False)
         after_blank = blank
-    yield Piece(held, True)
+    yield Chunk(held, True)
 
 
 def _lines(blocks: Iterable[str]) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _lines(blocks: Iterable[str]) -> Iterator[str]:
     yield rest
 
 
-def tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
+def normalise(parts: Iterable[Chunk]) -> Iterator[Chunk]:
     """Join the parts, leave out white space around documents and documents of nothing else, and cut long ones."""
     text, begun, blanks = "", False, list[str]()
     for part in parts:
@@ -87,13 +87,13 @@ def tidied(parts: Iterable[Piece]) -> Iterator[Piece]:
         start, end = 0, len(text.rstrip())
         while end - start > PIECE_CHARS:
             cut = _cut(text, start)
-            yield Piece(text[start:cut], False)
+            yield Chunk(text[start:cut], False)
             start, begun = cut, True
         if not part.ends_document:
             text = text[start:]
             continue
         if end > start:
-            yield Piece(text[start:end], True)
+            yield Chunk(text[start:end], True)
         text, begun = "", False
         blanks.clear()
 
@@ -106,7 +106,7 @@ def _cut(text: str, start: int) -> int:
     return cut if cut > start else limit
 
 
-def held_out(stream: Iterable[Piece], fraction: float, *, for_validation: bool) -> Iterator[Piece]:
+def held_out(stream: Iterable[Chunk], fraction: float, *, for_validation: bool) -> Iterator[Chunk]:
     """Every so many documents of a single file, beginning with the second, are the validation split."""
     index = 0
     for piece in stream:

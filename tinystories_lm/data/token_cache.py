@@ -28,7 +28,7 @@ from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.contamination import Overlap
 from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, replaced, splits, training_bytes
 from tinystories_lm.data.encoding import Encode, make_encoder
-from tinystories_lm.data.segmentation import PIECE_CHARS, Piece
+from tinystories_lm.data.segmentation import PIECE_CHARS, Chunk
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
@@ -247,7 +247,7 @@ def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
 
     share, portion, n_pieces = _share_to_learn_from(config), 0, 0
 
-    def texts(stream: Iterable[Piece], bar: Any) -> Iterator[str]:
+    def texts(stream: Iterable[Chunk], bar: Any) -> Iterator[str]:
         nonlocal n_bytes, giant_chars, portion, n_pieces
         for text, ends_document in stream:
             place, n_pieces = portion, n_pieces + 1
@@ -301,10 +301,10 @@ def encode(config: DataConfig, split: Split, tokenizer: Tokenizer) -> Iterator[E
     return encode_all(make_encoder(tokenizer), _batches(pieces(config, split)))
 
 
-def encode_all(encode_pieces: Encode, batches: Iterable[list[Piece]]) -> Iterator[Encoded]:
+def encode_all(encode_pieces: Encode, batches: Iterable[list[Chunk]]) -> Iterator[Encoded]:
     """The batches' tokens in their order, on all cores: the encoder holds no lock of Python."""
 
-    def encoded(batch: list[Piece]) -> Encoded:
+    def encoded(batch: list[Chunk]) -> Encoded:
         return Encoded(
             encode_pieces(batch),
             documents=sum(piece.ends_document for piece in batch),
@@ -334,7 +334,7 @@ def _encode(
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
         for part in encode_all(make_encoder(tokenizer), batches):
-            failpoints.reach("cache.before_part", folder)
+            failpoints.hit("cache.before_part", folder)
             data = part.ids.tobytes()
             file.write(data)
             digest.update(data)
@@ -356,7 +356,7 @@ def _encode(
     }
 
 
-def _batches(stream: Iterable[Piece]) -> Iterator[list[Piece]]:
+def _batches(stream: Iterable[Chunk]) -> Iterator[list[Chunk]]:
     batch, chars = [], 0
     for piece in stream:
         batch.append(piece)

@@ -10,7 +10,7 @@ from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.evaluation.evaluate import for_stories, shown, training_text, write_stories
 from tinystories_lm.evaluation.story_metrics import MEASURES, PROMPTS, measure
 from tinystories_lm.generation.generate import settings_of
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.generation.sample import changed
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
@@ -43,7 +43,7 @@ def compare(
     settings: hold for all; one of the grid's own axes is fixed by it.
     """
     machine = open_for_inference(device, precision)
-    trained = load_trained(name, device=machine.device.type)
+    trained = load_model(name, device=machine.device.type)
     base = changed(trained.config.sampling, settings)
     count = len(PROMPTS) * int(str(settings.get("count", STORIES_A_PROMPT)))
     written = []

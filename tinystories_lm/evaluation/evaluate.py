@@ -25,7 +25,7 @@ from tinystories_lm.evaluation.story_metrics import (
 )
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, write
-from tinystories_lm.generation.load import Trained, load_trained
+from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.checkpoint import step_of
@@ -34,7 +34,7 @@ from tinystories_lm.runs.status import is_running
 from tinystories_lm.system.console import progress_bar, table
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_json
-from tinystories_lm.tracking.wandb_tracker import for_mirror, start_mirror
+from tinystories_lm.tracking.wandb_tracker import evaluation_metrics, start_tracker
 
 log = logging.getLogger(__name__)
 TOKENS_AT_A_TIME = 8192  # of a forward pass
@@ -58,7 +58,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     Raises UsageError for an unknown run, one without a checkpoint, a corpus that is not there.
     """
     machine = open_for_inference(options.device, options.precision)
-    trained = load_trained(name, device=machine.device.type)
+    trained = load_model(name, device=machine.device.type)
     refuse_links(trained.run)
     data = trained.config.data
     if options.data_path is not None:
@@ -87,7 +87,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     return result
 
 
-def score_split(trained: Trained, data: DataConfig, split: Split, machine: Machine, *, stride_tokens: int) -> Score:
+def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: Machine, *, stride_tokens: int) -> Score:
     """Score the whole split, encoded by the run's own tokenizer.
 
     Raises UsageError for a stride that the context does not allow.
@@ -118,7 +118,7 @@ def for_stories(config: SamplingConfig, max_tokens: int) -> SamplingConfig:
     return dataclasses.replace(config, max_tokens=max_tokens, stop=[], beyond_context=False)
 
 
-def write_stories(trained: Trained, config: SamplingConfig, count: int, machine: Machine) -> list[Story]:
+def write_stories(trained: LoadedModel, config: SamplingConfig, count: int, machine: Machine) -> list[Story]:
     """`count` stories from the fixed prompts in turn, as many of those as the model's context has room for."""
     context_tokens = trained.config.model.context_tokens
     room = context_tokens // 2
@@ -141,7 +141,7 @@ def _story(prompt: str, continuation: str, *, finished: bool) -> Story:
     return Story(prompt, continuation if finished else re.sub(r"[\w'-]+$", "", continuation), finished)
 
 
-def real_stories(trained: Trained, data: DataConfig, count: int, max_tokens: int) -> list[Story]:
+def real_stories(trained: LoadedModel, data: DataConfig, count: int, max_tokens: int) -> list[Story]:
     """The first held-out documents, cut to the length that the model's stories may have."""
     stories = []
     for text in islice(documents(data, Split.VALIDATION), count):
@@ -158,7 +158,7 @@ def training_text(data: DataConfig, stories: Sequence[Story]) -> TrainingText:
 
 
 def _record(
-    trained: Trained, found: Score, config: SamplingConfig, machine: Machine, *, stride_tokens: int
+    trained: LoadedModel, found: Score, config: SamplingConfig, machine: Machine, *, stride_tokens: int
 ) -> dict[str, Any]:
     return {
         "name": trained.config.name,
@@ -184,12 +184,12 @@ def _figures(of: str, quality: Quality) -> dict[str, Any]:
     return {f"{of}/{key}": value for key, value in dataclasses.asdict(quality).items()}
 
 
-def _mirror(trained: Trained, result: dict[str, Any]) -> None:
+def _mirror(trained: LoadedModel, result: dict[str, Any]) -> None:
     """Add the figures to the run's summary in W&B; a run that is still going writes there itself."""
     if is_running(trained.run):
         return
     run_id = read_environment(trained.run)["run_id"]
-    mirror = start_mirror(
+    tracker = start_tracker(
         trained.config.tracking,
         trained.run.path,
         run_id=run_id,
@@ -198,8 +198,8 @@ def _mirror(trained: Trained, result: dict[str, Any]) -> None:
         resumed_at=None,
         is_done=True,
     )
-    mirror.summarize(for_mirror(result))
-    mirror.finish(exit_code=0)
+    tracker.summarize(evaluation_metrics(result))
+    tracker.finish(exit_code=0)
 
 
 def describe(result: dict[str, Any]) -> str:

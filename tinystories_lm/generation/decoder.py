@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tinystories_lm.config.choices import MlpKind
-from tinystories_lm.model.transformer import Attention, Block, RMSNorm, SwiGLU, Transformer, rotation
+from tinystories_lm.model.transformer import Attention, Block, RMSNorm, SwiGLU, Transformer, rope_tables
 
 Product = Callable[[Tensor], Tensor]  # float32 in, float32 out
 
@@ -47,7 +47,7 @@ class Decoder:
             self.layers = [_arrange(block, batch_size, dtype) for block in model.blocks]
             head_VD = _with_gain(model.head.weight, model.norm.weight)
             self.head = product(head_VD, batch_size, dtype)
-            turns = rotation(
+            turns = rope_tables(
                 torch.arange(config.context_tokens, device=self.device),
                 head_width=self.head_width,
                 theta=config.rope_theta,

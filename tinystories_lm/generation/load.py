@@ -18,7 +18,7 @@ from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import sha256_of
 
 
-class Trained(NamedTuple):
+class LoadedModel(NamedTuple):
     run: RunFolder
     config: Config
     model: Transformer  # in float32, ready to read and write
@@ -26,7 +26,7 @@ class Trained(NamedTuple):
     checkpoint: Path
 
 
-def load_trained(name: str, *, device: str = "cpu") -> Trained:
+def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
     """Run `name` at its best checkpoint.
 
     Built on the meta device: no time goes into weights that are overwritten, and what the checkpoint does not
@@ -41,7 +41,7 @@ def load_trained(name: str, *, device: str = "cpu") -> Trained:
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
     model.materialise(device)
     load_weights(checkpoint, model)
-    return Trained(run, config, model.eval(), tokenizer, checkpoint)
+    return LoadedModel(run, config, model.eval(), tokenizer, checkpoint)
 
 
 def _tokenizer_of(run: RunFolder) -> Tokenizer:

@@ -8,13 +8,13 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
-from tinystories_lm.generation.load import load_trained
+from tinystories_lm.generation.load import load_model
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.folder import read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import to_json
-from tinystories_lm.system.stdio import visible
+from tinystories_lm.system.stdio import escape_controls
 
 
 def tell(
@@ -37,7 +37,7 @@ def tell(
     stored = read_config(find_run(name)).sampling
     config = changed(stored, settings)
     machine = open_for_inference(device, precision)
-    trained = load_trained(name, device=machine.device.type)
+    trained = load_model(name, device=machine.device.type)
     texts = begin_texts(
         trained.tokenizer,
         stored.prompts if prompts is None else prompts,
@@ -66,7 +66,7 @@ def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingC
 
 def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
     """Write the texts one below the other while they grow: the first as it comes, the others in their turn."""
-    current, shown, plain = 0, 0, visible if out.isatty() else str
+    current, shown, plain = 0, 0, escape_controls if out.isatty() else str
     out.write(plain(texts[0].prompt))
     for _ in steps:
         while current < len(texts):

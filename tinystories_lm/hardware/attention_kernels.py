@@ -18,7 +18,7 @@ BLOCKS_PAY_TOKENS = 512  # on a CPU, at 1,024 torch's kernel is the faster one
 BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
 
 
-def refuse_a_look_ahead(machine: Machine) -> None:
+def check_attention_is_causal(machine: Machine) -> None:
     """Raise UsageError where this machine's causal attention lets a token see later ones.
 
     pytorch#195910 is such a kernel, on MPS in half precision: training looks splendid and the model is worthless.
@@ -31,7 +31,7 @@ def refuse_a_look_ahead(machine: Machine) -> None:
     want_HTK = scores_HTT.softmax(dim=-1) @ v_HTK
     q, k, v = (x_HTK[None].to(machine.device, machine.dtype) for x_HTK in (q_HTK, k_HTK, v_HTK))
     with machine.attending():
-        got_HTK = machine.attend(q, k, v)[0].float().cpu()
+        got_HTK = machine.attention_fn(q, k, v)[0].float().cpu()
     if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):  # bfloat16 is within 0.02, a look ahead off by 1
         raise UsageError(
             f"causal attention on this {machine.device.type} in {str(machine.dtype).removeprefix('torch.')} is wrong "
@@ -40,7 +40,7 @@ def refuse_a_look_ahead(machine: Machine) -> None:
         )
 
 
-def settle_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:
+def choose_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:
     """What `auto` comes to for queries of this shape [B, H, T, K]; on a CPU no clock decides, so that runs agree."""
     batch, heads, tokens, _ = shape
     if machine.device.type == "cuda" and not deterministic:

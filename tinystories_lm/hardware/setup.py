@@ -9,7 +9,7 @@ import torch
 
 from tinystories_lm.config.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config.schema import HardwareConfig
-from tinystories_lm.hardware.attention_kernels import refuse_a_look_ahead, settle_attention
+from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, choose_attention
 from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_hardware, multiplies_bfloat16, use_threads
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.system.errors import UsageError
@@ -56,9 +56,9 @@ def open_machine(
         dollars_per_hour=config.dollars_per_hour,
     )
     if machine.attention is Attention.auto and attention_shape:
-        machine = dataclasses.replace(machine, attention=settle_attention(machine, attention_shape, deterministic))
+        machine = dataclasses.replace(machine, attention=choose_attention(machine, attention_shape, deterministic))
     for used in dict.fromkeys((machine, machine.for_inference())):
-        refuse_a_look_ahead(used)
+        check_attention_is_causal(used)
     return machine
 
 
@@ -88,7 +88,7 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
         peak_flops_per_second=0.0,
         dollars_per_hour=0.0,
     ).for_inference()
-    refuse_a_look_ahead(machine)
+    check_attention_is_causal(machine)
     return machine
 
 

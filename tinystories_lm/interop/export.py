@@ -19,7 +19,7 @@ from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
 from tinystories_lm.generation.generate import Sample, write_texts
-from tinystories_lm.generation.load import Trained, load_trained
+from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
 from tinystories_lm.interop.huggingface import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far
@@ -67,7 +67,7 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
     transformers = _require_transformers()
     if with_gguf:
         require_gguf()
-    trained = load_trained(name)
+    trained = load_model(name)
     if with_gguf:
         require_gpt2_words(trained.tokenizer)
     dtype = torch.bfloat16 if precision is Precision.bfloat16 else torch.float32
@@ -120,7 +120,7 @@ def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
     return {names[ours]: tensor.detach().to(dtype).contiguous() for ours, tensor in parameters.items()}
 
 
-def _write_samples(trained: Trained) -> list[Sample]:
+def _write_samples(trained: LoadedModel) -> list[Sample]:
     """Of the exported weights themselves: those in the run's files are its last step's, not its best one's."""
     config = trained.config.sampling
     prompts = config.prompts[:SAMPLES] or [""]
@@ -132,7 +132,7 @@ def _write_samples(trained: Trained) -> list[Sample]:
     return samples[:SAMPLES]
 
 
-def _write_tokenizer(folder: Path, trained: Trained) -> None:
+def _write_tokenizer(folder: Path, trained: LoadedModel) -> None:
     """The run's file as it is, and what stock classes want to know besides."""
     write_text(folder / "tokenizer.json", trained.run.tokenizer.read_text(encoding="utf-8"))
     settings = {
@@ -156,7 +156,7 @@ def _write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def _write_card(
-    folder: Path, trained: Trained, progress: Progress, samples: list[Sample], *, precision: str, with_gguf: bool
+    folder: Path, trained: LoadedModel, progress: Progress, samples: list[Sample], *, precision: str, with_gguf: bool
 ) -> None:
     rows = rows_so_far(trained.run, progress)
     with_curve = sum("val/loss" in row for row in rows) > 1

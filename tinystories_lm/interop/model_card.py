@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from tinystories_lm.config.choices import OptimizerKind, Source
 from tinystories_lm.config.schema import Config, DataConfig
 from tinystories_lm.generation.generate import Sample
-from tinystories_lm.generation.load import Trained
+from tinystories_lm.generation.load import LoadedModel
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.checkpoint import Progress, step_of
@@ -54,7 +54,7 @@ def rows_so_far(run: RunFolder, progress: Progress) -> list[dict[str, Any]]:
 
 
 def model_card(
-    trained: Trained,
+    trained: LoadedModel,
     progress: Progress,
     samples: Sequence[Sample],
     *,
@@ -98,7 +98,7 @@ def _front_matter(config: Config, *, imported: bool) -> str:
     return "\n".join([*lines, "library_name: transformers", "pipeline_tag: text-generation", "---"])
 
 
-def _what_it_is(trained: Trained, imported: str | None) -> str:
+def _what_it_is(trained: LoadedModel, imported: str | None) -> str:
     count = count_parameters(trained.config.model, vocab_size=trained.tokenizer.get_vocab_size())
     if imported is not None:
         return f"A language model: {count}. It was trained elsewhere and came to tinystories_lm as {_code(imported)}."
@@ -122,7 +122,7 @@ No code but transformers' own is needed. `model.generate()` without a prompt beg
     return text + ("\n\n`model.gguf` is the same model for llama.cpp and its kin." if with_gguf else "")
 
 
-def _model_rows(trained: Trained, *, precision: str) -> list[tuple[str, object]]:
+def _model_rows(trained: LoadedModel, *, precision: str) -> list[tuple[str, object]]:
     model, vocab_size = trained.config.model, trained.tokenizer.get_vocab_size()
     count = count_parameters(model, vocab_size=vocab_size)
     return [
@@ -210,7 +210,7 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
     return f"{text}\n\n{_table(rows)}\n\n"
 
 
-def _evaluation(trained: Trained) -> str:
+def _evaluation(trained: LoadedModel) -> str:
     """What `evaluate` found of this very checkpoint on the run's own text, if it was asked."""
     path = trained.run.evaluation
     found = read_json(path, EVALUATION) if path.is_file() else {}
@@ -258,7 +258,7 @@ def _samples(samples: Sequence[Sample]) -> str:
     return f"Unedited, by these weights and tinystories_lm's own decoder ({_plain(drawn)}).\n\n" + "\n\n".join(shown)
 
 
-def _limits(trained: Trained, imported: str | None) -> str:
+def _limits(trained: LoadedModel, imported: str | None) -> str:
     data, context = trained.config.data, trained.config.model.context_tokens
     kinds = {
         "roneneldan/TinyStories": "It writes short stories for small children, in the words that a language model used "

@@ -13,7 +13,7 @@ from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import load_optimizer, load_weights
 from tinystories_lm.runs.folder import RunFolder, read_environment
 from tinystories_lm.runs.lookup import find_run
-from tinystories_lm.runs.resume import Start, best_checkpoint
+from tinystories_lm.runs.resume import StartPoint, best_checkpoint
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import sha256_of
 from tinystories_lm.training.optimizer import build_optimizer
@@ -43,7 +43,7 @@ def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sh
 
 
 def _begin(
-    model: Transformer, config: Config, machine: Machine, start: Start, source: Path | None
+    model: Transformer, config: Config, machine: Machine, start: StartPoint, source: Path | None
 ) -> torch.optim.Optimizer:
     """Put the weights and the optimizer where the run begins, on the machine's device."""
     if (begun_from := start.checkpoint or source) is not None:

@@ -27,7 +27,7 @@ from tinystories_lm.jobs.finish import say_done, summarize
 from tinystories_lm.jobs.initial_state import _batches, _begin, _source
 from tinystories_lm.jobs.outcome import _exit_code, _status_kept
 from tinystories_lm.jobs.provenance import corpus_record, piece_record
-from tinystories_lm.jobs.recorder import Notebook
+from tinystories_lm.jobs.recorder import RunRecorder
 from tinystories_lm.jobs.reproducibility import as_begun, begun_here, compare_machines, compile_or_not, compile_pays
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.model.transformer import Transformer
@@ -36,13 +36,13 @@ from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, make_plan
 from tinystories_lm.runs.checkpoint import delete_superseded
 from tinystories_lm.runs.folder import RunFolder, read_summary, refuse_links, write_config
-from tinystories_lm.runs.resume import Start, best_checkpoint, check_corpus, is_done, take_up
+from tinystories_lm.runs.resume import StartPoint, best_checkpoint, check_corpus, is_done, prepare_resume
 from tinystories_lm.system.console import amount, duration
 from tinystories_lm.system.errors import Interrupted
 from tinystories_lm.system.files import sweep_leftovers, write_text, writing
 from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.system.signals import stop_on_signals
-from tinystories_lm.tracking.wandb_tracker import start_mirror
+from tinystories_lm.tracking.wandb_tracker import start_tracker
 from tinystories_lm.training.loop import ValidationLoss, micro_batches, train, until_stopped, validate
 from tinystories_lm.training.loss import LossOf, mean_loss
 from tinystories_lm.training.nonfinite import origin
@@ -70,7 +70,7 @@ def run_job(
     with writing(run.checkpoints):
         run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
-    record, start = take_up(run, config)
+    record, start = prepare_resume(run, config)
     with _status_kept(run, config, start.progress):
         if not run.config.is_file():
             write_config(run, config)
@@ -111,13 +111,15 @@ def _train(
     run: RunFolder,
     cache: TokenCache,
     machine: Machine,
-    start: Start,
+    start: StartPoint,
     source: Path | None,
     record: dict[str, Any],
     swept: Mapping[str, str],
 ) -> None:
     tokenizer = load_tokenizer(run.tokenizer)
-    model = Transformer(config.model, vocab_size=cache.vocab_size, residual=machine.residual, attend=machine.attend)
+    model = Transformer(
+        config.model, vocab_size=cache.vocab_size, residual=machine.residual, attention_fn=machine.attention_fn
+    )
     optimizer = _begin(model, config, machine, start, source)
     progress = start.progress
     delete_superseded(run.checkpoints, progress, keep=config.training.keep_checkpoints)  # what a kill left undeleted
@@ -153,7 +155,7 @@ def _train(
 
     with contextlib.ExitStack() as stack:
         stop_requested = stack.enter_context(stop_on_signals())
-        mirror = start_mirror(
+        tracker = start_tracker(
             config.tracking,
             run.path,
             run_id=record["run_id"],
@@ -163,8 +165,8 @@ def _train(
             | {"environment": record, "parameters": parameters._asdict(), "swept": dict(swept)},
             resumed_at=start.progress.step if start.checkpoint is not None else None,
         )
-        stack.push(lambda _, error, __: mirror.finish(exit_code=_exit_code(error)))
-        notebook = Notebook(
+        stack.push(lambda _, error, __: tracker.finish(exit_code=_exit_code(error)))
+        recorder = RunRecorder(
             run,
             model,
             optimizer,
@@ -173,7 +175,7 @@ def _train(
             machine=machine,
             flops_per_token=flops_per_token(config.model, vocab_size=cache.vocab_size),
             run_id=record["run_id"],
-            mirror=mirror,
+            tracker=tracker,
             write_samples=write_samples,
             stop_requested=stop_requested,
             origin=lambda step: origin(
@@ -183,8 +185,8 @@ def _train(
             ),
             step_taken=stack.enter_context(profiled(run.path, config.training.profile_steps, machine.device)),
         )
-        stack.callback(notebook.close)
-        stack.enter_context(unwatched_by_the_collector())
+        stack.callback(recorder.close)
+        stack.enter_context(gc_frozen())
         finished = train(
             model,
             optimizer,
@@ -197,7 +199,7 @@ def _train(
             machine=machine,
             loss_of=loss_of,
             evaluate=partial(evaluate, stop_requested),
-            observer=notebook,
+            observer=recorder,
         )
         if not finished:
             raise Interrupted(
@@ -215,11 +217,11 @@ def _train(
         summary = summarize(config, progress, parameters, cache) | expected | {"stories": stories, "rows": rows}
         verdict = diagnose(run, rules=config.verdict)
         write_sealed(run.summary, summary | {"verdict": as_record(verdict)})
-        mirror.summarize(summary | {"verdict": verdict.name})
+        tracker.summarize(summary | {"verdict": verdict.name})
         if config.tracking.artifacts:
             best = {"step": progress.best_step, "val/loss": progress.best_loss, "parameters": parameters.total}
-            mirror.log_model(best_checkpoint(run), name=f"{config.name}-{record['run_id'][:6]}", metadata=best)
-        notebook.bar.close()
+            tracker.log_model(best_checkpoint(run), name=f"{config.name}-{record['run_id'][:6]}", metadata=best)
+        recorder.bar.close()
         say_done(run, summary)
         log.info("\n%s", describe(verdict))
         if (comparison := published.compare(run)) is not None:
@@ -227,7 +229,7 @@ def _train(
 
 
 @contextlib.contextmanager
-def unwatched_by_the_collector() -> Iterator[None]:
+def gc_frozen() -> Iterator[None]:
     """What is there when the block begins is left out of garbage collections, which else walk through all of torch."""
     gc.collect()
     gc.freeze()
@@ -237,7 +239,7 @@ def unwatched_by_the_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _introduce(plan: Plan, left: Estimate, machine: Machine, start: Start) -> None:
+def _introduce(plan: Plan, left: Estimate, machine: Machine, start: StartPoint) -> None:
     """The plan in three lines, before it is carried out, and what speaks against it."""
     log.info("%s: %s", plan.name, plan.parameters)
     log.info(

@@ -1,4 +1,4 @@
-"""A run's diary: rows, samples and checkpoints in its folder, their mirror in W&B, and the watcher's terminal."""
+"""A run's diary: rows, samples and checkpoints in its folder, their copy in W&B, and the watcher's terminal."""
 
 import dataclasses
 import logging
@@ -19,8 +19,8 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.console import ProgressBar, amount, duration, plain
 from tinystories_lm.system.errors import CannotWriteError, DivergedError
-from tinystories_lm.system.jsonl import Records
-from tinystories_lm.tracking.wandb_tracker import Mirror
+from tinystories_lm.system.jsonl import JsonlWriter
+from tinystories_lm.tracking.wandb_tracker import WandbTracker
 from tinystories_lm.training.loop import StepResult, ValidationLoss
 from tinystories_lm.training.loss import perplexity
 
@@ -29,7 +29,7 @@ MOST_WAITING_BYTES = 10_000_000  # of rows that a full disk keeps back
 log = logging.getLogger(__name__)
 
 
-class Notebook:
+class RunRecorder:
     """The training loop's observer."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Notebook:
         machine: Machine,
         flops_per_token: float,
         run_id: str,
-        mirror: Mirror,
+        tracker: WandbTracker,
         write_samples: Callable[[], list[Sample]],
         stop_requested: Callable[[], bool],
         origin: Callable[[int], str],
@@ -52,13 +52,13 @@ class Notebook:
         self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
         self.config, self.machine, self.run_id = config, machine, run_id
         self.flops_per_token = flops_per_token
-        self.mirror, self.write_samples = mirror, write_samples
+        self.tracker, self.write_samples = tracker, write_samples
         self.stop_requested, self.origin, self.step_taken = stop_requested, origin, step_taken
-        self.metrics = Records(folder.metrics, keep_bytes=progress.metrics_bytes, sha256=progress.metrics_sha256)
-        self.samples = Records(folder.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
+        self.metrics = JsonlWriter(folder.metrics, keep_bytes=progress.metrics_bytes, sha256=progress.metrics_sha256)
+        self.samples = JsonlWriter(folder.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
         self.bar = ProgressBar(steps=config.steps, first=progress.step)
         self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # for the next row alone
-        self._unmirrored: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
+        self._untracked: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._first_step, self._first_seconds = progress.step, progress.train_seconds
         self._clock = self._speed_clock = time.perf_counter()
@@ -68,7 +68,7 @@ class Notebook:
         self._may_wait = config.on_write_error is not OnWriteError.stop
 
     def trained(self, rate: float, result: StepResult) -> None:
-        failpoints.reach("step", self.folder.path)
+        failpoints.hit("step", self.folder.path)
         self._pending.append(result)
         self.bar.step()
         self.step_taken()
@@ -170,7 +170,7 @@ class Notebook:
 
     def close(self) -> None:
         if not self.stop_requested():
-            self._log_to_mirror()
+            self._log_to_tracker()
         self.bar.close()
         self.metrics.close()
         self.samples.close()
@@ -220,9 +220,9 @@ class Notebook:
         }
         self._marks = {}
         self._append(self.metrics, row)
-        self._unmirrored |= row
+        self._untracked |= row
         if not self._evaluation_is_due:
-            self._log_to_mirror()
+            self._log_to_tracker()
 
     @property
     def _evaluation_is_due(self) -> bool:
@@ -231,12 +231,12 @@ class Notebook:
         asked = progress.step % self.config.eval_every_steps == 0 or progress.step == self.config.steps
         return asked and not (progress.val_loss is not None and progress.val_step == progress.step)
 
-    def _log_to_mirror(self) -> None:
-        if self._unmirrored:
-            self.mirror.log(self._unmirrored)
-            self._unmirrored = {}
+    def _log_to_tracker(self) -> None:
+        if self._untracked:
+            self.tracker.log(self._untracked)
+            self._untracked = {}
 
-    def _append(self, records: Records, row: Mapping[str, Any]) -> None:
+    def _append(self, records: JsonlWriter, row: Mapping[str, Any]) -> None:
         """Write a row; one that cannot be written waits for the next one, or for the checkpoint, which needs them all.
 
         Raises CannotWriteError unless the run is to continue, and when more rows wait than memory is for.
@@ -256,7 +256,7 @@ class Notebook:
             self._append(self.samples, {"step": self.progress.step, **sample})
         if samples and self.progress.step:
             log.info("    %s", " ".join(str(samples[0]["text"]).split()))
-        self.mirror.log_samples(self.progress.step, samples)
+        self.tracker.log_samples(self.progress.step, samples)
 
     def _count_time(self) -> None:
         now = time.perf_counter()

@@ -30,13 +30,13 @@ from tinystories_lm.config.compose import (
     swept_settings,
 )
 from tinystories_lm.config.schema import Config
-from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, settle
+from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, resolve
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.system.files import writing
-from tinystories_lm.system.redaction import scrub_logs, scrubbed
+from tinystories_lm.system.redaction import redact, redact_logs
 
 log = logging.getLogger(__name__)
 ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -60,7 +60,7 @@ def train(arguments: list[str]) -> None:
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
-    jobs, overrides = settle(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
+    jobs, overrides = resolve(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
     peaks = find_peaks(jobs)
     if options.multirun:
         for job in jobs:
@@ -226,7 +226,7 @@ def _run_hydra(
         from tinystories_lm.hardware.detect import find_peak
         from tinystories_lm.jobs.job import run_job
 
-        scrub_logs()
+        redact_logs()
         context = HydraConfig.get()
         config, folder = parse(composed), Path(context.runtime.output_dir)
         peak = peaks.get(config.hardware.name) or find_peak(config.hardware)
@@ -288,10 +288,10 @@ def _one_of_many(folder: Path) -> Iterator[None]:
     try:
         yield
     except Interrupted as error:
-        print(f"tinystories-lm: {folder.name}: {scrubbed(str(error))}", file=sys.stderr)
+        print(f"tinystories-lm: {folder.name}: {redact(str(error))}", file=sys.stderr)
         raise SystemExit(ExitCode.INTERRUPTED) from error  # the jobs after this one are not started
     except CommandError as error:
-        print(f"tinystories-lm: {folder.name}: {scrubbed(str(error))}", file=sys.stderr)
+        print(f"tinystories-lm: {folder.name}: {redact(str(error))}", file=sys.stderr)
         raise
     except (Exception, SystemExit) as error:
         log.exception("%s failed", folder.name)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]  # queries, keys, values [B, H, T, K] to [B, H, T, K]
+AttentionFn = Callable[[Tensor, Tensor, Tensor], Tensor]  # queries, keys, values [B, H, T, K] to [B, H, T, K]
 
 
 def causal(q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:

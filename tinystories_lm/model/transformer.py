@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
-from tinystories_lm.model.attention import Attend, causal
+from tinystories_lm.model.attention import AttentionFn, causal
 
 
 def rope(x_BTHK: Tensor, positions_T: Tensor, *, theta: float) -> Tensor:
@@ -25,15 +25,15 @@ def rope(x_BTHK: Tensor, positions_T: Tensor, *, theta: float) -> Tensor:
 
     Returns x's shape and dtype. Angles are float32: bfloat16 cannot tell token 257 from 256.
     """
-    return turn(x_BTHK, rotation(positions_T, head_width=x_BTHK.shape[-1], theta=theta))
+    return apply_rope(x_BTHK, rope_tables(positions_T, head_width=x_BTHK.shape[-1], theta=theta))
 
 
-class Rotation(NamedTuple):
+class RopeTables(NamedTuple):
     cos_T1k: Tensor
     sin_T1k: Tensor
 
 
-def rotation(positions_T: Tensor, *, head_width: int, theta: float) -> Rotation:
+def rope_tables(positions_T: Tensor, *, head_width: int, theta: float) -> RopeTables:
     """Cosines and sines of RoPE's angles, in float32.
 
     Computed from the positions at each pass and kept nowhere: no table can be stale, stored, or left
@@ -42,10 +42,10 @@ def rotation(positions_T: Tensor, *, head_width: int, theta: float) -> Rotation:
     pairs_k = torch.arange(0, head_width, 2, device=positions_T.device, dtype=torch.float32)
     turns_k = 1.0 / theta ** (pairs_k / head_width)  # in the order of operations, and so the bits, of transformers
     angles_Tk = positions_T[:, None].float() * turns_k
-    return Rotation(angles_Tk.cos()[:, None], angles_Tk.sin()[:, None])
+    return RopeTables(angles_Tk.cos()[:, None], angles_Tk.sin()[:, None])
 
 
-def turn(x_BTHK: Tensor, by: Rotation) -> Tensor:
+def apply_rope(x_BTHK: Tensor, by: RopeTables) -> Tensor:
     cos_T1k, sin_T1k = by.cos_T1k.to(x_BTHK.dtype), by.sin_T1k.to(x_BTHK.dtype)
     a_BTHk, b_BTHk = x_BTHK.chunk(2, dim=-1)
     return torch.cat((a_BTHk * cos_T1k - b_BTHk * sin_T1k, b_BTHk * cos_T1k + a_BTHk * sin_T1k), dim=-1)
@@ -66,10 +66,10 @@ class RMSNorm(nn.Module):
 class Attention(nn.Module):
     """Causal multi-head self-attention with rotary positions."""
 
-    def __init__(self, config: ModelConfig, *, attend: Attend = causal) -> None:
+    def __init__(self, config: ModelConfig, *, attention_fn: AttentionFn = causal) -> None:
         super().__init__()
         width, head_width = config.d_model, config.d_model // config.n_heads
-        self.n_heads, self.attend = config.n_heads, attend
+        self.n_heads, self.attention_fn = config.n_heads, attention_fn
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(width, width, bias=False)
         self.value = nn.Linear(width, width, bias=False)
@@ -77,15 +77,15 @@ class Attention(nn.Module):
         self.query_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
         self.key_norm = RMSNorm(head_width, eps=config.norm_eps) if config.qk_norm else nn.Identity()
 
-    def forward(self, x_BTD: Tensor, positions: Rotation) -> Tensor:
+    def forward(self, x_BTD: Tensor, positions: RopeTables) -> Tensor:
         q_BTHK, k_BTHK, v_BTHK = (
             rearrange(project(x_BTD), "B T (H K) -> B T H K", H=self.n_heads)
             for project in (self.query, self.key, self.value)
         )
-        q_BHTK = turn(self.query_norm(q_BTHK), positions).transpose(1, 2)
-        k_BHTK = turn(self.key_norm(k_BTHK), positions).transpose(1, 2)
+        q_BHTK = apply_rope(self.query_norm(q_BTHK), positions).transpose(1, 2)
+        k_BHTK = apply_rope(self.key_norm(k_BTHK), positions).transpose(1, 2)
         v_BHTK = v_BTHK.transpose(1, 2)
-        y_BHTK = self.attend(q_BHTK, k_BHTK, v_BHTK)
+        y_BHTK = self.attention_fn(q_BHTK, k_BHTK, v_BHTK)
         return self.output(rearrange(y_BHTK, "B H T K -> B T (H K)"))
 
 
@@ -117,14 +117,14 @@ class SquaredReLU(nn.Module):
 class Block(nn.Module):
     """Attention, then the MLP, each on a normalised copy of the residual stream."""
 
-    def __init__(self, config: ModelConfig, *, attend: Attend = causal) -> None:
+    def __init__(self, config: ModelConfig, *, attention_fn: AttentionFn = causal) -> None:
         super().__init__()
         self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.attention = Attention(config, attend=attend)
+        self.attention = Attention(config, attention_fn=attention_fn)
         self.mlp_norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.mlp: SwiGLU | SquaredReLU = SwiGLU(config) if config.mlp is MlpKind.swiglu else SquaredReLU(config)
 
-    def forward(self, x_BTD: Tensor, positions: Rotation) -> Tensor:
+    def forward(self, x_BTD: Tensor, positions: RopeTables) -> Tensor:
         x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), positions)
         return x_BTD + self.mlp(self.mlp_norm(x_BTD))
 
@@ -133,7 +133,7 @@ class Transformer(nn.Module):
     """Token ids in, next-token logits out.
 
     residual: dtype of the stream that the blocks add to; bfloat16 halves what is moved between them.
-    attend: how attention is computed; the result is the same but for rounding.
+    attention_fn: how attention is computed; the result is the same but for rounding.
     """
 
     def __init__(
@@ -142,12 +142,12 @@ class Transformer(nn.Module):
         *,
         vocab_size: int,
         residual: torch.dtype = torch.float32,
-        attend: Attend = causal,
+        attention_fn: AttentionFn = causal,
     ) -> None:
         super().__init__()
         self.config, self.residual = config, residual
         self.embedding = nn.Embedding(vocab_size, config.d_model)
-        self.blocks = nn.ModuleList(Block(config, attend=attend) for _ in range(config.n_layers))
+        self.blocks = nn.ModuleList(Block(config, attention_fn=attention_fn) for _ in range(config.n_layers))
         self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.head = nn.Linear(config.d_model, vocab_size, bias=False)
         if config.tie_embeddings:
@@ -157,7 +157,7 @@ class Transformer(nn.Module):
         """Logits [B, T, V] for the token after each of `tokens_BT`."""
         positions_T = torch.arange(tokens_BT.shape[1], device=tokens_BT.device)
         head_width = self.config.d_model // self.config.n_heads
-        positions = rotation(positions_T, head_width=head_width, theta=self.config.rope_theta)
+        positions = rope_tables(positions_T, head_width=head_width, theta=self.config.rope_theta)
         x_BTD = self.embedding(tokens_BT).to(self.residual)
         for block in self.blocks:
             x_BTD = block(x_BTD, positions)

@@ -34,7 +34,9 @@ def calibrate(config: Config, *, typed: Config) -> float:
         attention_shape=config.attention_shape,
     )
     vocabulary, shape = config.data.vocab_size, (config.training.batch_size, config.model.context_tokens)
-    model = Transformer(config.model, vocab_size=vocabulary, residual=machine.residual, attend=machine.attend)
+    model = Transformer(
+        config.model, vocab_size=vocabulary, residual=machine.residual, attention_fn=machine.attention_fn
+    )
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.config.fingerprint import identity_hash
+from tinystories_lm.config.fingerprint import short_hash
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.system.console import amount
@@ -79,7 +79,7 @@ def calibration_file(config: Config) -> Path:
 def calibration_key(config: Config, hardware: HardwareConfig) -> str:
     """The machine, and what a step on it consists of."""
     parts = (asdict(config.model), config.data.vocab_size, config.training.batch_size, config.training.micro_batch_size)
-    step = identity_hash([*parts, config.optimizer.kind, hardware.precision, hardware.compile, hardware.threads])
+    step = short_hash([*parts, config.optimizer.kind, hardware.precision, hardware.compile, hardware.threads])
     return f"{platform.node()}/{hardware.name}/{step}"
 
 

@@ -11,7 +11,7 @@ from tinystories_lm.runs.status import step_reached
 from tinystories_lm.system.errors import UsageError
 
 
-def settle(
+def resolve(
     overrides: Sequence[str], *, multirun: bool, config_dir: str | None, places: int = 1
 ) -> tuple[list[Composed], list[str]]:
     """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto.
@@ -22,7 +22,7 @@ def settle(
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):
             raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
-        overrides = _settle_hardware(overrides)
+        overrides = _resolve_hardware(overrides)
         jobs = compose_jobs(overrides, multirun, config_dir)
         fitted = _fit_memory(overrides, jobs, places)
         if fitted != overrides:
@@ -60,7 +60,7 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
     return [*overrides, f"{wanted}={fits}"]
 
 
-def _settle_hardware(overrides: Sequence[str]) -> list[str]:
+def _resolve_hardware(overrides: Sequence[str]) -> list[str]:
     """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
     from tinystories_lm.hardware.detect import find_hardware
 

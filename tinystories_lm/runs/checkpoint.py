@@ -84,9 +84,9 @@ def save_checkpoint(
     try:
         with new_folder(path, replace=True) as temporary:  # of the same step: before a stop, or damaged
             save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
-            failpoints.reach("checkpoint.after_weights", path)
+            failpoints.hit("checkpoint.after_weights", path)
             save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
-            failpoints.reach("checkpoint.after_optimizer", path)
+            failpoints.hit("checkpoint.after_optimizer", path)
             (temporary / "state.json").write_text(to_json(dataclasses.asdict(progress), indent=2), encoding="utf-8")
             files = {
                 name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_of(temporary / name)}

@@ -14,11 +14,11 @@ from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_settings, read_summary
 from tinystories_lm.runs.lookup import runs_below
 from tinystories_lm.runs.schemas import METRICS
-from tinystories_lm.runs.status import read_status, read_told
+from tinystories_lm.runs.status import read_status, read_status_file
 from tinystories_lm.system.console import amount, coloured, table
 from tinystories_lm.system.errors import CommandError, UsageError
 from tinystories_lm.system.jsonl import last_record
-from tinystories_lm.system.stdio import visible
+from tinystories_lm.system.stdio import escape_controls
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _listed(run: RunFolder) -> Listed:
     status, step = "damaged", None
     summary: dict[str, Any] = {}
     with contextlib.suppress(CommandError):
-        status, step = str(read_status(run)), read_told(run).step
+        status, step = str(read_status(run)), read_status_file(run).step
     with contextlib.suppress(CommandError):
         summary = read_summary(run) if run.summary.is_file() else {}
     if not summary:
@@ -119,9 +119,9 @@ def describe(runs: Sequence[Listed]) -> str:
     """The table."""
     rows = [
         [
-            visible(one.run),
+            escape_controls(one.run),
             coloured(one.status),
-            coloured(visible(one.verdict or "")),
+            coloured(escape_controls(one.verdict or "")),
             "" if one.parameters is None else amount(one.parameters),
             f"{one.step if one.step is not None else '?'}/{one.steps or '?'}",
             "" if one.loss is None else f"{one.loss:.3f}",

@@ -10,7 +10,7 @@ from pathlib import Path
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
-from tinystories_lm.runs.status import Status, read_status, read_told
+from tinystories_lm.runs.status import Status, read_status, read_status_file
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 DEEPEST = 4  # levels below a named folder at which runs are looked for
@@ -138,7 +138,7 @@ def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | N
 def _may_go_on(run: RunFolder) -> bool:
     """Stopped, killed, or failed on the way, as on a full disk; a diverged one would only diverge again."""
     try:
-        status, reason = read_status(run), read_told(run).reason
+        status, reason = read_status(run), read_status_file(run).reason
     except DamagedError:  # written anew when it goes on
         return True
     failed_on_the_way = status is Status.FAILED and any(run.checkpoints.glob("step-*")) and "diverged" not in reason

@@ -23,21 +23,21 @@ from tinystories_lm.system.errors import DamagedError, UsageError
 log = logging.getLogger(__name__)
 
 
-class Start(NamedTuple):
+class StartPoint(NamedTuple):
     """Where a run begins: at nothing, or at a checkpoint of its own."""
 
     progress: Progress
     checkpoint: Path | None
 
 
-class Taken(NamedTuple):
+class ResumedRun(NamedTuple):
     """A run as it is taken up, new or not."""
 
     record: dict[str, Any]  # of environment.json; the process at hand is not in it yet
-    start: Start
+    start: StartPoint
 
 
-def take_up(run: RunFolder, wanted: Config) -> Taken:
+def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
     """What is there of the run, and where it goes on; warns of what costs it its exactness.
 
     Raises UsageError for a changed setting, DamagedError where nothing of what is there can be believed.
@@ -54,19 +54,19 @@ def take_up(run: RunFolder, wanted: Config) -> Taken:
     for note in changes.notes:
         log.warning("%s", note)
     start.progress.exact &= changes.exact and (start.checkpoint is None or bool(record["pieces"]))
-    return Taken(record, start)
+    return ResumedRun(record, start)
 
 
-def find_start(run: RunFolder, *, run_id: str) -> Start:
+def find_start(run: RunFolder, *, run_id: str) -> StartPoint:
     """The newest checkpoint that is whole.
 
     Raises DamagedError when there are checkpoints and none of them is.
     """
     for path, progress in valid_checkpoints(run.checkpoints, run_id=run_id):
-        return Start(progress, path)
+        return StartPoint(progress, path)
     if list_checkpoints(run.checkpoints):
         raise DamagedError(f"{run.checkpoints}: no checkpoint is whole: begin a new run with training.fresh=true")
-    return Start(Progress(), None)
+    return StartPoint(Progress(), None)
 
 
 def best_checkpoint(run: RunFolder) -> Path:

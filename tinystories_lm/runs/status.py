@@ -8,7 +8,7 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import lock, write_json
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.system.redaction import scrubbed
+from tinystories_lm.system.redaction import redact
 
 
 class Status(StrEnum):
@@ -21,14 +21,14 @@ class Status(StrEnum):
 def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
     value = {
         "status": status,
-        "reason": scrubbed(reason),
+        "reason": redact(reason),
         "step": step,
         "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     write_json(run.status, value)
 
 
-class Told(NamedTuple):
+class StatusFile(NamedTuple):
     """What status.json says."""
 
     status: Status
@@ -36,19 +36,19 @@ class Told(NamedTuple):
     step: int
 
 
-def read_told(run: RunFolder) -> Told:
+def read_status_file(run: RunFolder) -> StatusFile:
     """Raises DamagedError where status.json is missing or damaged."""
     try:
         said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
     except DamagedError as error:
         raise DamagedError(f"{error}; the command that trained the run writes it anew") from error
-    return Told(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
+    return StatusFile(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
 
 
 def step_reached(run: RunFolder) -> int:
     """The step that status.json names; 0 for a run that was never begun, or does not say."""
     try:
-        return read_told(run).step
+        return read_status_file(run).step
     except DamagedError:
         return 0
 
@@ -58,7 +58,7 @@ def read_status(run: RunFolder) -> Status:
 
     Raises DamagedError where its status.json is missing or damaged.
     """
-    status = read_told(run).status
+    status = read_status_file(run).status
     if status is Status.RUNNING:
         with lock(run.lock, wait=False) as holder:
             return Status.RUNNING if holder else Status.INTERRUPTED

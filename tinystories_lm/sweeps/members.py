@@ -9,7 +9,7 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.runs.folder import RunFolder, read_summary
-from tinystories_lm.runs.status import Status, read_status, read_told, step_reached
+from tinystories_lm.runs.status import Status, read_status, read_status_file, step_reached
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 
@@ -48,7 +48,7 @@ class Member:
     def reason(self) -> str:
         """Why it has the status it has."""
         try:
-            told = read_told(self.run)
+            told = read_status_file(self.run)
             if told.status is Status.DONE:
                 read_summary(self.run, whole=True)
             return told.reason

@@ -13,7 +13,7 @@ from tinystories_lm.config.choices import Device
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import launch, start_hydra, train_in
 from tinystories_lm.planning.estimate import check_affordable
-from tinystories_lm.planning.preflight import find_peaks, settle
+from tinystories_lm.planning.preflight import find_peaks, resolve
 from tinystories_lm.runs.folder import RunFolder, refuse_links
 from tinystories_lm.runs.schemas import METRICS
 from tinystories_lm.runs.status import Status, write_status
@@ -60,7 +60,7 @@ def sweep(name: str, overrides: Sequence[str], options: Options) -> list[Member]
     """
     start_hydra()
     typed = [f"+sweep={name}", *overrides]
-    jobs, typed = settle(typed, multirun=True, config_dir=options.config_dir, places=max(1, options.parallel))
+    jobs, typed = resolve(typed, multirun=True, config_dir=options.config_dir, places=max(1, options.parallel))
     launcher = next((override for override in typed if override.startswith("hydra/launcher=")), None)
     peaks = find_peaks(jobs)
     members = plan(jobs, peaks)

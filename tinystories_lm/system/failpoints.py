@@ -16,7 +16,7 @@ VARIABLE = "TSLM_FAULT"
 _reached: Counter[str] = Counter()
 
 
-def reach(point: str, path: Path) -> None:
+def hit(point: str, path: Path) -> None:
     """Strike here if the environment asks for it."""
     asked = os.environ.get(VARIABLE)
     if asked is None:
@@ -26,10 +26,10 @@ def reach(point: str, path: Path) -> None:
         return
     _reached[point] += 1
     if _reached[point] == int(count):
-        strike(kind)
+        trigger(kind)
 
 
-def strike(kind: str) -> None:
+def trigger(kind: str) -> None:
     match kind:
         case "raise":
             raise RuntimeError("a fault on request")

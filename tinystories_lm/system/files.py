@@ -60,7 +60,7 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             fsync(temporary)
-            failpoints.reach("file.before_rename", path)
+            failpoints.hit("file.before_rename", path)
             temporary.replace(path)
             fsync(path.parent)
         finally:
@@ -137,12 +137,12 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             for file in temporary.iterdir():
                 fsync(file)
             fsync(temporary)
-            failpoints.reach("folder.before_rename", path)
+            failpoints.hit("folder.before_rename", path)
             if replace and path.exists():
                 path.rename(replaced)
-                failpoints.reach("folder.replaced", path)
+                failpoints.hit("folder.replaced", path)
             temporary.rename(path)
-            failpoints.reach("folder.after_rename", path)
+            failpoints.hit("folder.after_rename", path)
             fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -155,7 +155,7 @@ def remove_folder(path: Path) -> None:
     doomed = path.with_name(f".del-{path.name}-{os.getpid()}")
     with writing(path):
         path.rename(doomed)
-    failpoints.reach("folder.half_removed", path)
+    failpoints.hit("folder.half_removed", path)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
@@ -174,7 +174,7 @@ def _put_back_or_remove(replaced: Path) -> None:
     """Give a folder its name back, unless another has taken its place."""
     path = replaced.with_name(replaced.name.removeprefix(REPLACED))
     if replaced.is_dir() and not path.exists():
-        failpoints.reach("folder.before_put_back", path)
+        failpoints.hit("folder.before_put_back", path)
         replaced.rename(path)
     shutil.rmtree(replaced, ignore_errors=True)
 

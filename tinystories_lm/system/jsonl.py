@@ -30,12 +30,12 @@ def _ends_within_a_row(file: BinaryIO) -> bool:
     return file.read(1) not in (b"", b"\n")
 
 
-class Records:
+class JsonlWriter:
     """A file of one JSON object a line, cut back on opening to what the checkpoint knows of, and compared with it."""
 
     def __init__(self, path: Path, *, keep_bytes: int, sha256: str = "") -> None:
         with writing(path):
-            failpoints.reach("rows.before_cut", path)
+            failpoints.hit("rows.before_cut", path)
             with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
                 if (there := os.fstat(file.fileno()).st_size) < keep_bytes:
                     log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
@@ -57,7 +57,7 @@ class Records:
         """
         self._unwritten += (to_json(row) + "\n").encode()
         with writing(self._path):
-            failpoints.reach("row.before", self._path)
+            failpoints.hit("row.before", self._path)
             self._write()
 
     def sync(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.system.errors import CommandError, ExitCode
 from tinystories_lm.system.files import open_plain
-from tinystories_lm.system.redaction import print_traceback, scrubbed
+from tinystories_lm.system.redaction import print_traceback, redact
 from tinystories_lm.system.signals import stop_by_interrupt, stop_on_signals
 
 TICK_SECONDS = 0.5
@@ -163,7 +163,7 @@ def _work(task: Task, slot: Slot) -> None:
     try:
         task.work(*task.arguments)
     except CommandError as error:
-        print(f"tinystories-lm: {scrubbed(str(error))}", file=sys.stderr)
+        print(f"tinystories-lm: {redact(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from types import TracebackType
 
-from tinystories_lm.system.stdio import visible
+from tinystories_lm.system.stdio import escape_controls
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS)$", re.IGNORECASE)
 # What is a key wherever it stands. W&B's older keys, 40 hex digits, look like a commit: their place tells them.
@@ -27,7 +27,7 @@ LEAST_SECRET_CHARS = 8
 LEAST_CERTAIN_CHARS = 20  # of a variable's value that is a secret wherever it stands
 
 
-def scrubbed(text: str) -> str:
+def redact(text: str) -> str:
     """The text without values of the environment that are named like keys, and without what looks like one.
 
     That is a known key's form, and what stands in a key's place: before the @ of a URL, after Bearer, after api_key=.
@@ -55,25 +55,25 @@ def _secrets(least_chars: int) -> list[tuple[str, str]]:
     return sorted(found, key=lambda named: -len(named[1]))
 
 
-class Scrubber(logging.Filter):
+class Redactor(logging.Filter):
     """Puts `scrubbed` and `visible` text in the place of each message, and of the traceback that goes with it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
-        if (clean := visible(scrubbed(message))) != message:
+        if (clean := escape_controls(redact(message))) != message:
             record.msg, record.args = clean, ()
         if record.exc_info and not record.exc_text:
-            record.exc_text = scrubbed(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = redact(logging.Formatter().formatException(record.exc_info))
         return True
 
 
-def scrub_logs() -> None:
+def redact_logs() -> None:
     """Let no handler of the root logger write a key."""
     for handler in logging.getLogger().handlers:
-        if not any(isinstance(found, Scrubber) for found in handler.filters):
-            handler.addFilter(Scrubber())
+        if not any(isinstance(found, Redactor) for found in handler.filters):
+            handler.addFilter(Redactor())
 
 
 def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """As Python does, without keys: in the place of sys.excepthook."""
-    sys.stderr.write(scrubbed("".join(traceback.format_exception(kind, error, trace))))
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))

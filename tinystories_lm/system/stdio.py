@@ -15,7 +15,7 @@ COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the pipe's reader, or the terminal, and for good
 
 
-class Lasting:
+class DetachableStream:
     """A stream that outlives its reader: what nobody can read any more is lost, and that is all."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -44,14 +44,16 @@ class Lasting:
         return getattr(self._stream, name)
 
 
-class Shown:
+class SanitizedTerminal:
     """A terminal that what is written may colour, and make do nothing else: a name or a story moves no cursor."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write("".join(part if COLOUR.fullmatch(part) else visible(part) for part in COLOUR.split(text)))
+        self._stream.write(
+            "".join(part if COLOUR.fullmatch(part) else escape_controls(part) for part in COLOUR.split(text))
+        )
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -63,7 +65,7 @@ def show_safely() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stdout.isatty():
-        sys.stdout = Shown(sys.stdout)
+        sys.stdout = SanitizedTerminal(sys.stdout)
 
 
 def open_missing() -> None:
@@ -88,8 +90,8 @@ def outlive_terminal() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logging.raiseExceptions = False  # what a handler cannot write is no news of the run
     for name in ("stdout", "stderr"):
-        if not isinstance(stream := getattr(sys, name), Lasting):
-            setattr(sys, name, Lasting(stream))
+        if not isinstance(stream := getattr(sys, name), DetachableStream):
+            setattr(sys, name, DetachableStream(stream))
 
 
 HALVES = range(0xD800, 0xE000)  # of characters: no text that can be written has one alone
@@ -98,6 +100,6 @@ HALVES = range(0xD800, 0xE000)  # of characters: no text that can be written has
 CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *HALVES) if chr(code) not in "\n\t"}
 
 
-def visible(text: str) -> str:
+def escape_controls(text: str) -> str:
     """The text without characters that a terminal would obey: what a model or a file says moves no cursor."""
     return text.translate(CONTROLS)

@@ -19,7 +19,7 @@ from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.tracking.wandb_tracker import for_mirror, start_mirror
+from tinystories_lm.tracking.wandb_tracker import evaluation_metrics, start_tracker
 
 EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPTED}
 INIT_SECONDS, FINISH_SECONDS = 30, 600  # longer than a run's: here nothing else waits
@@ -49,7 +49,7 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
         raise UsageError(f"{run.path} has no rows to send")
     run_id = read_environment(run)["run_id"] + (f"-{uuid.uuid4().hex[:6]}" if anew else "")
     last = int(rows[-1]["progress/step"])
-    mirror = start_mirror(
+    tracker = start_tracker(
         dataclasses.replace(
             config.tracking,
             mode=TrackingMode.online,
@@ -65,21 +65,21 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
     )
     newest = [sample for sample in read_samples(run) if sample.get("step") == last] if run.samples.is_file() else []
     if newest:
-        mirror.log_samples(last, newest)
+        tracker.log_samples(last, newest)
     figures = _figures(run)
-    mirror.summarize(figures)
+    tracker.summarize(figures)
     if config.tracking.artifacts and "best/step" in figures:
         best = {"step": figures["best/step"], "val/loss": figures["best/val_loss"], "parameters": figures["parameters"]}
-        mirror.log_model(best_checkpoint(run), name=f"{config.name}-{run_id[:6]}", metadata=best)
-    mirror.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
-    if mirror.mode is not TrackingMode.online or not mirror.is_whole:
+        tracker.log_model(best_checkpoint(run), name=f"{config.name}-{run_id[:6]}", metadata=best)
+    tracker.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
+    if tracker.mode is not TrackingMode.online or not tracker.is_whole:
         raise CommandError(f"{run.path} is not all in W&B yet: try again when it answers")
-    return mirror.url or ""
+    return tracker.url or ""
 
 
 def _figures(run: RunFolder) -> dict[str, object]:
     """As the run itself, and `evaluate` after it, would have sent them."""
     found = read_summary(run) if run.summary.is_file() else {}
     verdict = {"verdict": found["verdict"]["name"]} if "verdict" in found else {}
-    evaluated = for_mirror(read_json(run.evaluation)) if run.evaluation.is_file() else {}
+    evaluated = evaluation_metrics(read_json(run.evaluation)) if run.evaluation.is_file() else {}
     return found | verdict | evaluated

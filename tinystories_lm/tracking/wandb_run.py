@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.system.redaction import scrubbed
+from tinystories_lm.system.redaction import redact
 from tinystories_lm.tracking.wandb_auth import chosen_mode
 from tinystories_lm.tracking.wandb_files import sync_command, upload_command
 
@@ -159,4 +159,4 @@ def within(seconds: float, call: Callable[[], object]) -> bool:
 
 def one_line(error: Exception) -> str:
     message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice on settings that are not the user's
-    return scrubbed(" ".join(message.split()))[:200] or type(error).__name__
+    return redact(" ".join(message.split()))[:200] or type(error).__name__

@@ -49,7 +49,7 @@ LONGEST_TAG = 64  # characters; the server refuses a run with a longer one
 log = logging.getLogger(__name__)
 
 
-class Mirror:
+class WandbTracker:
     """One W&B run; with `begin` None, nothing at all.
 
     begin: makes the SDK's run, in the mirror's thread; returns None, or raises NoRunError, where there can be none.
@@ -84,7 +84,7 @@ class Mirror:
         self._errors, self._exit_code, self._whole = 0, 0, True
         self._closed = begin is None
         if begin is not None:
-            threading.Thread(target=self._work, name="wandb-mirror", daemon=True).start()
+            threading.Thread(target=self._work, name="wandb-tracker", daemon=True).start()
 
     @property
     def folder(self) -> Path | None:
@@ -270,7 +270,7 @@ class Mirror:
             self._failed(error)
 
 
-def start_mirror(
+def start_tracker(
     config: TrackingConfig,
     folder: Path,
     *,
@@ -280,7 +280,7 @@ def start_mirror(
     settings: Mapping[str, object],
     resumed_at: int | None,
     is_done: bool = False,
-) -> Mirror:
+) -> WandbTracker:
     """Begin the mirror of the run in `folder`, online where that is wanted and possible, else offline.
 
     tags: beside those of the config.
@@ -289,7 +289,7 @@ def start_mirror(
     is_done: the run is over, and figures are to be added to what is there.
     """
     if config.mode is TrackingMode.off:
-        return Mirror(None, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds)
+        return WandbTracker(None, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds)
     goes_on = resumed_at is not None
     resumed = ["resumed"] if goes_on and not is_done else []
     sent_before = was_online(folder, run_id)  # asked before this process may be
@@ -307,7 +307,7 @@ def start_mirror(
     rows = read_metrics(RunFolder(folder)) if goes_on else []
     earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
     samples = read_samples(RunFolder(folder)) if goes_on else []
-    mirror = Mirror(
+    tracker = WandbTracker(
         begin,
         folder=folder,
         finish_timeout_seconds=config.finish_timeout_seconds,
@@ -315,8 +315,8 @@ def start_mirror(
         earlier=earlier,
         sent_before=sent_before,
     )
-    mirror.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
-    return mirror
+    tracker.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
+    return tracker
 
 
 def _step_of(row: Mapping[str, Any]) -> int:
@@ -327,6 +327,6 @@ def _cells(sample: Mapping[str, object]) -> list[object]:
     return [sample.get("step"), sample.get("prompt"), sample.get("text"), str(sample.get("settings"))]
 
 
-def for_mirror(result: Mapping[str, Any]) -> dict[str, float]:
+def evaluation_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """The figures of an evaluation, under the names they have in W&B."""
     return {f"evaluation/{key}": value for key, value in result.items() if isinstance(value, int | float)}

@@ -11,7 +11,7 @@ from tinystories_lm.config.schema import OptimizerConfig
 from tinystories_lm.runs.checkpoint import is_fused
 
 
-class Several(torch.optim.Optimizer):
+class CombinedOptimizer(torch.optim.Optimizer):
     """Optimizers of different parameters as one: their groups side by side, their states in one place."""
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
@@ -50,7 +50,7 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.
     )
     if config.kind is OptimizerKind.muon:
         muon = torch.optim.Muon(inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
-        return Several(muon, adamw([{"params": rest, "weight_decay": 0.0}]))
+        return CombinedOptimizer(muon, adamw([{"params": rest, "weight_decay": 0.0}]))
     return adamw([{"params": inner, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}])
 
 
@@ -69,7 +69,7 @@ def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
         if finite:
             optimizer.step()
         return
-    for part in optimizer.parts if isinstance(optimizer, Several) else (optimizer,):
+    for part in optimizer.parts if isinstance(optimizer, CombinedOptimizer) else (optimizer,):
         step_masked(part, finite)
 
 
