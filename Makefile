@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-faults lint bench lock round1 round2 round3 round4 rounds sweep report record clean
+.PHONY: help install demo test test-all test-faults lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ report: install  ## one HTML page of all runs, outputs/report.html
 
 record: install  ## put the newest run of a round into the lab notebook and the README: make record ROUND=round2
 	$(BIN)/python experiments/record.py $(ROUND)
+	$(BIN)/python docs/generate.py
+
+docs: install  ## write the generated tables of README.md and docs/
+	$(BIN)/python docs/generate.py
 
 bench: install  ## speed against peers: training, decoding, preparing, sweeps, start (35 minutes); lands in experiments/benchmarks
 	mkdir -p experiments/benchmarks
@@ -62,7 +66,7 @@ bench: install  ## speed against peers: training, decoding, preparing, sweeps, s
 
 # One resolution for every system and Python, cut in two: torch and what only its CUDA build needs stand apart,
 # since a CPU build of torch has other files than PyPI's. constraints.txt says which versions, PyPI which hashes.
-lock:  ## requirements.lock and requirements-torch.lock anew, after a change of constraints.txt
+lock:  ## rebuild requirements.lock and requirements-torch.lock after a change of constraints.txt
 	test -x build/lock/bin/uv || ($(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet 'uv>=0.9')
 	build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --annotation-style line \
 		--constraint constraints.txt pyproject.toml >build/all.lock

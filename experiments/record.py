@@ -3,8 +3,8 @@
     python experiments/record.py RUN [FOLDER]
 
 writes into experiments/<preset>, beside published.yaml, or into FOLDER: measured.json (figures, verdict, settings,
-machine, versions, samples), curve.jsonl (the rows of metrics.jsonl) and curve.svg; and sets the README's table of the
-rounds anew. Nothing in them is typed by hand.
+machine, versions, samples), curve.jsonl (rows of metrics.jsonl) and curve.svg. Nothing in them is typed by hand.
+`python docs/generate.py` then shows the figures in the README's table of the rounds; `make record` runs both.
 """
 
 import json
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.analysis.loss_curve import draw
-from tinystories_lm.analysis.published import read_published
 from tinystories_lm.config.schema import settings
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
@@ -23,9 +22,8 @@ from tinystories_lm.system.files import to_json, write_json, write_text
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.jsonl import read_records
 
-BEGIN, END = "<!-- rounds: written by experiments/record.py -->", "<!-- end of rounds -->"
 MOST_ROWS = 200
-PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # places on one machine
+PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # paths on one machine
 
 
 def record(run: RunFolder, folder: Path) -> None:
@@ -54,7 +52,7 @@ def record(run: RunFolder, folder: Path) -> None:
 
 
 def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """All evaluations, and of the other rows at most MOST_ROWS, evenly spread."""
+    """Return all evaluations, and of the other rows at most MOST_ROWS, evenly spread."""
     others = [row for row in rows if "val/loss" not in row]
     every = max(1, len(others) // MOST_ROWS)
     kept = {row["progress/step"] for row in others[::every]}
@@ -62,52 +60,11 @@ def thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def command_of(run: RunFolder) -> str:
-    """What was typed, with the places of one machine left out."""
+    """Return the command that began the run, without the paths of one machine."""
     text = (run.path / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")
     typed = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
     shown = ["data.path=FOLDER" if override.startswith("data.path=") else shlex.quote(override) for override in typed]
     return " ".join(["tinystories-lm", "train", *shown])
-
-
-def rounds_table(experiments: Path) -> str:
-    """Published against measured, a row a round; what was not measured, or not published, stays blank."""
-    header = ["round", "", "steps × batch", "hardware", "minutes", "dollars", "perplexity"]
-    rows = []
-    for number in (1, 2, 3, 4):
-        published = read_published(f"round{number}")
-        assert published is not None
-        steps, batch = published["steps"], published["batch_size"]
-        size = f"{steps:,} × {batch}" if steps and batch else ""
-        figures = [f"~{published['wall_clock_minutes']}", f"~{published['cost_usd']:.2f}", str(published["perplexity"])]
-        rows.append([str(number), "published", size, published["hardware"], *figures])
-        rows.append(["", "measured", *_measured(experiments / f"round{number}" / "measured.json")])
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _measured(file: Path) -> list[str]:
-    if not file.is_file():
-        return [""] * 5
-    measured = read_json(file)
-    found, used = measured["figures"], measured["settings"]
-    machine = measured["pieces"][-1]["machine"]
-    return [
-        f"{used['training.steps']:,} × {used['training.batch_size']}",
-        f"{machine['device_name']}, {machine['threads']} cores"
-        if machine["device"] == "cpu"
-        else machine["device_name"],
-        f"{found['time/train_seconds'] / 60:.1f}",
-        f"{found['cost/usd']:.2f}",
-        f"{found['val/perplexity']:.4g}",
-    ]
-
-
-def update_readme(readme: Path, experiments: Path) -> None:
-    """Put the table between its two marks."""
-    text = readme.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_text(readme, f"{before}{BEGIN}\n{rounds_table(experiments)}\n{END}{after}")
 
 
 def main(arguments: list[str]) -> None:
@@ -118,7 +75,6 @@ def main(arguments: list[str]) -> None:
     if not run.summary.is_file():
         raise UsageError(f"{run.path} is not done: its figures are not final")
     record(run, Path(arguments[1]) if len(arguments) == 2 else here / read_config(run).name)
-    update_readme(here.parent / "README.md", here)
 
 
 if __name__ == "__main__":

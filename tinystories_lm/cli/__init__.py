@@ -1,1 +1,1 @@
-"""What each command takes; whatever it needs to do it is imported inside, so that --help stays quick."""
+"""The commands: parse arguments, report errors in one line, return exit codes."""

@@ -23,7 +23,7 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} train    [overrides]   train a model: experiment=smoke, round1 … round4, speedrun_28m; -m sweeps
   {PROGRAM} prepare  [overrides]   corpus, tokenizer and token cache, and stop
   {PROGRAM} plan     [overrides]   parameters, tokens, memory, time and dollars, before they are paid for
-  {PROGRAM} sweep    NAME          many runs in one line: planned, run apart, gone on with, compared
+  {PROGRAM} sweep    NAME          run a named sweep, resume it, compare its runs
 
   {PROGRAM} runs     [FILTER]      what there is: status, verdict, size, steps, loss, dollars, age
   {PROGRAM} sample   RUN           write with a trained model; --grid compares ways of drawing
@@ -32,14 +32,14 @@ Train small language models from scratch, reproducibly, cheaply, and with unders
   {PROGRAM} replay   RUN           the same run again: identical, or where it first differs
 
   {PROGRAM} report   [RUN …]       one HTML page that compares runs: curves, table, settings, stories
-  {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it foretells
+  {PROGRAM} scaling  SWEEP         a law of size and tokens from a sweep, and what it predicts
   {PROGRAM} dashboard [PROJECT]    a workspace in W&B for these runs
   {PROGRAM} upload   RUN           what W&B lacks of a run, sent from the run's own files
 
   {PROGRAM} export   RUN DIR       a folder that transformers loads; --gguf for llama.cpp
   {PROGRAM} import   DIR RUN       a Llama-shaped folder as a run
 
-An override is a setting and its value: {PROGRAM} train experiment=round2 train_commands.steps=500
+An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
 `{PROGRAM} COMMAND --help` tells more. RUN is a run folder, a preset's name (its newest run) or `latest`.
 Exit codes: 0 done, 1 failed, 2 wrong usage, configuration or hardware, 3 data or checkpoint damaged,
 5 cannot write, 6 diverged, 7 made by a newer version, 8 run folder in use, 75 stopped, run again to go on.

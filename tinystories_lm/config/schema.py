@@ -96,7 +96,7 @@ class DataConfig(SetOnce):
     grammar_seed: int
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
     tokenizer_bytes: int  # the vocabulary is learnt from about so much of the training text, spread over all of it
-    allow_smaller_vocabulary: bool  # go on when the corpus cannot fill vocab_size
+    allow_smaller_vocabulary: bool  # continue where the corpus cannot fill vocab_size
     cache_dir: str = changes_nothing()  # where tokenizers and token caches are kept
 
     def __post_init__(self) -> None:
@@ -179,7 +179,7 @@ class TrainingConfig(SetOnce):
     deterministic: bool = changes_rounding()  # deterministic kernels on the GPU; the CPU always is
     max_skipped_steps: int = changes_nothing()  # so many in a row may have no finite loss and gradient
     profile_steps: int = changes_nothing()  # so many early steps are recorded by torch's profiler; 0 is none
-    fresh: bool = changes_nothing()  # begin a new run although an interrupted one could go on
+    fresh: bool = changes_nothing()  # begin a new run although an interrupted one could be resumed
     init_from: str | None  # a run whose weights this one begins from
 
     def __post_init__(self) -> None:
@@ -294,7 +294,7 @@ class SamplingConfig(SetOnce):
     repetition_penalty: float  # divides positive and multiplies negative logits of tokens seen before; 1 is none
     no_repeat_ngram: int  # no sequence of so many tokens is written twice; 0 allows all
     stop: list[str]  # a text ends before the first of these
-    beyond_context: bool  # when the context is full, read its last half again and go on, rather than end
+    beyond_context: bool  # when the context is full, read its last half again and continue, rather than end
 
     def __post_init__(self) -> None:
         require(self.count >= 1, f"sampling.count={self.count} must be at least 1")

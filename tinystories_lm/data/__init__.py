@@ -1,1 +1,1 @@
-"""From a corpus to batches: documents, tokenizer, token cache, data order."""
+"""Turn a corpus into batches: documents, tokenizer, token cache, order."""

@@ -1,1 +1,1 @@
-"""Models in the form of other programs: transformers' folders, GGUF files."""
+"""Exchange models with other programs: transformers' folders, GGUF files."""

@@ -1,1 +1,1 @@
-"""One run from command to summary."""
+"""Carry out one run, from the command to the summary."""

@@ -1,1 +1,1 @@
-"""A run on the disk: its folder, records, checkpoints."""
+"""A run on disk: its folder, records, checkpoints and how it is found."""

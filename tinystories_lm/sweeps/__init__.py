@@ -1,1 +1,1 @@
-"""Sweeps: many runs from one line, planned, run each on its own, and compared."""
+"""Run many variants from one command: plan, run apart, resume, compare."""

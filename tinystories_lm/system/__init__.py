@@ -1,1 +1,1 @@
-"""Files, processes, signals and the terminal. Nothing here knows of models."""
+"""Files, processes, signals and the terminal; nothing here knows of models."""

@@ -7,14 +7,14 @@ class ExitCode(IntEnum):
     """What a command's exit status means."""
 
     DONE = 0
-    FAILED = 1
+    FAILED = 1  # failed, or a replay found a difference
     USAGE = 2  # wrong usage, configuration or hardware
     DAMAGED = 3  # data or checkpoint damaged
-    CANNOT_WRITE = 5
-    DIVERGED = 6
+    CANNOT_WRITE = 5  # the disk is full or read-only
+    DIVERGED = 6  # the loss or a gradient stayed non-finite
     NEWER_FORMAT = 7  # made by a newer version of this program
     IN_USE = 8  # the run folder belongs to another process
-    INTERRUPTED = 75  # stopped on request with a checkpoint: the same command goes on
+    INTERRUPTED = 75  # stopped on request with a checkpoint: the same command resumes the run
 
 
 class CommandError(Exception):

@@ -1,1 +1,1 @@
-"""Weights & Biases: the copy of a run that dashboards show."""
+"""Copy runs to Weights & Biases."""

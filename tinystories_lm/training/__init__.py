@@ -1,1 +1,1 @@
-"""The training loop, the optimizer and the learning-rate schedule."""
+"""The training loop, the optimizer and the learning-rate schedule; the loop can be read alone."""

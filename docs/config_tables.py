@@ -1,0 +1,253 @@
+"""Tables of the configuration: settings, choices, presets, models, hardware, corpora, sweeps, verdicts."""
+
+import ast
+import dataclasses
+import enum
+import io
+import re
+import tokenize
+import types
+import typing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from markdown import cell_comment, head, names, table
+from omegaconf import OmegaConf
+
+from tinystories_lm.config import schema
+from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.compose import compose_config, compose_text, conf_folder, register
+from tinystories_lm.config.schema import Config, ModelConfig
+from tinystories_lm.model.flops import count_parameters
+
+EFFECTS = {Kind.exact: "results", Kind.numerics: "rounding", Kind.free: "nothing"}
+UNITS = ("flops_per_second", "dollars_per_hour", "tokens", "steps", "seconds", "bytes", "hours", "dollars", "nats")
+GROUPS = ("model", "data", "optimizer", "schedule", "hardware", "tracking", "sampling", "sweep")
+
+
+def settings() -> str:
+    """Return one table for each section of the configuration."""
+    defaults = OmegaConf.to_container(OmegaConf.create(_defaults_text()), resolve=False)
+    assert isinstance(defaults, dict)
+    parts, top = [], []
+    for section in dataclasses.fields(Config):
+        kind = section.metadata.get("kind", Kind.exact)
+        if not dataclasses.is_dataclass(section.type):
+            top.append(_setting(section, "", defaults[section.name], kind, _comments(Config)))
+            continue
+        assert isinstance(section.type, type)
+        comments = _comments(section.type)
+        rows = [
+            _setting(key, f"{section.name}.", defaults[section.name][key.name], kind, comments)
+            for key in dataclasses.fields(section.type)
+        ]
+        parts.append(f"### `{section.name}`\n\n{_settings_table(rows)}")
+    return "\n\n".join([f"### Top level\n\n{_settings_table(top)}", *parts])
+
+
+def _settings_table(rows: list[list[str]]) -> str:
+    return table(["setting", "type", "unit", "default", "changes", "meaning"], rows)
+
+
+def _setting(key: Any, prefix: str, default: object, kind: Kind, comments: dict[str, str]) -> list[str]:
+    effect = EFFECTS[key.metadata.get("kind", kind)]
+    meaning = key.metadata.get("help") or comments.get(key.name, "")
+    unit = key.metadata.get("unit") or _unit(key.name)
+    return [f"`{prefix}{key.name}`", _type(key.type), unit, _value(default), effect, cell_comment(meaning)]
+
+
+def _unit(name: str) -> str:
+    if "tokens_per_" in name:
+        return "tokens/parameter"
+    names = {"flops_per_second": "FLOP/s", "dollars_per_hour": "$/h"}
+    found = [unit for unit in UNITS if name.endswith(f"_{unit}") or name == unit]
+    return names.get(found[0], found[0]) if found else ""
+
+
+def _type(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return ", ".join(f"`{choice.value}`" for choice in kind)
+    if isinstance(kind, types.UnionType):
+        return " or ".join("null" if part is type(None) else _type(part) for part in typing.get_args(kind))
+    if typing.get_origin(kind) is list:
+        return f"list of {_type(typing.get_args(kind)[0])}"
+    return {"bool": "yes/no", "int": "integer", "float": "number", "str": "text"}[kind.__name__]
+
+
+def _value(default: object) -> str:
+    """Return a default as YAML has it; one that follows from another setting as a formula."""
+    if default is None:
+        return "null"
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, str) and (share := re.fullmatch(r"\$\{share:([\d.]+),\$\{(.+)\}\}", default)):
+        return f"{share[1]} × `{share[2]}`"
+    if isinstance(default, str) and default.startswith("${") and ":" not in default:
+        return f"= `{default[2:-1]}`"
+    if isinstance(default, str) and "sweep_or_preset" in default:
+        return "the sweep's name, or `name`"
+    if isinstance(default, list):
+        return ", ".join(_value(item) for item in default) or "none"
+    if isinstance(default, str):
+        return f"`{default}`" if default else '`""`'
+    return f"{default:,}" if isinstance(default, int) else re.sub(r"e-0(?=\d)", "e-", f"{default:g}")
+
+
+@cache
+def _defaults_text() -> str:
+    register()
+    return compose_text([], resolve=False)
+
+
+def _comments(section: type) -> dict[str, str]:
+    """Return the comment behind each field of a dataclass in the schema's source."""
+    source = Path(str(schema.__file__)).read_text(encoding="utf-8")
+    found = {
+        token.start[0]: token.string.lstrip("# ")
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    (body,) = (
+        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == section.__name__
+    )
+    return {
+        ast.unparse(node.target): found.get(node.end_lineno or 0, "")
+        for node in body.body
+        if isinstance(node, ast.AnnAssign)
+    }
+
+
+def choices() -> str:
+    """Return every group with its choices, the default one in bold."""
+    default = _group_defaults()
+    rows = []
+    for group in GROUPS:
+        names = [file.stem for file in _files(group)]
+        shown = [f"**`{name}`**" if default.get(group) == name else f"`{name}`" for name in names]
+        rows.append([f"`{'+sweep' if group == 'sweep' else group}=`", ", ".join(shown)])
+    rows.insert(0, ["`experiment=`", ", ".join(f"`{file.stem}`" for file in _files("experiment"))])
+    return table(["group", "choices (default in bold)"], rows)
+
+
+def _files(group: str) -> list[Path]:
+    return sorted((conf_folder() / group).glob("*.yaml"))
+
+
+def _group_defaults() -> dict[str, str]:
+    found = OmegaConf.to_container(OmegaConf.load(conf_folder() / "config.yaml"))
+    assert isinstance(found, dict)
+    return {key: value for entry in found["defaults"] if isinstance(entry, dict) for key, value in entry.items()}
+
+
+def models() -> str:
+    """Return the sizes of conf/model with their parameter counts."""
+    rows = []
+    for file in _files("model"):
+        model = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(_composed().model), OmegaConf.load(file)))
+        assert isinstance(model, ModelConfig)
+        count = count_parameters(model, vocab_size=_composed().data.vocab_size)
+        sizes = (model.n_layers, model.d_model, model.n_heads, model.d_ff, model.context_tokens)
+        counts = [_millions(count.total), _millions(count.without_embeddings)]
+        rows.append((count.total, [f"`{file.stem}`", *map(str, sizes), *counts]))
+    header = ["`model=`", "layers", "width", "heads", "MLP width", "context", "parameters", "without embeddings"]
+    return table(header, [row for _, row in sorted(rows)], right=range(1, 8))
+
+
+@cache
+def _composed(*overrides: str) -> Config:
+    register()
+    return compose_config(overrides).config
+
+
+def _millions(count: float) -> str:
+    return f"{count / 1e6:.1f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
+
+
+def presets() -> str:
+    """Return the presets with their question, model, corpus and length."""
+    rows = []
+    order = ("smoke", "round1", "round2", "round3", "round4")
+    files = sorted(_files("experiment"), key=lambda file: order.index(file.stem) if file.stem in order else 99)
+    for file in files:
+        config = _composed(f"experiment={file.stem}")
+        question = head(file)[0].partition("Published")[0].partition("Choices:")[0].strip()
+        count = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+        training = config.training
+        length = f"{training.steps:,} × {training.batch_size} × {config.model.context_tokens}"
+        model = f"{_group_choice(file, 'model')}: {_millions(count)}"
+        rows.append([f"`{file.stem}`", question, model, f"`{config.data.name}`", length])
+    return table(["preset", "question", "model: parameters", "corpus", "steps × batch × context"], rows)
+
+
+def _group_choice(preset: Path, group: str) -> str:
+    found = re.search(rf"override /{group}: (\w+)", preset.read_text(encoding="utf-8"))
+    return f"`{found[1] if found else _group_defaults()[group]}`"
+
+
+def hardware() -> str:
+    """Return the choices of conf/hardware with peak, utilisation and price."""
+    rows = []
+    for file in _files("hardware"):
+        found = OmegaConf.load(file)
+        peak = f"{found.peak_flops_per_second / 1e12:,.0f} TFLOP/s" if found.peak_flops_per_second else ""
+        price = f"{found.dollars_per_hour:.2f}" if found.dollars_per_hour else ""
+        device = [str(found.device), str(found.precision)]
+        rows.append([f"`{file.stem}`", *device, peak, f"{found.utilisation:.0%}", price])
+    header = ["`hardware=`", "device", "precision", "peak", "assumed utilisation", "dollars per hour"]
+    return table(header, rows, right=(3, 4, 5))
+
+
+def corpora() -> str:
+    """Return the choices of conf/data."""
+    rows = [[f"`{file.stem}`", head(file)[0]] for file in _files("data")]
+    return table(["`data=`", "corpus"], rows)
+
+
+def sweeps() -> str:
+    """Return the named sweeps with their question, what they vary and how long they take."""
+    rows = []
+    for file in _files("sweep"):
+        question, command = head(file)[:2]
+        params = OmegaConf.to_container(OmegaConf.load(file))
+        assert isinstance(params, dict)
+        varied = [f"`{key}={value}`" for key, value in params["params"].items() if "," in str(value)]
+        rows.append([f"`{file.stem}`", question, ", ".join(varied), command.partition(" · ")[2]])
+    return table(["sweep", "question", "varies", "takes"], rows)
+
+
+def verdicts() -> str:
+    """Return the rules of the diagnosis with the thresholds as the configuration has them."""
+    rules = _composed().verdict
+    rows = [
+        ["diverged", f"the run ended so, or its validation loss is {rules.diverged_rise_nats:g} nat above its best"],
+        [
+            "too early",
+            f"fewer than {rules.least_evaluations} evaluations after step 0, or less than {rules.least_fall_nats:g} "
+            "nats learned: no guess is made",
+        ],
+        [
+            "data-bound",
+            f"after at least one epoch, validation loss {rules.gap_nats:g} nats above training loss, or "
+            f"{rules.rise_nats:g} above its best while training loss falls",
+        ],
+        [
+            "undertrained",
+            f"over the last third, validation loss still falls by {rules.steep_nats:g} nats or more per doubling of "
+            "tokens",
+        ],
+        [
+            "capacity-bound",
+            f"it falls by less than {rules.flat_nats:g} per doubling after {rules.sated_tokens_per_parameter:g} tokens "
+            f"per parameter, or by less than {rules.steep_nats:g} after {rules.glutted_tokens_per_parameter:g}",
+        ],
+        ["healthy", "none of these"],
+    ]
+    return table(["verdict", "when"], rows)
+
+
+def looping_share() -> str:
+    return f"{_composed().verdict.looping_share:.0%}"
+
+
+PARTS = names(settings, choices, models, presets, hardware, corpora, sweeps, verdicts, looping_share)
