@@ -5,9 +5,9 @@ import errno
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import DamagedError
@@ -15,6 +15,7 @@ from tinystories_lm.system.files import open_plain, read_plain, to_json, writing
 from tinystories_lm.system.json_files import from_json, misfit
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
@@ -96,6 +97,31 @@ def read_lines(path: Path) -> list[bytes]:
     if (count := content.count(b"\n")) > MOST_ROWS:
         raise OSError(errno.EFBIG, f"{count:,} rows are more than {MOST_ROWS:,}", str(path))
     return content.split(b"\n")
+
+
+def read_rows(path: Path, parse: Callable[[Any], T]) -> list[T]:
+    """Return all whole rows; leaves out the half row of a killed writer, and damaged rows with a warning.
+
+    parse: makes a row of a JSON value; raises ValueError for a damaged one.
+
+    Raises DamagedError for what is not a plain file.
+    """
+    try:
+        lines = read_lines(path)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise DamagedError(f"{path} cannot be read: {error}") from error
+    rows: list[T] = []
+    damaged = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(parse(from_json(line)))
+        except ValueError:
+            damaged += bool(line.strip()) and number < len(lines)
+    if damaged:
+        log.warning("%s: %d damaged row%s left out", path, damaged, "s" * (damaged > 1))
+    return rows
 
 
 def read_records(path: Path, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
