@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from markdown import cell_comment, head, names, table
+from markup import cell_comment, head, names, table
 from omegaconf import OmegaConf
 
 from tinystories_lm.config import schema

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from markdown import names, table
+from markup import names, table
 
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 BENCHMARKS = EXPERIMENTS / "benchmarks"

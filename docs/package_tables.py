@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from markdown import cell_comment, table
+from markup import cell_comment, table
 
 from tinystories_lm.cli.main import OVERVIEW
 from tinystories_lm.cli.parser import PROGRAM
