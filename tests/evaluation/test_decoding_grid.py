@@ -7,22 +7,22 @@ from pathlib import Path
 from tests.conftest import Command
 from tests.generation.test_generate import PLAIN
 from tests.interop.test_export import make_run
-from tinystories_lm.evaluation.decoding_grid import combinations
+from tinystories_lm.evaluation.decoding_grid import grid_settings
 
 
 def axes(**fixed: object) -> list[tuple[float, float, float]]:
     base = dataclasses.replace(PLAIN, **fixed)  # type: ignore[arg-type]
-    return [(each.temperature, each.top_p, each.repetition_penalty) for each in combinations(base, fixed=fixed)]
+    return [(each.temperature, each.top_p, each.repetition_penalty) for each in grid_settings(base, fixed=fixed)]
 
 
-def test_the_grid_turns_each_cure_against_the_others_and_does_nothing_twice() -> None:
+def test_the_grid_combines_every_remedy_and_repeats_no_setting() -> None:
     found = axes()
     assert len(found) == len(set(found)) == 10
     assert {(0.0, 1.0, 1.0), (0.8, 0.95, 1.3), (0.8, 1.0, 1.3), (0.8, 0.95, 1.0), (1.0, 1.0, 1.0)} <= set(found)
     assert [top_p for temperature, top_p, _ in found if temperature == 0] == [1.0, 1.0]
 
 
-def test_what_is_given_holds_for_all() -> None:
+def test_a_given_setting_applies_to_every_cell() -> None:
     assert axes(repetition_penalty=1.1) == [
         (0.0, 1.0, 1.1), (0.8, 1.0, 1.1), (0.8, 0.95, 1.1), (1.0, 1.0, 1.1), (1.0, 0.95, 1.1)
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
 from tinystories_lm.evaluation.perplexity import score
-from tinystories_lm.evaluation.story_metrics import MEASURES
+from tinystories_lm.evaluation.story_metrics import METRICS
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
@@ -53,7 +53,7 @@ def test_the_whole_split_is_scored_token_by_token_and_byte_by_byte(run: RunFolde
     assert found["val/loss"] == pytest.approx(want.loss, rel=1e-5)
 
 
-def test_what_was_found_lands_in_the_run_folder_and_in_its_summary_in_wandb(
+def test_the_results_are_written_to_the_run_folder_and_its_summary_in_wandb(
     run: RunFolder, found: dict[str, object]
 ) -> None:
     assert read_json(run.path / "evaluation.json") == found
@@ -63,16 +63,16 @@ def test_what_was_found_lands_in_the_run_folder_and_in_its_summary_in_wandb(
         assert f"evaluation/{name}" in summary
 
 
-def test_every_measure_stands_in_the_table_for_the_model_and_for_real_text(found: dict[str, object]) -> None:
+def test_every_metric_is_in_the_table_for_the_model_and_for_real_text(found: dict[str, object]) -> None:
     shown = describe(found)
-    for each in MEASURES:
+    for each in METRICS:
         assert f"stories/{each.name}" in found and f"held_out/{each.name}" in found
         assert each.label in shown
     assert found["held_out/non_words"] == pytest.approx(0, abs=0.02), "its words are the training text's"
     assert found["stories/stories"] == 6
 
 
-def test_the_card_of_an_exported_model_has_the_findings(
+def test_the_card_of_an_exported_model_has_the_results(
     run: RunFolder, found: dict[str, object], tmp_path: Path
 ) -> None:
     pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
@@ -81,7 +81,7 @@ def test_the_card_of_an_exported_model_has_the_findings(
     assert f"{found['val/bytes']:,} bytes" in card and f"{found['val/perplexity']:.3f}" in card
 
 
-def test_another_text_is_told_and_stands_in_no_card(
+def test_another_text_is_reported_and_left_out_of_the_model_card(
     corpus: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
@@ -96,7 +96,7 @@ def test_another_text_is_told_and_stands_in_no_card(
     for file in corpus.iterdir():
         (other / file.name).write_text(file.read_text().replace("Tom", "Kim"))
     foreign = evaluate(str(run.path), options(data_path=str(other)))
-    assert foreign["data/fingerprint"] != source and "is not the text" in caplog.text
+    assert foreign["data/fingerprint"] != source and "differs from the text" in caplog.text
     export_run(str(run.path), tmp_path / "model", precision=Precision.float32, with_gguf=False)
     assert "whole validation split" not in (tmp_path / "model" / "README.md").read_text()
 
@@ -116,7 +116,7 @@ def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder
         ({"data_path": "blank"}, "the validation split has no text"),
     ],
 )
-def test_what_cannot_be_is_refused_and_the_last_findings_stay(
+def test_impossible_options_are_refused_and_the_last_results_stay(
     run: RunFolder, found: dict[str, object], changes: dict[str, object], message: str,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -11,27 +11,33 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinystories_lm.evaluation import story_metrics
+from tinystories_lm.evaluation import training_text
+from tinystories_lm.evaluation.pronouns import (
+    Character,
+    judged_pronouns,
+    main_character,
+)
 from tinystories_lm.evaluation.story_metrics import (
-    MEASURES,
+    METRICS,
     PROMPTS,
-    Heroine,
     Loop,
     Quality,
-    Story,
-    TrainingText,
     compression_ratio,
     distinct,
-    heroine,
     is_ended,
     measure,
-    ngrams,
     non_words,
-    pronouns,
-    read_training_text,
     repeated_ngrams,
     strongest_loop,
+)
+from tinystories_lm.evaluation.text import (
+    Story,
+    ngrams,
     words,
+)
+from tinystories_lm.evaluation.training_text import (
+    TrainingText,
+    read_training_text,
 )
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,7 +79,7 @@ def test_a_word_is_letters_and_digits_with_marks_only_inside(text: str, want: li
         ("a a a a a then b c b c b c", Loop(1, 5, 4)),  # of two that repeat as much, the shorter phrase
     ],
 )
-def test_a_phrase_said_over_and_over_is_a_loop(text: str, want: Loop | None) -> None:
+def test_a_phrase_that_repeats_is_a_loop(text: str, want: Loop | None) -> None:
     assert strongest_loop(words(text)) == want
 
 
@@ -91,7 +97,7 @@ def test_a_phrase_said_over_and_over_is_a_loop(text: str, want: Loop | None) -> 
         "",
     ],
 )
-def test_emphasis_and_refrains_are_no_loops(text: str) -> None:
+def test_emphasis_and_refrains_are_not_loops(text: str) -> None:
     assert strongest_loop(words(text)) is None
 
 
@@ -166,12 +172,12 @@ DOG, GIRL = PROMPTS[0], "There was a little girl named Lily."
         (DOG, "", []),
     ],
 )
-def test_the_heroines_pronouns_have_her_gender(prompt: str, continuation: str, want: list[bool]) -> None:
-    assert pronouns(Story(prompt, continuation, False)) == want
+def test_the_main_characters_pronouns_fit_the_introduction(prompt: str, continuation: str, want: list[bool]) -> None:
+    assert judged_pronouns(Story(prompt, continuation, False)) == want
 
 
-def test_each_prompt_tells_who_it_is_about_and_her_gender() -> None:
-    found = [heroine(prompt) for prompt in PROMPTS]
+def test_each_prompt_introduces_a_main_character_and_a_pronoun() -> None:
+    found = [main_character(prompt) for prompt in PROMPTS]
     assert [her.name for her in found if her] == [
         "Cookie", "Lily", "Tim", "Daisy", "Benny", "Mia", "Coco", "Bruno", "Jack", "Lucy"
     ]  # fmt: skip
@@ -181,9 +187,9 @@ def test_each_prompt_tells_who_it_is_about_and_her_gender() -> None:
             right = "he" if her.name in ("Tim", "Benny", "Bruno", "Jack") else "she"
             wrong = {"he": "she", "she": "he"}[right]
             story = f" ran. {her.name} was glad. {right.capitalize()} sat. {wrong.capitalize()} slept."
-            assert pronouns(Story(prompt, story, False)) == [True, False]
-    assert heroine(DOG) == Heroine("Cookie", "dog", None)
-    assert heroine(GIRL) == Heroine("Lily", "girl", "she")
+            assert judged_pronouns(Story(prompt, story, False)) == [True, False]
+    assert main_character(DOG) == Character("Cookie", "dog", None)
+    assert main_character(GIRL) == Character("Lily", "girl", "she")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +242,7 @@ def test_the_pass_over_the_training_text_equals_sets_of_it(
     stories = list(map(real, written))
     read: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(story_metrics, "BLOCK_WORDS", block)
+        patch.setattr(training_text, "BLOCK_WORDS", block)
         training = read_training_text(iter(documents), stories, progress=read.append)
     theirs = {gram for text in documents for gram in ngrams(words(text), 8)}
     ours = {gram for text in written for gram in ngrams(words(text), 8)}
@@ -246,7 +252,7 @@ def test_the_pass_over_the_training_text_equals_sets_of_it(
     assert sum(read) == sum(map(len, documents))
 
 
-def test_all_measures_of_a_good_and_a_bad_story() -> None:
+def test_all_metrics_of_a_good_and_a_bad_story() -> None:
     good = Story("There was a girl named Lily.", " " + GOOD, True)
     bad = Story(GIRL, " He zurbled. " + LOTION * 4, False)
     training = read_training_text([GOOD, "He was once upon a lotion"], [good, bad])
@@ -261,7 +267,7 @@ def test_all_measures_of_a_good_and_a_bad_story() -> None:
         looping=1.0, loop_period_words=4, loop_count=8, non_words=1 / 34, pronoun_consistency=0.0, pronouns_judged=1,
         ended=0.0, copied_8grams=0.0, compression_ratio=compression_ratio([bad.continuation]),
     )  # fmt: skip
-    for each in MEASURES:
+    for each in METRICS:
         values = getattr(one, each.name), getattr(other, each.name)
         if each.higher_is_better is not None and None not in values and each.name != "copied_8grams":
             assert (values[0] > values[1]) is each.higher_is_better, each.label

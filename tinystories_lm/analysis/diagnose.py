@@ -24,7 +24,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from tinystories_lm.config.schema import Config, VerdictConfig
-from tinystories_lm.evaluation.story_metrics import strongest_loop, words
+from tinystories_lm.evaluation.story_metrics import strongest_loop
+from tinystories_lm.evaluation.text import words
 from tinystories_lm.runs.folder import (
     RunFolder,
     is_imported,

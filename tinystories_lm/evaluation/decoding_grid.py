@@ -1,4 +1,4 @@
-"""`sample --grid`: the stories of one model under many ways of drawing, measured side by side."""
+"""`sample --grid`: measure one model's stories under many sampling settings, side by side."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import TextIO
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
-from tinystories_lm.evaluation.evaluate import for_stories, shown, training_text, write_stories
-from tinystories_lm.evaluation.story_metrics import MEASURES, PROMPTS, measure
+from tinystories_lm.evaluation.evaluate import for_stories, format_figure, training_text, write_stories
+from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, measure
 from tinystories_lm.generation.generate import settings_of
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.generation.sample import changed
@@ -16,13 +16,13 @@ from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
 from tinystories_lm.system.files import to_json
 
-# What the story of the four rounds turned, one against the other: greedy and drawn, with and without each cure.
+# Greedy and random sampling, with and without each remedy against loops that the four rounds tried.
 GRID: dict[str, tuple[float, ...]] = {
     "temperature": (0.0, 0.8, 1.0),
     "top_p": (1.0, 0.95),
     "repetition_penalty": (1.0, 1.3),
 }
-STORIES_A_PROMPT = 2
+STORIES_PER_PROMPT = 2
 SHOWN = (
     "stories", "distinct_2", "repeated_4grams", "looping", "non_words", "pronoun_consistency", "ended",
     "copied_8grams", "compression_ratio",
@@ -38,16 +38,16 @@ def compare(
     precision: Precision,
     as_json: bool,
 ) -> None:
-    """Write the stories of run `name` under every setting of the grid, and what they measure.
+    """Write stories of run `name` under every setting of the grid and print their metrics.
 
-    settings: hold for all; one of the grid's own axes is fixed by it.
+    settings: apply to every cell; a setting that is one of the grid's axes fixes that axis.
     """
     machine = open_for_inference(device, precision)
     trained = load_model(name, device=machine.device.type)
     base = changed(trained.config.sampling, settings)
-    count = len(PROMPTS) * int(str(settings.get("count", STORIES_A_PROMPT)))
+    count = len(PROMPTS) * int(str(settings.get("count", STORIES_PER_PROMPT)))
     written = []
-    for config in combinations(for_stories(base, base.max_tokens), fixed=settings):
+    for config in grid_settings(for_stories(base, base.max_tokens), fixed=settings):
         stories = write_stories(trained, config, len(PROMPTS) if config.temperature == 0 else count, machine)
         written.append((config, stories))
     training = training_text(trained.config.data, [story for _, stories in written for story in stories])
@@ -56,9 +56,10 @@ def compare(
         for config, quality in found:
             out.write(to_json(settings_of(config) | dataclasses.asdict(quality)) + "\n")
         return
-    columns = [each for each in MEASURES if each.name in SHOWN]
+    columns = [each for each in METRICS if each.name in SHOWN]
     rows = [
-        [f"{getattr(config, axis):g}" for axis in GRID] + [shown(getattr(quality, each.name)) for each in columns]
+        [f"{getattr(config, axis):g}" for axis in GRID]
+        + [format_figure(getattr(quality, each.name)) for each in columns]
         for config, quality in found
     ]
     header = [*(axis.replace("_", " ") for axis in GRID), *(each.label for each in columns)]
@@ -66,8 +67,8 @@ def compare(
     out.write("\n" + "\n".join(f"{each.label}: {each.meaning}" for each in columns) + "\n")
 
 
-def combinations(base: SamplingConfig, *, fixed: Mapping[str, object]) -> Iterator[SamplingConfig]:
-    """Every setting of the grid, but for those that would do the same: greedy drawing has no top_p."""
+def grid_settings(base: SamplingConfig, *, fixed: Mapping[str, object]) -> Iterator[SamplingConfig]:
+    """Yield every setting of the grid once: greedy sampling ignores top_p, so it appears with one value only."""
     axes = [(getattr(base, axis),) if axis in fixed else values for axis, values in GRID.items()]
     for temperature, top_p, penalty in product(*axes):
         if temperature == 0 and top_p != axes[1][0]:

@@ -1,4 +1,4 @@
-"""The `evaluate` command: how well a finished model predicts held-out text, and how good its stories are."""
+"""The `evaluate` command: measure how well a model predicts held-out text, and the quality of its stories."""
 
 import dataclasses
 import logging
@@ -14,17 +14,11 @@ from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.data.token_cache import NOTES, encode
 from tinystories_lm.evaluation.perplexity import Score, score
-from tinystories_lm.evaluation.story_metrics import (
-    MEASURES,
-    PROMPTS,
-    Quality,
-    Story,
-    TrainingText,
-    measure,
-    read_training_text,
-)
+from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, measure
+from tinystories_lm.evaluation.text import Story
+from tinystories_lm.evaluation.training_text import TrainingText, read_training_text
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, write
+from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, settings_of, write
 from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
@@ -37,25 +31,25 @@ from tinystories_lm.system.files import write_json
 from tinystories_lm.tracking.wandb_tracker import evaluation_metrics, start_tracker
 
 log = logging.getLogger(__name__)
-TOKENS_AT_A_TIME = 8192  # of a forward pass
+FORWARD_TOKENS = 8192  # in one forward pass
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What a person may choose of an evaluation."""
+    """The options of the command."""
 
-    stories: int  # how many the model writes
-    max_tokens: int  # of each
-    stride_tokens: int  # 0 is half the context
-    data_path: str | None  # where the run's corpus lies now
+    stories: int  # number of stories to write
+    max_tokens: int  # per story
+    stride_tokens: int  # 0 means half the context
+    data_path: str | None  # where the run's corpus is now; None keeps the path of its config
     device: Device
     precision: Precision
 
 
 def evaluate(name: str, options: Options) -> dict[str, Any]:
-    """Evaluate run `name` at its best checkpoint; writes evaluation.json and returns what it holds.
+    """Evaluate run `name` at its best checkpoint, write evaluation.json and return its content.
 
-    Raises UsageError for an unknown run, one without a checkpoint, a corpus that is not there.
+    Raises UsageError for an unknown run, a run without a checkpoint, and a missing corpus.
     """
     machine = open_for_inference(options.device, options.precision)
     trained = load_model(name, device=machine.device.type)
@@ -69,7 +63,7 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
     source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
     trained_on = read_environment(trained.run).get("corpus", {}).get("fingerprint", source)
     if source != trained_on:
-        log.warning("%s is not the text that the run was trained on", data.path or data.name)
+        log.warning("%s differs from the text that the run was trained on", data.path or data.name)
     stride_tokens = options.stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
     config = for_stories(trained.config.sampling, options.max_tokens)
@@ -83,14 +77,14 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
         "samples": [dataclasses.asdict(story) for story in stories[: len(PROMPTS)]],
     }
     write_json(trained.run.evaluation, result)
-    _mirror(trained, result)
+    _track(trained, result)
     return result
 
 
 def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: Machine, *, stride_tokens: int) -> Score:
-    """Score the whole split, encoded by the run's own tokenizer.
+    """Score the whole split, encoded by the run's tokenizer.
 
-    Raises UsageError for a stride that the context does not allow.
+    Raises UsageError for an empty split and for a stride outside 1 to the context.
     """
     context_tokens = trained.config.model.context_tokens
     parts = list(encode(data, split, trained.tokenizer))
@@ -106,7 +100,7 @@ def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: M
                 machine=machine,
                 context_tokens=context_tokens,
                 stride_tokens=stride_tokens,
-                batch_size=max(1, TOKENS_AT_A_TIME // context_tokens),
+                batch_size=max(1, FORWARD_TOKENS // context_tokens),
                 progress=bar.update,
             )
         except ValueError as error:
@@ -114,12 +108,12 @@ def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: M
 
 
 def for_stories(config: SamplingConfig, max_tokens: int) -> SamplingConfig:
-    """The run's way of drawing, for whole stories of one length limit."""
+    """Return the run's sampling settings, changed to write whole stories of at most `max_tokens`."""
     return dataclasses.replace(config, max_tokens=max_tokens, stop=[], beyond_context=False)
 
 
 def write_stories(trained: LoadedModel, config: SamplingConfig, count: int, machine: Machine) -> list[Story]:
-    """`count` stories from the fixed prompts in turn, as many of those as the model's context has room for."""
+    """Write `count` stories, cycling through those fixed prompts that fill at most half of the model's context."""
     context_tokens = trained.config.model.context_tokens
     room = context_tokens // 2
     prompts = [prompt for prompt in PROMPTS if len(trained.tokenizer.encode(prompt).ids) <= room] or [""]
@@ -137,12 +131,12 @@ def write_stories(trained: LoadedModel, config: SamplingConfig, count: int, mach
 
 
 def _story(prompt: str, continuation: str, *, finished: bool) -> Story:
-    """Without the word that the length limit may have cut, which is not the writer's own."""
+    """Return a Story without its last word where the length limit may have cut that word."""
     return Story(prompt, continuation if finished else re.sub(r"[\w'-]+$", "", continuation), finished)
 
 
 def real_stories(trained: LoadedModel, data: DataConfig, count: int, max_tokens: int) -> list[Story]:
-    """The first held-out documents, cut to the length that the model's stories may have."""
+    """Return the first held-out documents, cut to the length limit of the model's stories."""
     stories = []
     for text in islice(documents(data, Split.VALIDATION), count):
         ids = trained.tokenizer.encode(text).ids
@@ -152,7 +146,7 @@ def real_stories(trained: LoadedModel, data: DataConfig, count: int, max_tokens:
 
 
 def training_text(data: DataConfig, stories: Sequence[Story]) -> TrainingText:
-    """What the measures of these stories ask of the training text."""
+    """Read what the metrics of these stories need from the training text."""
     with progress_bar("training text", 0, "B") as bar:
         return read_training_text(documents(data, Split.TRAIN), stories, progress=bar.update)
 
@@ -172,11 +166,7 @@ def _record(
         "val/stride_tokens": stride_tokens,
         "precision": str(machine.dtype).removeprefix("torch."),
         "device": str(machine.device),
-        "sampling": {
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(config)
-            if field.name not in ("prompts", "count")
-        },
+        "sampling": {"seed": config.seed} | settings_of(config),
     }
 
 
@@ -184,8 +174,8 @@ def _figures(of: str, quality: Quality) -> dict[str, Any]:
     return {f"{of}/{key}": value for key, value in dataclasses.asdict(quality).items()}
 
 
-def _mirror(trained: LoadedModel, result: dict[str, Any]) -> None:
-    """Add the figures to the run's summary in W&B; a run that is still going writes there itself."""
+def _track(trained: LoadedModel, result: dict[str, Any]) -> None:
+    """Add the figures to the run's summary in W&B, unless the run is still training and updates it itself."""
     if is_running(trained.run):
         return
     run_id = read_environment(trained.run)["run_id"]
@@ -203,23 +193,28 @@ def _mirror(trained: LoadedModel, result: dict[str, Any]) -> None:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """The figures as a person reads them."""
+    """Format the figures for the terminal."""
     rows = [
-        [each.label, shown(result[f"stories/{each.name}"]), shown(result[f"held_out/{each.name}"]), each.meaning]
-        for each in MEASURES
+        [
+            each.label,
+            format_figure(result[f"stories/{each.name}"]),
+            format_figure(result[f"held_out/{each.name}"]),
+            each.meaning,
+        ]
+        for each in METRICS
     ]
     return (
         f"{result['name']} at step {result['step']:,}, in {result['precision']} on {result['device']}\n\n"
-        f"the whole validation split: loss {result['val/loss']:.4f}, perplexity {result['val/perplexity']:.3f}, "
+        f"validation split: loss {result['val/loss']:.4f}, perplexity {result['val/perplexity']:.3f}, "
         f"{result['val/bits_per_byte']:.4f} bits per byte\n"
         f"({result['val/tokens']:,} tokens, {result['val/bytes']:,} bytes; windows of "
         f"{result['val/context_tokens']:,} tokens, {result['val/stride_tokens']:,} apart)\n\n"
-        + table(["stories", "model's", "held out", ""], rows, right=(1, 2))
+        + table(["stories", "model", "held out", ""], rows, right=(1, 2))
     )
 
 
-def shown(figure: float | None) -> str:
-    """A count whole, a share in three digits, a dash for what there was nothing to measure of."""
+def format_figure(figure: float | None) -> str:
+    """Format a count as an integer, a share with three decimals, and a missing figure as a dash."""
     if figure is None:
         return "–"
     return f"{figure:,}" if isinstance(figure, int) else f"{figure:.3f}"

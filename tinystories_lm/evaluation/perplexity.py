@@ -1,4 +1,4 @@
-"""How well a model predicts a text: every token of it, each with context before it.
+"""Score a text under a model: the loss of every token, each given the context before it.
 
 Shapes: B windows, T tokens, N tokens of the text, V vocabulary.
 """
@@ -22,37 +22,40 @@ from tinystories_lm.training.loss import perplexity
 
 @dataclass(frozen=True)
 class Score:
-    nats: float  # over all tokens
+    """The loss of a text, and what it was measured over."""
+
+    nats: float  # summed over all tokens
     tokens: int
-    bytes: int  # of the text they stand for
+    bytes: int  # of the text that the tokens encode
 
     @property
     def loss(self) -> float:
-        """Mean nats per token."""
+        """Return the mean loss, in nats per token."""
         return self.nats / self.tokens
 
     @property
     def perplexity(self) -> float:
+        """Return e to the mean loss."""
         return perplexity(self.loss)
 
     @property
     def bits_per_byte(self) -> float:
-        """Compares across tokenizers on the same text: the documents' ends are predicted too, but are no bytes."""
+        """Return bits per byte of text, which compares across tokenizers; ends of documents add no bytes."""
         return self.nats / math.log(2) / max(1, self.bytes)
 
 
 def windows(ids_N: NDArray[np.uint16], *, context_tokens: int, stride_tokens: int, batch_size: int) -> Iterator[Batch]:
-    """The text as overlapping windows, in which each token is a target once.
+    """Yield the text as overlapping windows in which each token is a target exactly once.
 
-    A window begins `stride_tokens` after the one before it, and its targets are the tokens that one did not have:
-    they see at least context_tokens - stride_tokens tokens, where the text has so many (Baevski and Auli 2019,
-    section 5). The first token follows the end of a document, as in training. Each batch has the same shape [B, T]:
-    what is beyond the end is IGNORED.
+    Each window starts `stride_tokens` after the previous one, and its targets are the tokens that the previous one did
+    not cover: each is predicted from at least context_tokens - stride_tokens tokens, except near the start of the text
+    (Baevski and Auli 2019, section 5). The first token follows an end of text, as in training. All batches have the
+    same shape [B, T]; positions beyond the end are IGNORED.
 
     Raises ValueError for a stride outside 1 to context_tokens.
     """
     if not 1 <= stride_tokens <= context_tokens:
-        raise ValueError(f"a stride of {stride_tokens} tokens: it must lie in 1 to the context's {context_tokens}")
+        raise ValueError(f"a stride of {stride_tokens} tokens is outside 1 to the context's {context_tokens}")
     stream = np.concatenate(([END_OF_TEXT_ID], ids_N)).astype(np.int64)
     begins = list(range(0, max(1, ids_N.size - context_tokens + stride_tokens), stride_tokens))
     for first in range(0, len(begins), batch_size):
@@ -61,7 +64,7 @@ def windows(ids_N: NDArray[np.uint16], *, context_tokens: int, stride_tokens: in
         for row, begin in enumerate(begins[first : first + batch_size]):
             window = stream[begin : begin + context_tokens + 1]
             inputs_BT[row, : window.size - 1] = window[:-1]
-            known = context_tokens - stride_tokens if begin else 0  # targets of the windows before
+            known = context_tokens - stride_tokens if begin else 0  # targets that earlier windows scored
             targets_BT[row, known : window.size - 1] = window[1 + known :]
         yield Batch(torch.from_numpy(inputs_BT), torch.from_numpy(targets_BT))
 
@@ -78,7 +81,7 @@ def score(
     batch_size: int,
     progress: Callable[[int], object] = lambda tokens: None,
 ) -> Score:
-    """Score every token of `ids_N`; `progress` is told of the tokens done.
+    """Score every token of `ids_N` and call `progress` with the number of tokens scored in each batch.
 
     Raises DivergedError where the model's loss is not finite.
     """
@@ -95,5 +98,7 @@ def score(
         tokens += done
         progress(done)
         if not math.isfinite(nats):
-            raise DivergedError("the loss on the validation text is no finite number: this model predicts nothing")
+            raise DivergedError(
+                "the loss on the validation text is not finite: this model cannot be evaluated; choose another run"
+            )
     return Score(nats, tokens, text_bytes)
