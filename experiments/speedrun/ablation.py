@@ -55,15 +55,8 @@ CHOICES: dict[str, list[str]] = {
     "linear": LINEAR,
     "wsd": [*MUON, "schedule=wsd"],
     "qk-norm": [*LINEAR, "model.qk_norm=true"],
-    "zero-init": [*LINEAR, "model.zero_init=true"],
-    "relu2": [*LINEAR, "model.mlp=relu2", "model.d_ff=512"],  # as many parameters as with SwiGLU
-    "at-stories": [*LINEAR, "training.rows_begin=document"],
-    "growing": [*LINEAR, "training.batch_doublings=2", "training.steps=745", "training.eval_every_steps=186",
-                "training.checkpoint_every_steps=745"],  # as many tokens
     "batch-4": [*LINEAR, "training.batch_size=4", "training.steps=1024", "training.eval_every_steps=256",
                 "training.checkpoint_every_steps=1024"],
-    "qk-norm, zero-init": [*LINEAR, "model.qk_norm=true", "model.zero_init=true"],
-    "qk-norm, zero-init, 16e-3": [*LINEAR, "optimizer.lr=16e-3", "model.qk_norm=true", "model.zero_init=true"],
     "qk-norm, 192 steps": [*LINEAR, "model.qk_norm=true", "training.steps=192", "training.eval_every_steps=64",
                            "training.checkpoint_every_steps=192"],
     "qk-norm, 128 steps": [*LINEAR, "model.qk_norm=true", "training.steps=128", "training.eval_every_steps=64",

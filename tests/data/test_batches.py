@@ -1,6 +1,5 @@
 """The data order's laws: every token once an epoch, and nothing but the seed and the step decides."""
 
-import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +10,7 @@ import pytest
 import torch
 
 from tests.training.test_loop import training as training_config
-from tinystories_lm.data.batches import IGNORED, Batches, document_starts, token_tensor, validation_batches
+from tinystories_lm.data.batches import IGNORED, Batches, token_tensor, validation_batches
 
 CPU = torch.device("cpu")
 
@@ -74,46 +73,9 @@ def test_the_order_is_the_same_in_every_process_and_version() -> None:
     assert here == [532, 72, 862, 372, 42, 942, 402], "pinned"
 
 
-@pytest.mark.parametrize("doublings", [0, 1, 3])
-@pytest.mark.parametrize("steps", [7, 8, 40])
-def test_a_growing_batch_skips_no_row_and_is_whole_from_half_of_the_steps(doublings: int, steps: int) -> None:
-    training = training_config(steps=steps, batch_size=16, batch_doublings=doublings)
-    read = [training.sequences(step) for step in range(steps + 1)]
-    assert [row for rows in read for row in rows] == list(range(read[-1].stop))
-    sizes = [len(rows) for rows in read]
-    assert sizes == sorted(sizes) and set(sizes) == {16 >> times for times in range(doublings + 1)}
-    assert all(size == 16 for step, size in enumerate(sizes) if 2 * step >= steps)
-    assert doublings == 0 or sizes.count(16) <= steps // 2 + 1 + 1
-
-
-@pytest.mark.parametrize("first", [3, 12, 35])
-def test_rows_at_documents_begin_with_one_and_leave_no_token_out(first: int) -> None:
-    random = np.random.default_rng(0)
-    lengths = [
-        first,
-        *random.integers(1, 9, 60).tolist(),
-        40,
-        *random.integers(1, 9, 60).tolist(),
-    ]  # 40 is more than a row
-    tokens = np.array([token for length in lengths for token in [*range(1, length), 0]], dtype=np.uint16)
-    starts = document_starts(token_tensor(tokens, CPU), context_tokens=10).tolist()
-    inside = 0
-    for before, start in itertools.pairwise(starts):
-        assert before < start <= before + 10, "neighbours leave nothing out"
-        if tokens[start - 1] != 0:
-            assert start == before + 10 and 0 not in tokens[before + 1 : start - 1], "only where a document fills a row"
-            inside += 1
-    assert inside in ((3, 4) if first < 11 else range(4, 8))
-    assert starts[0] == 0 and starts[-1] + 11 <= len(tokens) < starts[-1] + 22
-
-
-def test_rows_at_documents_are_each_read_once_an_epoch() -> None:
-    tokens = np.tile(np.array([1, 2, 3, 4, 5, 6, 0], dtype=np.uint16), 30)
-    order = Batches(
-        token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0, documents=True
-    )  # each row holds one document and the beginning of the next, which begins the row after
-    epoch = torch.cat([order.batch(step, device=CPU).inputs_BT for step in range(order.rows)])
-    assert order.rows == 29 and epoch[:, :7].tolist() == [[1, 2, 3, 4, 5, 6, 0]] * 29
+def test_steps_read_the_sequences_one_after_the_other() -> None:
+    training = training_config(batch_size=16)
+    assert [training.sequences(step) for step in range(3)] == [range(16), range(16, 32), range(32, 48)]
 
 
 def test_ids_above_32767_survive() -> None:

@@ -21,7 +21,6 @@ STEP = f"{US}.training.loop.learning_rate"  # called once before each step
 PART = f"{US}.jobs.job.mean_loss"  # called for each micro-batch of a step, or of an evaluation
 PARTS = ["training.micro_batch_size=1", "training.batch_size=4"]
 EPOCHS = ["training.batch_size=12", "training.micro_batch_size=12"]  # of 227 rows: the 19th step reads of two epochs
-GROWING = ["training.batch_doublings=2"]  # the batch doubles before the 10th and the 20th step
 SPARSE = ["training.eval_every_steps=6", "training.checkpoint_every_steps=10"]  # best and last are not the same
 # The settings, the function at whose so-manieth call the run is asked to stop, and the step it then stands at.
 CUTS = {
@@ -34,7 +33,6 @@ CUTS = {
     "after an accumulated step": (PARTS, STEP, 6, 5),
     "before the step that reads of two epochs": (EPOCHS, STEP, 19, 18),
     "after the step that read of two epochs": (EPOCHS, STEP, 20, 19),
-    "before the batch doubles": (GROWING, STEP, 11, 10),
     "after an evaluation without a checkpoint": (SPARSE, STEP, 13, 12),
     "in an evaluation without a checkpoint": (SPARSE, f"{US}.jobs.job.validate", 3, 12),
 }

@@ -24,11 +24,7 @@ WAYS = [
     ),
     pytest.param(["hardware.precision=bfloat16", "hardware.residual=bfloat16"], id="bfloat16", marks=pytest.mark.slow),
     pytest.param(["training.deterministic=true"], id="deterministic", marks=pytest.mark.slow),
-    pytest.param(
-        ["training.batch_doublings=2", "training.rows_begin=document", "schedule=wsd"],
-        id="growing batch, documents",
-        marks=pytest.mark.slow,
-    ),
+    pytest.param(["schedule=wsd"], id="plateau and decay", marks=pytest.mark.slow),
     pytest.param(["hardware.compile=on"], id="compiled", marks=pytest.mark.slow),
     pytest.param(
         ["hardware.compile=on", "optimizer=muon", ACCUMULATED, "hardware.precision=bfloat16"],

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from tests.model.test_transformer import SMALL, VOCAB, build, tokens, with_
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.generation.decoder import Decoder, product
 
 CONTEXT = SMALL.context_tokens
@@ -27,11 +26,6 @@ def test_cached_decoding_equals_the_full_pass_up_to_the_context(
     close(decoder.read(ids[:, :read].tolist()), full[:, read - 1])
     for place in range(read, CONTEXT):
         close(decoder.step(ids[:, place]), full[:, place])
-
-
-def test_squared_relu_decodes_as_the_full_pass_computes_it() -> None:
-    model, ids = build(with_(SMALL, mlp=MlpKind.relu2), wide=5.0), tokens(2, CONTEXT)
-    close(Decoder(model, 2).read(ids.tolist()), model(ids).detach()[:, -1])
 
 
 def test_texts_of_different_lengths_give_what_each_gives_alone() -> None:

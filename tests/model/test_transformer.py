@@ -45,25 +45,6 @@ def tokens(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randint(VOCAB, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_mlp_with_squared_relu_is_its_definition() -> None:
-    block = build(with_(SMALL, mlp=MlpKind.relu2)).blocks[0]
-    x = torch.randn(3, 32, generator=torch.Generator().manual_seed(0))
-    inner = (x.double() @ block.mlp.up.weight.double().T).clamp(min=0) ** 2  # type: ignore[union-attr, operator]
-    torch.testing.assert_close(block.mlp(x).double(), inner @ block.mlp.down.weight.double().T, atol=1e-4, rtol=1e-4)  # type: ignore[union-attr, operator]
-
-
-def test_blocks_that_begin_at_zero_leave_the_embedding_as_it_is() -> None:
-    config = with_(SMALL, zero_init=True)
-    model, ids = Transformer(config, vocab_size=VOCAB), tokens(2, 16)
-    model.initialise(0)
-    embedded = F.embedding(ids, model.embedding.weight)
-    expected = model.head(F.rms_norm(embedded, (32,), eps=config.norm_eps))
-    torch.testing.assert_close(model(ids), expected)
-    F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
-    still = {name for name, weight in model.named_parameters() if not weight.grad.any()}  # type: ignore[union-attr]
-    assert not any(name.endswith(("output.weight", "down.weight")) for name in still), "they learn from the first step"
-
-
 def test_rope_is_a_complex_rotation_of_each_pair() -> None:
     x = torch.randn(2, 7, 3, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     angles = torch.arange(7)[:, None, None] * 100.0 ** (-torch.arange(4) / 4)

@@ -82,21 +82,6 @@ def test_a_step_equals_a_hand_written_one(parts: int) -> None:
         torch.testing.assert_close(weight, want, atol=2e-4, rtol=1e-3)
 
 
-def test_parts_of_unequal_size_count_by_their_sequences() -> None:
-    """A batch that doubles may end in a smaller part: 48 sequences by 32."""
-    whole, parts, data = build(wide=1.0), build(wide=1.0), batch()
-    results = []
-    for model, size in ((whole, 4), (parts, 3)):
-        optimizer = build_optimizer(model, ADAMW, device=CPU)
-        results.append(
-            train_step(
-                model, optimizer, micro_batches(data, size), loss_of=mean_loss, clip_grad_norm=9.0, machine=MACHINE
-            )
-        )
-    assert float(results[1].loss) == pytest.approx(float(results[0].loss), rel=1e-5)
-    assert float(results[1].gradient_norm) == pytest.approx(float(results[0].gradient_norm), rel=1e-4)
-
-
 def test_one_batch_can_be_learned_by_heart() -> None:
     model, data = Transformer(SMALL, vocab_size=VOCAB), batch()
     model.initialise(0)

@@ -214,14 +214,7 @@ class TrainingConfig(SetOnce):
 
     def sequences(self, step: int) -> range:
         """Which of the run's sequences step 0, 1, … reads, counted from its beginning."""
-        size, begun, first = self.batch_size >> self.batch_doublings, 0, 0
-        for doublings in range(1, self.batch_doublings + 1):
-            grows = -(-self.steps * doublings // (2 * self.batch_doublings))  # at equal distances, up to half of them
-            if step < grows:
-                break
-            first, begun, size = first + (grows - begun) * size, grows, 2 * size
-        first += (step - begun) * size
-        return range(first, first + size)
+        return range(step * self.batch_size, (step + 1) * self.batch_size)
 
 
 @dataclass(kw_only=True)

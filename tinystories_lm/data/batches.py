@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
-
 IGNORED = -100  # the target that cross_entropy leaves out
 
 
@@ -48,29 +46,17 @@ class Batches:
     An epoch cuts the stream into rows that share only their border token, so that every token is predicted once,
     all but the fewer than T at its ends that fill no row; where the cut begins differs between epochs.
 
-    documents: begin each row at a document instead, as `document_starts` has it.
     sequences: which of the endless rows each step reads.
     """
 
-    def __init__(
-        self,
-        tokens_N: Tensor,
-        *,
-        context_tokens: int,
-        sequences: Callable[[int], range],
-        seed: int,
-        documents: bool = False,
-    ) -> None:
+    def __init__(self, tokens_N: Tensor, *, context_tokens: int, sequences: Callable[[int], range], seed: int) -> None:
         if tokens_N.numel() <= context_tokens:
             raise ValueError(
                 f"the training split has {tokens_N.numel():,} tokens, model.context_tokens={context_tokens} "
                 f"needs at least {context_tokens + 1:,}: bring more text or take a shorter context"
             )
         self.tokens_N, self.context_tokens, self.sequences, self.seed = tokens_N, context_tokens, sequences, seed
-        self.rows, self.fixed_starts_R = (tokens_N.numel() - 1) // context_tokens, None
-        if documents:
-            self.fixed_starts_R = document_starts(tokens_N, context_tokens=context_tokens)
-            self.rows = self.fixed_starts_R.numel()
+        self.rows = (tokens_N.numel() - 1) // context_tokens
         self._offsets = torch.arange(context_tokens + 1, device=tokens_N.device)
         self._starts_R: dict[int, Tensor] = {}  # of the epochs that the newest batch is of
 
@@ -99,25 +85,9 @@ class Batches:
         digest = hashlib.sha256(f"{self.seed}/{epoch}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
         slack = self.tokens_N.numel() - 1 - self.rows * self.context_tokens
-        offset = int(torch.randint(max(0, slack) + 1, (1,), generator=generator))
+        offset = int(torch.randint(slack + 1, (1,), generator=generator))
         order_R = torch.randperm(self.rows, generator=generator)
-        if self.fixed_starts_R is not None:
-            return self.fixed_starts_R[order_R].to(self.tokens_N.device)
         return (offset + order_R * self.context_tokens).to(self.tokens_N.device)
-
-
-def document_starts(tokens_N: Tensor, *, context_tokens: int) -> Tensor:
-    """Where rows of T + 1 tokens begin so that each begins a document, if it can.
-
-    A document that a row's end cuts off begins the next row, and is seen whole unless it is longer than a row: then
-    the next one goes on where the row ended.
-    """
-    begins_M = np.concatenate([[0], np.flatnonzero(tokens_N.cpu().numpy() == END_OF_TEXT_ID) + 1])
-    starts, last = [0], tokens_N.numel() - 1 - context_tokens
-    while (row_end := starts[-1] + context_tokens) <= last:
-        begun = int(begins_M[np.searchsorted(begins_M, row_end, side="right") - 1])
-        starts.append(begun if begun > starts[-1] else row_end)
-    return torch.tensor([start for start in starts if start <= last])
 
 
 def validation_batches(

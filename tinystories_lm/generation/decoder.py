@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.config.choices import MlpKind
-from tinystories_lm.model.transformer import Attention, Block, RMSNorm, SwiGLU, Transformer, rope_tables
+from tinystories_lm.model.transformer import Attention, Block, RMSNorm, Transformer, rope_tables
 
 Product = Callable[[Tensor], Tensor]  # float32 in, float32 out
 
@@ -135,10 +134,7 @@ class Decoder:
         return layer.output(y_BHTK.transpose(1, 2).reshape(batch, length, width))
 
     def _mix(self, layer: Layer, x_BTD: Tensor) -> Tensor:
-        wide_BTF = layer.gate_up(self._normalised(x_BTD))
-        if self.config.mlp is MlpKind.relu2:
-            return layer.down(F.relu(wide_BTF).square())
-        gate_BTF, up_BTF = wide_BTF.chunk(2, dim=-1)
+        gate_BTF, up_BTF = layer.gate_up(self._normalised(x_BTD)).chunk(2, dim=-1)
         return layer.down(F.silu(gate_BTF) * up_BTF)
 
     def _normalised(self, x: Tensor) -> Tensor:
@@ -218,7 +214,7 @@ def _arrange(block: nn.Module, batch_size: int, dtype: torch.dtype) -> Layer:
     assert isinstance(block, Block)
     attention, mlp = block.attention, block.mlp
     qkv_NM = torch.cat([part.weight for part in (attention.query, attention.key, attention.value)])
-    gate_up_NM = torch.cat([mlp.gate.weight, mlp.up.weight]) if isinstance(mlp, SwiGLU) else mlp.up.weight
+    gate_up_NM = torch.cat([mlp.gate.weight, mlp.up.weight])
     return Layer(
         query_key_value=product(_with_gain(qkv_NM, block.attention_norm.weight), batch_size, dtype),
         output=product(attention.output.weight, batch_size, dtype),

@@ -25,7 +25,7 @@ KEYS = {
     "norm_eps": "rms_norm_eps",
     "tie_embeddings": "tie_word_embeddings",
 }
-# Within rope_parameters; the choice of the class; refused where no class has it; of no effect on what is trained.
+# Within rope_parameters; the choice of the class; of no effect on what the model computes.
 OTHERWISE = ("rope_theta", "qk_norm", "mlp", "zero_init")
 OUTER_TENSORS = {"embedding": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
 BLOCK_TENSORS = {
@@ -67,8 +67,7 @@ def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[st
     Raises UsageError naming a setting that no stock class has.
     """
     for field in dataclasses.fields(config):
-        known = field.name in KEYS or field.name in OTHERWISE
-        if not known or (field.name == "mlp" and config.mlp is not MlpKind.swiglu):
+        if field.name not in KEYS and field.name not in OTHERWISE:
             setting = f"model.{field.name}={getattr(config, field.name)}"
             raise UsageError(
                 f"{setting}: no stock class of transformers has such a setting: this run cannot be exported"

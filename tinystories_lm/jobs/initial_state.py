@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from tinystories_lm.config.choices import RowStart
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.hardware.machine import Machine
@@ -64,7 +63,6 @@ def _batches(stream: torch.Tensor, config: Config) -> Batches:
             context_tokens=config.model.context_tokens,
             sequences=config.training.sequences,
             seed=config.training.seed,
-            documents=config.training.rows_begin is RowStart.document,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error

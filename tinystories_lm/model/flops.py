@@ -5,7 +5,6 @@ Letters as in model.py: B batch, T tokens, D d_model, F d_ff, V vocabulary, L la
 
 from typing import NamedTuple
 
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
 
 CHINCHILLA_TOKENS_PER_PARAMETER = 20.0  # Hoffmann et al. 2022, arXiv 2203.15556, table 3
@@ -23,14 +22,10 @@ def count_parameters(config: ModelConfig, *, vocab_size: int) -> ParameterCount:
     """Exact counts."""
     width, head_width = config.d_model, config.d_model // config.n_heads
     attention = 4 * width * width + (2 * head_width if config.qk_norm else 0)
-    block = attention + mlp_matrices(config) * width * config.d_ff + 2 * width
+    block = attention + 3 * width * config.d_ff + 2 * width
     inner = config.n_layers * block + width
     embeddings = vocab_size * width * (1 if config.tie_embeddings else 2)
     return ParameterCount(inner + embeddings, inner)
-
-
-def mlp_matrices(config: ModelConfig) -> int:
-    return 3 if config.mlp is MlpKind.swiglu else 2
 
 
 class Flops(NamedTuple):
@@ -50,7 +45,7 @@ def training_flops(config: ModelConfig, *, vocab_size: int) -> Flops:
     Kaplan et al. 2020, table 1: the output head counts, the embedding look-up does not. Attention's two products are
     T x K by K x T a head, of which the mask leaves half.
     """
-    matrices = config.n_layers * (4 * config.d_model**2 + mlp_matrices(config) * config.d_model * config.d_ff)
+    matrices = config.n_layers * (4 * config.d_model**2 + 3 * config.d_model * config.d_ff)
     attention = config.n_layers * config.context_tokens * config.d_model
     return Flops(6.0 * (matrices + vocab_size * config.d_model), 6.0 * attention)
 

@@ -12,7 +12,6 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model.attention import AttentionFn, causal
 
@@ -102,18 +101,6 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(self.gate(x_BTD)) * self.up(x_BTD))
 
 
-class SquaredReLU(nn.Module):
-    """down(relu(up(x))²) (So et al. 2021, Primer)."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.up = nn.Linear(config.d_model, config.d_ff, bias=False)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=False)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        return self.down(F.relu(self.up(x_BTD)).square())
-
-
 class Block(nn.Module):
     """Attention, then the MLP, each on a normalised copy of the residual stream."""
 
@@ -122,7 +109,7 @@ class Block(nn.Module):
         self.attention_norm = RMSNorm(config.d_model, eps=config.norm_eps)
         self.attention = Attention(config, attention_fn=attention_fn)
         self.mlp_norm = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.mlp: SwiGLU | SquaredReLU = SwiGLU(config) if config.mlp is MlpKind.swiglu else SquaredReLU(config)
+        self.mlp = SwiGLU(config)
 
     def forward(self, x_BTD: Tensor, positions: RopeTables) -> Tensor:
         x_BTD = x_BTD + self.attention(self.attention_norm(x_BTD), positions)
@@ -173,10 +160,10 @@ class Transformer(nn.Module):
     @torch.no_grad()
     def initialise(self, seed: int) -> None:
         """Draw the weights: normal, 0.02 wide, and narrower by sqrt(2 layers) where a branch joins the residual
-        stream (Radford et al. 2019), or zero there. Drawn on the CPU: every device begins from the same numbers.
+        stream (Radford et al. 2019). Drawn on the CPU: every device begins from the same numbers.
         """
         generator = torch.Generator().manual_seed(seed)
-        narrow = 0.0 if self.config.zero_init else 0.02 / math.sqrt(2 * self.config.n_layers)
+        narrow = 0.02 / math.sqrt(2 * self.config.n_layers)
         for name, weight in self.named_parameters():
             if weight.dim() == 1:
                 weight.fill_(1.0)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_settings, read_summary
@@ -78,9 +77,9 @@ def _listed(run: RunFolder) -> Listed:
     with contextlib.suppress(CommandError):
         stored = read_settings(run)
         name, steps = stored["name"], stored["training"]["steps"]
-        model = stored["model"] | {"mlp": MlpKind(stored["model"]["mlp"])}
         with contextlib.suppress(TypeError, ValueError):  # a model that is none
-            parameters = count_parameters(ModelConfig(**model), vocab_size=stored["data"]["vocab_size"]).total
+            model = ModelConfig(**stored["model"])
+            parameters = count_parameters(model, vocab_size=stored["data"]["vocab_size"]).total
     status, step = "damaged", None
     summary: dict[str, Any] = {}
     with contextlib.suppress(CommandError):

@@ -129,7 +129,7 @@ def train_step(
     machine: Machine,
     stop_requested: Callable[[], bool] = never,
 ) -> StepResult:
-    """One optimizer step on the mean loss over all sequences of the micro-batches, of which the last may be smaller.
+    """One optimizer step on the mean loss over all sequences of the micro-batches, which are of one size.
 
     Raises StoppedError, with all as it was before, where a stop is requested before the last of them.
 
@@ -137,10 +137,9 @@ def train_step(
     """
     optimizer.zero_grad(set_to_none=True)  # of a step that was stopped
     total = torch.zeros((), device=machine.device)
-    sequences = sum(len(part.inputs_BT) for part in parts)
     for part in until_stopped(parts, stop_requested):
         with machine.computing():
-            loss = loss_of(model, part) / (sequences / len(part.inputs_BT))
+            loss = loss_of(model, part) / len(parts)
         loss.backward()
         total += loss.detach()
     norm = clip_gradients(model.parameters(), limit=clip_grad_norm)
