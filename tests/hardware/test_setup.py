@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.hardware import setup
+from tinystories_lm.hardware import attention_kernels, setup
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
@@ -70,12 +70,14 @@ def test_the_kernel_that_takes_the_least_time_is_chosen(monkeypatch: Any) -> Non
                 return seconds[name].pop() if seconds[name] else 9.0
         raise RuntimeError("no kernel runs here")
 
-    monkeypatch.setattr(setup, "_attention_seconds", measured)
-    assert setup.fastest_attention(HERE, (2, 2, 16, 8)) is Attention.efficient
+    monkeypatch.setattr(attention_kernels, "_attention_seconds", measured)
+    assert attention_kernels.fastest_attention(HERE, (2, 2, 16, 8)) is Attention.efficient
 
 
 def test_kernels_that_do_not_run_here_are_passed_over() -> None:
-    chosen = setup.fastest_attention(HERE, (2, 2, 16, 8))  # on a CPU of the four only flash and math are there
+    chosen = attention_kernels.fastest_attention(
+        HERE, (2, 2, 16, 8)
+    )  # on a CPU of the four only flash and math are there
     assert chosen is Attention.flash
 
 
@@ -105,8 +107,8 @@ def test_a_run_that_moves_to_another_kind_of_device_has_its_kernel_chosen_there(
     ],
 )
 def test_on_a_cpu_short_contexts_are_computed_in_blocks(shape: tuple[int, int, int, int], found: Attention) -> None:
-    assert setup.choose_attention(HERE, shape, deterministic=False) is found
-    assert setup.choose_attention(HERE, shape, deterministic=True) is found
+    assert attention_kernels.choose_attention(HERE, shape, deterministic=False) is found
+    assert attention_kernels.choose_attention(HERE, shape, deterministic=True) is found
 
 
 def test_freed_memory_is_kept_for_the_next_step() -> None:

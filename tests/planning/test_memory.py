@@ -17,10 +17,11 @@ from tests.training.test_loop import MACHINE, batch
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
-from tinystories_lm.hardware.detect import multiplies_bfloat16
 from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
+from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.jobs.outcome import _status_kept
-from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes, what_would_fit
+from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
+from tinystories_lm.planning.plan import make_plan
 from tinystories_lm.planning.preflight import _fit_memory, compose_jobs
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, read_config
@@ -40,6 +41,10 @@ def config(*more: str) -> Config:
     return compose_config([*more, "hardware=cpu", "hardware.threads=1"]).config  # more would not outlive a fork
 
 
+def needed_bytes(asked: Config, micro_batch_size: int) -> float:
+    return step_memory(asked, micro_batch_size=micro_batch_size).total
+
+
 def limit_memory(megabytes: int) -> None:
     """Leave this process so much more than it has mapped."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -56,6 +61,14 @@ def test_the_micro_batch_is_the_largest_divisor_of_every_batch_that_fits() -> No
         sizes = [n for n in (12, 6, 4, 3, 2, 1) if needed_bytes(one, n) <= usable and needed_bytes(other, n) <= usable]
         assert fitting_micro_batch([one, other], usable, most=24) == max(sizes)
     assert fitting_micro_batch([one], needed_bytes(one, 1) - 1, most=24) == 0
+
+
+@pytest.mark.parametrize("more", [["training.micro_batch_size=4"], ["optimizer=muon"], ["hardware.precision=bfloat16"]])
+def test_the_memory_that_plan_shows_is_the_one_that_decides(more: list[str]) -> None:
+    asked = config("training.batch_size=16", *more)
+    shown = make_plan(asked).memory.total
+    assert fitting_micro_batch([asked], shown, most=16) == asked.training.micro_batch_size
+    assert fitting_micro_batch([asked], shown - 1, most=16) < asked.training.micro_batch_size
 
 
 def test_a_batch_without_end_takes_no_time_to_divide() -> None:
@@ -88,7 +101,7 @@ def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
     overrides = ["hardware=cpu", "training.batch_size=64", "training.micro_batch_size=64"]
     alone = [word for word in overrides if "micro" not in word]
     jobs = compose_jobs(alone, False, None)
-    here = usable_bytes(Device.cpu) / needed_bytes(jobs[0].config, jobs[0].config.training.micro_batch_size)
+    here = usable_bytes(Device.cpu) / step_memory(jobs[0].config).total
     assert _fit_memory(alone, jobs, 1) == alone
     (_, _, fitted) = _fit_memory(alone, jobs, int(4 * here))
     assert fitted.startswith("training.micro_batch_size=") and int(fitted.partition("=")[2]) < 64
@@ -118,7 +131,7 @@ def test_what_a_step_needs_is_what_it_takes_at_its_peak(shape: list[str]) -> Non
              "hardware.precision=float32"]  # fmt: skip
     overrides = list({word.partition("=")[0]: word for word in [*small, *shape]}.values())
     asked = config(*overrides)
-    assert 0.65 < peak_of_steps(overrides) / needed_bytes(asked, asked.training.micro_batch_size) < 1.15
+    assert 0.65 < peak_of_steps(overrides) / step_memory(asked).total < 1.15
 
 
 @needs_a_limit

@@ -9,11 +9,9 @@ from torch.nn.attention import sdpa_kernel
 
 from tinystories_lm.config.choices import Attention
 from tinystories_lm.hardware.machine import KERNELS, Machine
+from tinystories_lm.hardware.processor import BLOCKS_PAY_TOKENS
 from tinystories_lm.model.attention import causal
 from tinystories_lm.system.errors import UsageError
-
-BLOCKS_PAY_TOKENS = 512  # on a CPU, at 1,024 torch's kernel is the faster one
-
 
 BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
 

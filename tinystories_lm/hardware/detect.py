@@ -9,6 +9,7 @@ import torch
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import HardwareConfig
+from tinystories_lm.hardware.processor import chosen_precision
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import usable_cores
 
@@ -49,27 +50,12 @@ def check_hardware(config: HardwareConfig) -> None:
         )
 
 
-def multiplies_bfloat16(device: Device) -> bool:
-    """Whether the processor has instructions for it: elsewhere bfloat16 is emulated and slower than float32."""
-    if device is Device.cuda:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device is Device.mps:
-        return False
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
-    except OSError:
-        return False
-    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
-
-
 def use_threads(config: HardwareConfig) -> None:
     torch.set_num_threads(config.threads or usable_cores())
 
 
 def chosen_dtype(config: HardwareConfig) -> torch.dtype:
-    if config.precision is Precision.auto:
-        return torch.bfloat16 if multiplies_bfloat16(config.device) else torch.float32
-    return torch.bfloat16 if config.precision is Precision.bfloat16 else torch.float32
+    return torch.bfloat16 if chosen_precision(config) is Precision.bfloat16 else torch.float32
 
 
 def find_peak(config: HardwareConfig) -> float:

@@ -10,8 +10,9 @@ import torch
 from tinystories_lm.config.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, choose_attention
-from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_hardware, multiplies_bfloat16, use_threads
+from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_hardware, use_threads
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import usable_cores
 

@@ -15,7 +15,7 @@ from tinystories_lm.model.flops import (
     training_flops,
 )
 from tinystories_lm.planning.estimate import OnHardware, on_hardware
-from tinystories_lm.planning.memory import Memory, memory
+from tinystories_lm.planning.memory import Memory, step_memory
 from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
 BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
@@ -70,7 +70,7 @@ def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: i
         corpus_tokens=known,
         corpus_counted=corpus_tokens is not None,
         flops_per_token=flops,
-        memory=memory(config, vocab_size=vocabulary),
+        memory=step_memory(config, vocab_size=vocabulary),
         machines=[on_hardware(hardware, config, config.tokens * flops.total) for hardware in _choices(config)],
         warnings=[],
     )

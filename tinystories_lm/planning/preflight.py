@@ -39,7 +39,7 @@ def compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | Non
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> list[str]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.hardware.memory import usable_bytes
-    from tinystories_lm.planning.memory import fitting_micro_batch, needed_bytes
+    from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
     from tinystories_lm.system.console import storage
 
     wanted = "training.micro_batch_size"
@@ -48,7 +48,7 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
     configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
     usable = usable_bytes(device) / (places if device is Device.cpu else 1)  # each has a GPU of its own
     sizes = [config.training.micro_batch_size for config in configs]
-    need, size = max((needed_bytes(config, size), size) for config, size in zip(configs, sizes, strict=True))
+    need, size = max((step_memory(config).total, size) for config, size in zip(configs, sizes, strict=True))
     if need <= usable:
         return list(overrides)
     fits = fitting_micro_batch(configs, usable, most=min(sizes)) or 1
