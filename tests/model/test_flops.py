@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build, tokens, with_
+from tinystories_lm.config.choices import OptimizerKind
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.model.flops import count_parameters, flops_per_token, training_flops
@@ -39,7 +40,7 @@ def test_flops_are_those_torch_counts() -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", OptimizerKind)
 def test_memory_is_what_a_step_holds(precision: str, optimizer: str) -> None:
     register()
     shape = ["model.d_model=96", "model.d_ff=256", "model.n_layers=3", "model.context_tokens=128"]

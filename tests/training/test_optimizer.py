@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from tinystories_lm.config.choices import DecayShape, OptimizerKind
+from tinystories_lm.config.choices import OPTIMIZERS, DecayShape, OptimizerKind
 from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig
 from tinystories_lm.runs.checkpoint import load_named_state, named_state
-from tinystories_lm.training.optimizer import build_optimizer
+from tinystories_lm.training.optimizer import BUILD, CombinedOptimizer, build_optimizer, step_masked
 from tinystories_lm.training.schedule import learning_rate, set_learning_rate
 
 COSINE = ScheduleConfig(decay_shape=DecayShape.cosine, decay_fraction=1.0, final_lr_fraction=0.1)
@@ -25,16 +25,8 @@ ADAMW = OptimizerConfig(
     weight_decay=0.1,
     clip_grad_norm=1.0,
 )
-MUON = OptimizerConfig(
-    kind=OptimizerKind.muon,
-    lr=1e-2,
-    tuned_at_width=0,
-    beta1=0.9,
-    beta2=0.95,
-    eps=1e-8,
-    weight_decay=0.1,
-    clip_grad_norm=1.0,
-)
+MUON = dataclasses.replace(ADAMW, kind=OptimizerKind.muon)
+CPU = torch.device("cpu")
 
 
 def rates(schedule: ScheduleConfig, *, warmup_steps: int = 10, steps: int = 110) -> list[float]:
@@ -81,7 +73,7 @@ def stepped(
 ) -> tuple[Toy, torch.optim.Optimizer, list[dict[str, torch.Tensor]]]:
     torch.manual_seed(0)
     toy = Toy()
-    optimizer = build_optimizer(toy, config, device=torch.device("cpu"))
+    optimizer = build_optimizer(toy, config, device=CPU)
     history = [{name: weight.detach().clone() for name, weight in toy.named_parameters()}]
     for step in range(steps):
         for weight in toy.parameters():
@@ -109,7 +101,7 @@ def test_muon_turns_an_inner_matrix_by_its_gradients_directions_alone() -> None:
     torch.manual_seed(0)
     model = nn.ModuleDict({"inner": nn.Linear(16, 48, bias=False), "head": nn.Linear(16, 4, bias=False)})
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
-    optimizer = build_optimizer(model, MUON, device=torch.device("cpu"))
+    optimizer = build_optimizer(model, MUON, device=CPU)
     set_learning_rate(optimizer, 2e-2)  # as the schedule does, for both of its parts
     for weight in model.parameters():
         weight.grad = torch.randn_like(weight) * 7
@@ -131,7 +123,7 @@ def test_the_named_state_restores_the_optimizer_bit_for_bit(config: OptimizerCon
     toy, optimizer, _ = stepped(2, config)
     other = Toy()
     other.load_state_dict(toy.state_dict())
-    restored = build_optimizer(other, config, device=torch.device("cpu"))
+    restored = build_optimizer(other, config, device=CPU)
     load_named_state(other, restored, {name: value.clone() for name, value in named_state(toy, optimizer).items()})
     for model, its_optimizer in ((toy, optimizer), (other, restored)):
         for weight in model.parameters():
@@ -139,6 +131,55 @@ def test_the_named_state_restores_the_optimizer_bit_for_bit(config: OptimizerCon
         its_optimizer.step()
     for left, right in zip(toy.parameters(), other.parameters(), strict=True):
         assert torch.equal(left, right)
+
+
+class Averager(torch.optim.Optimizer):
+    """An optimizer that the program does not know: it moves to a running mean, and counts in a tensor it replaces."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        super().__init__(parameters, {"lr": 0.1})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for parameter in self.param_groups[0]["params"]:
+            state = self.state[parameter]
+            state["mean"] = state.get("mean", torch.zeros_like(parameter)).lerp(parameter.grad, 0.3)
+            state["largest"] = torch.maximum(state.get("largest", torch.tensor(0.0)), parameter.grad.abs().amax())
+            parameter.sub_(state["mean"] / (1 + state["largest"]), alpha=0.1)
+
+
+def everything(toy: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    state = dict(toy.named_parameters()) | named_state(toy, optimizer)
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize("name", [*OptimizerKind, "one that the program does not know"])
+def test_a_masked_step_changes_nothing_without_anybody_reading_the_flag(name: str) -> None:
+    """As on a GPU: the flag stays a tensor. A step that is not skipped gives the bits of a plain one."""
+    toys: list[tuple[Toy, torch.optim.Optimizer]] = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        toy = Toy()
+        config = dataclasses.replace(ADAMW, kind=OptimizerKind(name)) if name in list(OptimizerKind) else None
+        unknown = config is None
+        toys.append((toy, Averager(list(toy.parameters())) if unknown else build_optimizer(toy, config, device=CPU)))
+    (masked, its_optimizer), (plain, plain_optimizer) = toys
+    for gradient in (math.nan, 0.1, math.inf, math.nan, 0.2):
+        before, finite = everything(masked, its_optimizer), math.isfinite(gradient)
+        for weight in (*masked.parameters(), *plain.parameters()):
+            weight.grad = torch.full_like(weight, gradient)
+        for part in its_optimizer.parts if isinstance(its_optimizer, CombinedOptimizer) else (its_optimizer,):
+            step_masked(part, torch.tensor(finite))
+        now = everything(masked, its_optimizer)
+        if finite:
+            plain_optimizer.step()
+            assert all(torch.equal(now[name], tensor) for name, tensor in everything(plain, plain_optimizer).items())
+        else:
+            assert all(torch.equal(now[name], before[name]) for name in before)
+
+
+def test_every_kind_of_optimizer_has_its_facts_and_is_built() -> None:
+    assert set(OPTIMIZERS) == set(BUILD) == set(OptimizerKind)
 
 
 def test_a_rate_follows_the_root_of_the_width_from_where_it_was_tuned() -> None:

@@ -1,6 +1,8 @@
 """The settings that are a choice of words, and what each word means."""
 
+import math
 from enum import Enum, StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -78,6 +80,21 @@ OnWriteError = StrEnum("OnWriteError", {"stop": "stop", "continue": "continue"})
 class OptimizerKind(StrEnum):
     adamw = "adamw"
     muon = "muon"  # for the inner matrices; AdamW for the rest
+
+
+class OptimizerTraits(NamedTuple):
+    """What plans and model cards need to know about an optimizer; training/optimizer.py builds it."""
+
+    label: str  # of a model card, before betas and decay
+    inner_state: int  # float32 numbers kept for each weight but for the vocabulary matrices
+    rest_state: int  # for each weight of embedding and head
+    diverging_lr: float = math.inf  # peak learning rate from which runs often diverge
+
+
+OPTIMIZERS = {
+    OptimizerKind.adamw: OptimizerTraits("AdamW", inner_state=2, rest_state=2, diverging_lr=5e-3),
+    OptimizerKind.muon: OptimizerTraits("Muon for the inner matrices, beside AdamW", inner_state=1, rest_state=2),
+}
 
 
 class DecayShape(StrEnum):

@@ -8,7 +8,7 @@ import html
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tinystories_lm.config.choices import OptimizerKind, Source
+from tinystories_lm.config.choices import OPTIMIZERS, Source
 from tinystories_lm.config.schema import Config, DataConfig
 from tinystories_lm.generation.generate import Sample
 from tinystories_lm.generation.load import LoadedModel
@@ -172,8 +172,8 @@ def _training_rows(config: Config, environment: dict[str, Any], progress: Progre
     rows += [
         (
             "optimizer",
-            ("Muon for the inner matrices, beside " if optimizer.kind is OptimizerKind.muon else "")
-            + f"AdamW, betas {optimizer.beta1:g} and {optimizer.beta2:g}, decay {optimizer.weight_decay:g}",
+            f"{OPTIMIZERS[optimizer.kind].label}, betas {optimizer.beta1:g} and {optimizer.beta2:g}, "
+            f"decay {optimizer.weight_decay:g}",
         ),
         (
             "learning rate",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tinystories_lm.config.choices import Device, OptimizerKind, Precision
+from tinystories_lm.config.choices import OPTIMIZERS, Device, Precision
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.hardware.processor import BLOCKS_PAY_TOKENS, chosen_precision
 from tinystories_lm.model.flops import count_parameters
@@ -46,16 +46,16 @@ def step_memory(config: Config, *, vocab_size: int | None = None, micro_batch_si
 
     vocab_size, micro_batch_size: the config's where they are left out.
 
-    Weights, gradients and the optimizer's state are float32: Muon has one moment of the inner matrices, AdamW two.
+    Weights, gradients and the optimizer's state are float32.
     """
     vocabulary = vocab_size or config.data.vocab_size
     tokens = (micro_batch_size or config.training.micro_batch_size) * config.model.context_tokens
     count = count_parameters(config.model, vocab_size=vocabulary)
-    moments = 2.0 * count.total
-    if config.optimizer.kind is OptimizerKind.muon:
-        moments -= count.without_embeddings
+    traits = OPTIMIZERS[config.optimizer.kind]
+    inner, rest = count.without_embeddings, count.total - count.without_embeddings
+    state = traits.inner_state * inner + traits.rest_state * rest
     activations = tokens * activation_bytes_per_token(config, vocab_size=vocabulary)
-    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * moments, activations)
+    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * state, activations)
 
 
 def activation_bytes_per_token(config: Config, *, vocab_size: int) -> float:

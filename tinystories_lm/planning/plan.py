@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tinystories_lm.config.choices import OptimizerKind, Source
+from tinystories_lm.config.choices import OPTIMIZERS, Source
 from tinystories_lm.config.compose import priced_hardware
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.corpus import Split, file_sizes
@@ -22,7 +22,6 @@ BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not 
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
 STARVED_TOKENS_PER_PARAMETER = 2.0
 SATED_TOKENS_PER_PARAMETER = 200.0
-RATE_THAT_OFTEN_DIVERGES = 5e-3
 EVALUATION_SHARE = 0.1  # of the time, above which it is worth a word
 
 
@@ -114,7 +113,7 @@ def warnings(plan: Plan, config: Config) -> list[str]:
     if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
         found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
     peak = config.optimizer.peak_lr(config.model.d_model)
-    if config.optimizer.kind is OptimizerKind.adamw and peak >= RATE_THAT_OFTEN_DIVERGES:
+    if peak >= OPTIMIZERS[config.optimizer.kind].diverging_lr:
         found.append(f"optimizer.lr={peak:g} is where models of this kind often diverge")
     evaluations = config.training.steps / config.training.eval_every_steps
     share = evaluations * config.training.eval_tokens / 3 / config.tokens  # forward only: a third of a step

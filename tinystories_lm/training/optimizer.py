@@ -1,7 +1,7 @@
-"""What turns gradients into steps, and the learning rate of each step."""
+"""Build the optimizer that a config names, clip gradients, and skip a step without waiting for the GPU."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,64 @@ from tinystories_lm.config.schema import OptimizerConfig
 from tinystories_lm.runs.checkpoint import is_fused
 
 
+class ParameterGroups(NamedTuple):
+    """A model's parameters by how they are trained."""
+
+    inner: list[nn.Parameter]  # the matrices of the blocks, which decay
+    rest: list[nn.Parameter]  # norms and the two vocabulary matrices (embedding and head), which do not
+
+
+Build = Callable[[ParameterGroups, OptimizerConfig, torch.device], torch.optim.Optimizer]
+
+
+def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.device) -> torch.optim.Optimizer:
+    """Return the optimizer of the model's parameters, with inner matrices and the rest in groups of their own."""
+    groups = ParameterGroups([], [])
+    for name, parameter in model.named_parameters():
+        is_inner = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
+        (groups.inner if is_inner else groups.rest).append(parameter)
+    return BUILD[config.kind](groups, config, device)
+
+
+def _adamw(groups: ParameterGroups, config: OptimizerConfig, device: torch.device) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov and Hutter 2019), fused where the device offers it."""
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "weight_decay": decay}
+            for parameters, decay in zip(groups, (config.weight_decay, 0.0), strict=True)
+            if parameters
+        ],
+        lr=config.lr,
+        betas=(config.beta1, config.beta2),
+        eps=config.eps,
+        fused=device.type in ("cpu", "cuda"),
+    )
+
+
+def _muon(groups: ParameterGroups, config: OptimizerConfig, device: torch.device) -> torch.optim.Optimizer:
+    """Muon (Jordan et al. 2024) for the inner matrices, AdamW for the rest.
+
+    A step of Muon has the root mean square of one of AdamW (Liu et al. 2025, arXiv 2502.16982, eq. 4).
+    """
+    muon = torch.optim.Muon(
+        groups.inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
+    return CombinedOptimizer(muon, _adamw(groups._replace(inner=[]), config, device))
+
+
+# How each kind is built; config/choices.py has the facts about it that need no torch.
+BUILD: dict[OptimizerKind, Build] = {OptimizerKind.adamw: _adamw, OptimizerKind.muon: _muon}
+
+
 class CombinedOptimizer(torch.optim.Optimizer):
-    """Optimizers of different parameters as one: their groups side by side, their states in one place."""
+    """Several optimizers of different parameters as one: all their groups, and their states in one dictionary."""
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:
         self.parts = parts
         self.param_groups = [group for part in parts for group in part.param_groups]
         self.state = parts[0].state
         for part in parts[1:]:
-            part.state = self.state  # no parameter is in two of them
+            part.state = self.state  # no parameter belongs to two parts
 
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for part in self.parts:
@@ -30,40 +79,15 @@ class CombinedOptimizer(torch.optim.Optimizer):
             part.zero_grad(set_to_none=set_to_none)
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig, *, device: torch.device) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov and Hutter 2019), fused where the device offers it, or Muon with AdamW beside it.
-
-    Inner matrices decay; norms and the two vocabulary matrices (embedding and head) do not. Muon (Jordan et al. 2024)
-    takes the inner matrices; its steps have AdamW's root mean square (Liu et al. 2025, arXiv 2502.16982, eq. 4).
-    """
-    inner: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        is_inner = parameter.dim() >= 2 and not name.startswith(("embedding.", "head."))
-        (inner if is_inner else rest).append(parameter)
-    adamw = partial(
-        torch.optim.AdamW,
-        lr=config.lr,
-        betas=(config.beta1, config.beta2),
-        eps=config.eps,
-        fused=device.type in ("cpu", "cuda"),
-    )
-    if config.kind is OptimizerKind.muon:
-        muon = torch.optim.Muon(inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw")
-        return CombinedOptimizer(muon, adamw([{"params": rest, "weight_decay": 0.0}]))
-    return adamw([{"params": inner, "weight_decay": config.weight_decay}, {"params": rest, "weight_decay": 0.0}])
-
-
 def clip_gradients(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
-    """Scale the gradients down to a global norm of `limit` where they exceed it; returns the norm before."""
+    """Scale the gradients down to a global norm of `limit` where they exceed it; return the norm before."""
     return torch.nn.utils.clip_grad_norm_(list(parameters), limit)
 
 
 def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """Take the step where `finite`, a bool on the device, is true, and else leave all as it is.
+    """Take a step if `finite`, a bool on the device, is true; else leave weights and optimizer as they are.
 
-    A GPU is not waited for: there fused AdamW looks at the flag by itself, as in mixed precision with a scaler. Muon
-    cannot, and its step is taken back.
+    On a GPU the flag stays there, because reading it would make the host wait in every step.
     """
     if not finite.is_cuda:
         if finite:
@@ -74,17 +98,39 @@ def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 
 def step_masked(part: torch.optim.Optimizer, finite: Tensor) -> None:
-    """A step of fused AdamW or of Muon that changes nothing, unless `finite`, without waiting for that."""
+    """Take a step that changes nothing unless `finite`, without reading that flag on the host.
+
+    Fused AdamW checks the flag itself, as in mixed precision with a gradient scaler. A step of any other optimizer is
+    undone: its parameters and every tensor of its state get their values back. That needs a state which exists and lies
+    on the device: where it does not, as in a run's first step, the flag is read.
+    """
     if is_fused(part):
         part.found_inf = (~finite).float()  # type: ignore[attr-defined]
         part.step()
-        return
-    parameters = [parameter for group in part.param_groups for parameter in group["params"]]
-    before = [parameter.detach().clone() for parameter in parameters]
-    for parameter in parameters:  # a momentum that moves towards itself stays
-        momentum = part.state.get(parameter, {}).get("momentum_buffer")
-        parameter.grad = torch.where(finite, parameter.grad, 0.0 if momentum is None else momentum)
-    part.step()
-    with torch.no_grad():
-        for parameter, old in zip(parameters, before, strict=True):
-            parameter.copy_(torch.where(finite, parameter, old))
+    elif _can_undo(part, finite.device):
+        before = [tensor.clone() for tensor in _tensors(part)]
+        part.step()
+        for tensor, old in zip(_tensors(part), before, strict=True):
+            tensor.copy_(torch.where(finite, tensor, old))
+    elif finite:
+        part.step()
+
+
+def _can_undo(part: torch.optim.Optimizer, device: torch.device) -> bool:
+    states = [part.state.get(parameter, {}).values() for parameter in _parameters(part)]
+    return all(states) and all(
+        isinstance(value, Tensor) and value.device == device for values in states for value in values
+    )
+
+
+def _tensors(part: torch.optim.Optimizer) -> list[Tensor]:
+    """Return all that a step may change: each parameter and its state."""
+    return [
+        tensor.detach()
+        for parameter in _parameters(part)
+        for tensor in (parameter, *part.state.get(parameter, {}).values())
+    ]
+
+
+def _parameters(part: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in part.param_groups for parameter in group["params"]]
