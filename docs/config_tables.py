@@ -16,12 +16,16 @@ from markup import cell_comment, head, names, table
 from omegaconf import OmegaConf
 
 from tinystories_lm.config import schema
-from tinystories_lm.config.choices import Kind
-from tinystories_lm.config.compose import compose_config, compose_text, conf_folder, register
-from tinystories_lm.config.schema import Config, ModelConfig
+from tinystories_lm.config.compose import compose_config, compose_text, conf_folder, hardware_choices, register
+from tinystories_lm.config.fields import Effect
+from tinystories_lm.config.schema import SETTINGS, Config, ModelConfig
 from tinystories_lm.model.flops import count_parameters
 
-EFFECTS = {Kind.exact: "results", Kind.numerics: "rounding", Kind.free: "nothing"}
+EFFECTS = {
+    Effect.changes_numbers: "results",
+    Effect.changes_rounding: "rounding",
+    Effect.changes_nothing: "nothing",
+}
 UNITS = ("flops_per_second", "dollars_per_hour", "tokens", "steps", "seconds", "bytes", "hours", "dollars", "nats")
 GROUPS = ("model", "data", "optimizer", "schedule", "hardware", "tracking", "sampling", "sweep")
 
@@ -32,14 +36,13 @@ def settings() -> str:
     assert isinstance(defaults, dict)
     parts, top = [], []
     for section in dataclasses.fields(Config):
-        kind = section.metadata.get("kind", Kind.exact)
         if not dataclasses.is_dataclass(section.type):
-            top.append(_setting(section, "", defaults[section.name], kind, _comments(Config)))
+            top.append(_setting(section, "", defaults[section.name], _comments(Config)))
             continue
         assert isinstance(section.type, type)
         comments = _comments(section.type)
         rows = [
-            _setting(key, f"{section.name}.", defaults[section.name][key.name], kind, comments)
+            _setting(key, f"{section.name}.", defaults[section.name][key.name], comments)
             for key in dataclasses.fields(section.type)
         ]
         parts.append(f"### `{section.name}`\n\n{_settings_table(rows)}")
@@ -50,11 +53,10 @@ def _settings_table(rows: list[list[str]]) -> str:
     return table(["setting", "type", "unit", "default", "changes", "meaning"], rows)
 
 
-def _setting(key: Any, prefix: str, default: object, kind: Kind, comments: dict[str, str]) -> list[str]:
-    effect = EFFECTS[key.metadata.get("kind", kind)]
-    meaning = key.metadata.get("help") or comments.get(key.name, "")
-    unit = key.metadata.get("unit") or _unit(key.name)
-    return [f"`{prefix}{key.name}`", _type(key.type), unit, _value(default), effect, cell_comment(meaning)]
+def _setting(key: Any, prefix: str, default: object, comments: dict[str, str]) -> list[str]:
+    name = f"{prefix}{key.name}"
+    effect, meaning = EFFECTS[SETTINGS[name].effect], cell_comment(comments.get(key.name, ""))
+    return [f"`{name}`", _type(key.type), _unit(key.name), _value(default), effect, meaning]
 
 
 def _unit(name: str) -> str:
@@ -188,12 +190,11 @@ def _group_choice(preset: Path, group: str) -> str:
 def hardware() -> str:
     """Return the choices of conf/hardware with peak, utilisation and price."""
     rows = []
-    for file in _files("hardware"):
-        found = OmegaConf.load(file)
+    for found in hardware_choices():
         peak = f"{found.peak_flops_per_second / 1e12:,.0f} TFLOP/s" if found.peak_flops_per_second else ""
         price = f"{found.dollars_per_hour:.2f}" if found.dollars_per_hour else ""
         device = [str(found.device), str(found.precision)]
-        rows.append([f"`{file.stem}`", *device, peak, f"{found.utilisation:.0%}", price])
+        rows.append([f"`{found.name}`", *device, peak, f"{found.utilisation:.0%}", price])
     header = ["`hardware=`", "device", "precision", "peak", "assumed utilisation", "dollars per hour"]
     return table(header, rows, right=(3, 4, 5))
 

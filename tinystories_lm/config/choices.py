@@ -5,14 +5,6 @@ from enum import Enum, StrEnum
 from typing import NamedTuple
 
 
-class Kind(StrEnum):
-    """What a change of a setting does to a run that goes on from a checkpoint."""
-
-    exact = "exact"  # other numbers: the run is another run
-    numerics = "numerics"  # the same run, rounded differently
-    free = "free"  # the same numbers: where things lie, what is shown, what it costs
-
-
 class Source(StrEnum):
     grammar = "grammar"  # the project's own story grammar
     hub = "hub"  # a dataset by its hub name

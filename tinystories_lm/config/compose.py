@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
-from tinystories_lm.config.schema import Config, HardwareConfig, setting_types, settings
+from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 
@@ -58,15 +58,21 @@ def conf_folder() -> Path:
     return beside if (beside / "config.yaml").is_file() else package / "conf"
 
 
-def priced_hardware() -> list[HardwareConfig]:
-    """Each choice of conf/hardware whose peak is known, as it stands there."""
+def hardware_choices() -> list[HardwareConfig]:
+    """Return every choice of conf/hardware, by name."""
+    defaults = OmegaConf.load(conf_folder() / "config.yaml").hardware
     found = []
     for file in sorted((conf_folder() / "hardware").glob("*.yaml")):
-        hardware = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(HardwareConfig), OmegaConf.load(file)))
+        schema = OmegaConf.structured(HardwareConfig)
+        hardware = OmegaConf.to_object(OmegaConf.merge(schema, defaults, OmegaConf.load(file)))
         assert isinstance(hardware, HardwareConfig)
-        if hardware.peak_flops_per_second:
-            found.append(hardware)
+        found.append(hardware)
     return found
+
+
+def priced_hardware() -> list[HardwareConfig]:
+    """Return every choice of conf/hardware whose peak is known."""
+    return [hardware for hardware in hardware_choices() if hardware.peak_flops_per_second]
 
 
 def register() -> None:
@@ -133,14 +139,14 @@ def _refuse_key(setting: str) -> None:
 
 def _refuse_unknown(composed: DictConfig) -> None:
     """`+training.foo=1` gets past Hydra's check of names."""
-    names = {*setting_types(), *(field.name for field in dataclasses.fields(Config)), "hydra"}
+    names = {*SETTINGS, *(field.name for field in dataclasses.fields(Config)), "hydra"}
     for section in map(str, composed):
         keys = [section]
         if section != "hydra" and OmegaConf.is_dict(composed[section]):
             keys += [f"{section}.{key}" for key in map(str, composed[section])]
         for key in keys:
             if key not in names:
-                raise UsageError(f"{key}: there is no such setting{_suggestion(key, list(setting_types()), '')}")
+                raise UsageError(f"{key}: there is no such setting{_suggestion(key, list(SETTINGS), '')}")
 
 
 def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> Composed:
@@ -233,7 +239,6 @@ def check_overrides(overrides: Sequence[str]) -> None:
     Raises UsageError for a setting given twice, a yes-or-no setting given as a number, and any `_target_`:
     an override chooses values, never code to run.
     """
-    types = setting_types()
     seen: set[str] = set()
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -246,7 +251,12 @@ def check_overrides(overrides: Sequence[str]) -> None:
             raise UsageError(f"{override.input_line}: _target_ is refused: settings choose values, not code")
         if key in seen:
             raise UsageError(f"{key} is given twice: keep one of them")
-        if types.get(key) is bool and isinstance(override._value, int) and not isinstance(override._value, bool):
+        if (
+            key in SETTINGS
+            and SETTINGS[key].type is bool
+            and isinstance(override._value, int)
+            and not isinstance(override._value, bool)
+        ):
             raise UsageError(f"{override.input_line}: {key} is either true or false")
         seen.add(key)
 
@@ -271,7 +281,7 @@ def one_line(error: BaseException) -> str:
     if "not in struct" in str(cause) or "Key '" in str(cause) or "not in struct" in str(error):
         if not key:
             return _first_sentence(error)
-        return f"{key}: there is no such setting{_suggestion(key, list(setting_types()), '')}"
+        return f"{key}: there is no such setting{_suggestion(key, list(SETTINGS), '')}"
     message = _first_sentence(cause if isinstance(error, ConfigCompositionException) else error)
     return f"{key}: {message}" if key and key not in message else message
 

@@ -1,13 +1,13 @@
-"""The schema of every setting: types, units and rules. The numbers live in conf/.
+"""Define every setting: its type, unit and rules. The values are in conf/.
 
-Hydra composes the YAML against these classes, so an unknown key or a wrong type fails with the key's
-name; the rules below fail with both numbers. Past the entry point the program sees only these classes.
+Hydra composes the YAML against these classes, so an unknown key or a wrong type fails with the key's name; the rules
+below fail with the values. After parsing, the program sees only these classes. The comment behind a field is its
+description in docs/configuration.md; fields.py explains what a field declares beside its type.
 """
 
-import dataclasses
 import math
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import MISSING, dataclass
+from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import (
     Attention,
@@ -15,7 +15,6 @@ from tinystories_lm.config.choices import (
     DecayShape,
     DecodeErrors,
     Device,
-    Kind,
     MlpKind,
     OnWriteError,
     OptimizerKind,
@@ -25,53 +24,43 @@ from tinystories_lm.config.choices import (
     Switch,
     TrackingMode,
 )
-
-
-def changes_rounding() -> Any:
-    return field(metadata={"kind": Kind.numerics})
-
-
-def changes_nothing() -> Any:
-    return field(metadata={"kind": Kind.free})
-
-
-class SetOnce:
-    """A value is set when the config is parsed and never again (Hydra cannot compose frozen classes)."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, name):
-            raise AttributeError(f"{type(self).__name__}.{name} is already set: configs are not changed after parsing")
-        object.__setattr__(self, name, value)
-
-
-def require(condition: bool, message: str) -> None:
-    if not condition:
-        raise ValueError(message)
+from tinystories_lm.config.fields import (
+    Effect,
+    SetOnce,
+    added_later,
+    changes_nothing,
+    changes_rounding,
+    describe_settings,
+    require,
+)
 
 
 @dataclass(kw_only=True)
 class ModelConfig(SetOnce):
-    """A decoder-only transformer. Letters in brackets are those of model.py's shape legend."""
+    """A decoder-only transformer. The letters in brackets are those of the shape legend in model/transformer.py."""
 
-    n_layers: int
+    n_layers: int  # transformer blocks
     d_model: int  # residual width [D]
-    n_heads: int  # [H]; the head width K = D / H must be even, for RoPE
+    n_heads: int  # attention heads [H]; the head width K = D / H must be even, for RoPE
     d_ff: int  # MLP hidden width [F]
     context_tokens: int  # longest sequence [T]
-    rope_theta: float  # base of the RoPE wavelengths, in tokens
+    rope_theta: float  # base of the RoPE wavelengths
     norm_eps: float  # added to the mean square in RMSNorm
-    qk_norm: bool  # RMSNorm on each head's queries and keys
-    mlp: MlpKind
-    zero_init: bool  # what joins the residual stream is zero at first: every block begins as the identity
-    tie_embeddings: bool  # one matrix for input embeddings and output head
+    qk_norm: bool  # apply RMSNorm to each head's queries and keys
+    mlp: MlpKind = added_later(before=MlpKind.swiglu)
+    zero_init: bool = added_later(before=False)
+    tie_embeddings: bool  # use one matrix for the input embedding and the output head
 
     def __post_init__(self) -> None:
         for name in ("n_layers", "d_model", "n_heads", "d_ff", "context_tokens"):
             require(getattr(self, name) >= 1, f"model.{name}={getattr(self, name)} must be at least 1")
         require(self.context_tokens <= 2**20, f"model.context_tokens={self.context_tokens} must be at most {2**20}")
+        unit = 2 * self.n_heads
+        below = self.d_model - self.d_model % unit
         require(
-            self.d_model % (2 * self.n_heads) == 0,
-            f"model.d_model={self.d_model} is no even multiple of model.n_heads={self.n_heads}",
+            below == self.d_model,
+            f"model.d_model={self.d_model} is not a multiple of 2 × model.n_heads={self.n_heads}; "
+            f"use {f'{below} or ' if below else ''}{below + unit}",
         )
         require(1 < self.rope_theta < math.inf, f"model.rope_theta={self.rope_theta} must be finite and above 1")
         require(1e-12 <= self.norm_eps < 1, f"model.norm_eps={self.norm_eps} must lie in [1e-12, 1)")
@@ -79,25 +68,25 @@ class ModelConfig(SetOnce):
 
 @dataclass(kw_only=True)
 class DataConfig(SetOnce):
-    """A corpus, how it is cut into documents, and its tokenizer."""
+    """A corpus, how it is split into documents, and its tokenizer."""
 
-    name: str
-    source: Source  # where the corpus comes from when no path is given
-    path: str | None = changes_nothing()  # text, JSONL or Parquet: a file, or a folder of train*, valid*, test*
-    hub_path: str
-    hub_name: str
-    hub_revision: str
-    published_tokens: float = changes_nothing()  # of the hub's training split, for plans; 0 is unknown
-    text_column: str  # of JSONL, Parquet and hub rows
-    boundary: Boundary
-    decode_errors: DecodeErrors  # invalid UTF-8: stop with the byte's offset, or replace and count
-    held_out_fraction: float  # of the documents, for validation, where the corpus is a single file
+    name: str  # of the corpus, for messages and records
+    source: Source  # where the corpus comes from when data.path is not set
+    path: str | None = changes_nothing()  # text, JSONL or Parquet: a file, or a folder of train*, valid*, test* files
+    hub_path: str  # dataset on the Hugging Face hub, as OWNER/NAME
+    hub_name: str  # configuration of that dataset, where it has several
+    hub_revision: str  # commit of that dataset
+    published_tokens: float = changes_nothing(before=0)  # of the hub's training split, for plans; 0: unknown
+    text_column: str  # column of JSONL, Parquet and hub rows that holds the text
+    boundary: Boundary  # where a document ends in plain text
+    decode_errors: DecodeErrors  # at invalid UTF-8: stop and report the byte's offset, or replace and count
+    held_out_fraction: float  # share of a single file's documents that becomes the validation split
     grammar_bytes: int  # size of the training text that the story grammar writes
-    grammar_seed: int
+    grammar_seed: int  # which stories the grammar writes
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
-    tokenizer_bytes: int  # the vocabulary is learnt from about so much of the training text, spread over all of it
-    allow_smaller_vocabulary: bool  # continue where the corpus cannot fill vocab_size
-    cache_dir: str = changes_nothing()  # where tokenizers and token caches are kept
+    tokenizer_bytes: int = added_later(before=25_000_000)  # training text the tokenizer learns from, evenly sampled
+    allow_smaller_vocabulary: bool  # continue when the corpus cannot fill vocab_size
+    cache_dir: str = changes_nothing()  # folder of tokenizers and token caches
 
     def __post_init__(self) -> None:
         require(0 < self.held_out_fraction < 1, f"data.held_out_fraction={self.held_out_fraction} must lie in (0, 1)")
@@ -107,21 +96,24 @@ class DataConfig(SetOnce):
         )
         require(self.tokenizer_bytes >= 1, f"data.tokenizer_bytes={self.tokenizer_bytes} must be positive")
         require(self.grammar_bytes >= 1, f"data.grammar_bytes={self.grammar_bytes} must be positive")
-        require(0 <= self.published_tokens < math.inf, f"data.published_tokens={self.published_tokens} is no count")
+        require(
+            0 <= self.published_tokens < math.inf,
+            f"data.published_tokens={self.published_tokens} must be finite and not negative",
+        )
         require(self.path != "", "data.path is empty: name a file or a folder, or leave it out")
 
 
 @dataclass(kw_only=True)
 class OptimizerConfig(SetOnce):
-    """AdamW (Loshchilov and Hutter 2019), alone or beside Muon: norms and embeddings do not decay."""
+    """AdamW (Loshchilov and Hutter 2019), alone or beside Muon. Norms and embeddings have no weight decay."""
 
-    kind: OptimizerKind
-    lr: float  # peak learning rate; Muon's steps are scaled to the size of AdamW's, so one rate serves both
-    tuned_at_width: int  # d_model that lr was tuned at, for other widths to follow from; 0 takes lr as it is
-    beta1: float
-    beta2: float
-    eps: float
-    weight_decay: float
+    kind: OptimizerKind = added_later(before=OptimizerKind.adamw)
+    lr: float  # peak learning rate; Muon's updates are scaled to the size of AdamW's, so that one rate serves both
+    tuned_at_width: int = added_later(before=0)  # d_model that lr was tuned at; scales lr to other widths; 0: unscaled
+    beta1: float  # AdamW's decay of the gradient average
+    beta2: float  # AdamW's decay of the squared-gradient average
+    eps: float  # added to AdamW's denominator
+    weight_decay: float  # decoupled decay, times the learning rate
     clip_grad_norm: float  # largest global norm of the gradient
 
     def __post_init__(self) -> None:
@@ -129,15 +121,15 @@ class OptimizerConfig(SetOnce):
         require(self.tuned_at_width >= 0, f"optimizer.tuned_at_width={self.tuned_at_width} must not be negative")
         require(0 <= self.beta1 < 1, f"optimizer.beta1={self.beta1} must lie in [0, 1)")
         require(0 <= self.beta2 < 1, f"optimizer.beta2={self.beta2} must lie in [0, 1)")
-        require(1e-30 <= self.eps < 1, f"optimizer.eps={self.eps} must lie in [1e-30, 1): float32 knows less as 0")
+        require(1e-30 <= self.eps < 1, f"optimizer.eps={self.eps} must lie in [1e-30, 1): float32 rounds less to 0")
         require(0 <= self.weight_decay < 10, f"optimizer.weight_decay={self.weight_decay} must lie in [0, 10)")
         require(0 < self.clip_grad_norm < math.inf, f"optimizer.clip_grad_norm={self.clip_grad_norm} must be positive")
 
     def peak_lr(self, d_model: int) -> float:
-        """The peak rate of a model so wide: as 1 / sqrt(d_model) from the width that `lr` was tuned at.
+        """Return the peak rate for a model of this width: `lr` times sqrt(tuned_at_width / d_model).
 
-        A step of the size of AdamW's changes each weight by as much, and what a matrix gives by as much more as the
-        root of its width. experiments/speedrun has the best rates at 64, 128 and 256 wide.
+        An update changes every weight by about the same amount, so that its effect on a matrix product grows as the
+        square root of the width. experiments/speedrun has the best rates at widths 64, 128 and 256.
         """
         return self.lr * math.sqrt(self.tuned_at_width / d_model) if self.tuned_at_width else self.lr
 
@@ -147,8 +139,8 @@ class ScheduleConfig(SetOnce):
     """Linear warm-up, a plateau at optimizer.lr, and a decay over the last part of the steps."""
 
     decay_shape: DecayShape
-    decay_fraction: float  # of the steps after the warm-up; 1 leaves no plateau
-    final_lr_fraction: float  # of optimizer.lr, at the last step
+    decay_fraction: float  # share of the steps after the warm-up; 1 leaves no plateau
+    final_lr_fraction: float  # learning rate at the last step, as a share of optimizer.lr
 
     def __post_init__(self) -> None:
         require(0 < self.decay_fraction <= 1, f"schedule.decay_fraction={self.decay_fraction} must lie in (0, 1]")
@@ -159,28 +151,28 @@ class ScheduleConfig(SetOnce):
 
 @dataclass(kw_only=True)
 class TrainingConfig(SetOnce):
-    """How long, in what batches, and how often to look."""
+    """Steps, batches, and the intervals of evaluations and checkpoints."""
 
-    seed: int
+    seed: int  # of the weights and of the order of the data
     steps: int  # optimizer steps
-    batch_size: int  # sequences a step, over all micro-batches [B]
-    micro_batch_size: int = changes_rounding()  # sequences a forward pass; its gradients add up to the batch's
-    batch_doublings: int  # the batch begins so many times halved and has doubled to batch_size at half of the steps
-    rows_begin: RowStart
-    warmup_steps: int
-    log_every_steps: int
-    eval_every_steps: int
-    eval_tokens: int  # the first so many of the validation split are scored, always the same
-    checkpoint_every_steps: int = changes_nothing()
-    keep_checkpoints: int = changes_nothing()  # newest ones, beside the best
-    on_write_error: OnWriteError = changes_nothing()  # of a checkpoint, and not of the last one
-    max_hours: float = changes_nothing()  # a run estimated to take longer does not start
-    max_dollars: float = changes_nothing()  # likewise
-    deterministic: bool = changes_rounding()  # deterministic kernels on the GPU; the CPU always is
-    max_skipped_steps: int = changes_nothing()  # so many in a row may have no finite loss and gradient
-    profile_steps: int = changes_nothing()  # so many early steps are recorded by torch's profiler; 0 is none
-    fresh: bool = changes_nothing()  # begin a new run although an interrupted one could be resumed
-    init_from: str | None  # a run whose weights this one begins from
+    batch_size: int  # sequences per step, over all micro-batches [B]
+    micro_batch_size: int = changes_rounding()  # sequences per forward pass; gradients accumulate over the batch
+    batch_doublings: int = added_later(before=0)
+    rows_begin: RowStart = added_later(before=RowStart.anywhere)
+    warmup_steps: int  # steps over which the learning rate rises linearly
+    log_every_steps: int  # interval of rows in metrics.jsonl
+    eval_every_steps: int  # interval of evaluations and samples
+    eval_tokens: int  # scored at each evaluation: always the first ones of the validation split
+    checkpoint_every_steps: int = changes_nothing()  # interval of checkpoints
+    keep_checkpoints: int = changes_nothing()  # newest checkpoints to keep, beside the best
+    on_write_error: OnWriteError = changes_nothing(before=OnWriteError.stop)  # of a checkpoint other than the last
+    max_hours: float = changes_nothing()  # a run with a longer estimate does not start
+    max_dollars: float = changes_nothing()  # a run with a higher estimate does not start
+    deterministic: bool = changes_rounding()  # use deterministic kernels on the GPU; the CPU always does
+    max_skipped_steps: int = changes_nothing(before=10)  # consecutive steps with a non-finite loss or gradient
+    profile_steps: int = changes_nothing(before=0)  # early steps that torch's profiler records; 0: none
+    fresh: bool = changes_nothing()  # start a new run even if an interrupted one could be resumed
+    init_from: str | None  # run whose weights this one starts from
 
     def __post_init__(self) -> None:
         positive = (
@@ -196,8 +188,8 @@ class TrainingConfig(SetOnce):
         )
         require(
             self.batch_size % self.micro_batch_size == 0,
-            f"training.batch_size={self.batch_size} is no multiple of "
-            f"training.micro_batch_size={self.micro_batch_size}",
+            f"training.batch_size={self.batch_size} is not a multiple of training.micro_batch_size="
+            f"{self.micro_batch_size}; use {math.gcd(self.batch_size, self.micro_batch_size)} for the latter",
         )
         require(
             0 <= self.batch_doublings < self.batch_size.bit_length() and self.batch_size % 2**self.batch_doublings == 0,
@@ -206,7 +198,7 @@ class TrainingConfig(SetOnce):
         )
         require(
             0 <= self.max_skipped_steps <= 10,
-            f"training.max_skipped_steps={self.max_skipped_steps} must lie in 0 to 10: more would hide a run's end",
+            f"training.max_skipped_steps={self.max_skipped_steps} must lie in 0 to 10: more would hide a divergence",
         )
         require(self.profile_steps >= 0, f"training.profile_steps={self.profile_steps} must not be negative")
         require(self.max_hours > 0, f"training.max_hours={self.max_hours} must be positive")
@@ -219,89 +211,87 @@ class TrainingConfig(SetOnce):
 
 @dataclass(kw_only=True)
 class HardwareConfig(SetOnce):
-    """What the run runs on, what it can do and what an hour of it costs."""
+    """The device of a run, its speed and its price."""
 
-    name: str = changes_nothing()
+    name: str = changes_nothing()  # of the choice, for messages and records
     device: Device = changes_rounding()
     precision: Precision = changes_rounding()  # of activations and matrix products; weights and optimizer stay float32
-    residual: Precision = changes_rounding()  # of the residual stream, where activations are bfloat16
+    residual: Precision = changes_rounding(before=Precision.float32)  # of the residual stream, beside bfloat16
     compile: Switch = changes_rounding()  # torch.compile
-    attention: Attention = changes_rounding()
-    threads: int = changes_rounding()  # CPU threads; 0 takes all cores
+    attention: Attention = changes_rounding()  # kernel of causal attention
+    threads: int = changes_rounding()  # CPU threads; 0: all cores
     peak_flops_per_second: float = changes_nothing()  # in the given precision, dense; 0: measured at the start
     utilisation: float = changes_nothing()  # share of the peak that training reaches, for estimates
-    dollars_per_hour: float = changes_nothing()
+    dollars_per_hour: float = changes_nothing()  # price of the machine
 
     def __post_init__(self) -> None:
         require(0 <= self.threads <= 1024, f"hardware.threads={self.threads} must lie in 0 (all cores) to 1024")
         require(
             0 <= self.peak_flops_per_second < math.inf,
-            f"hardware.peak_flops_per_second={self.peak_flops_per_second} must not be negative",
+            f"hardware.peak_flops_per_second={self.peak_flops_per_second} must be finite and not negative",
         )
         require(
             self.residual is not Precision.auto,
-            "hardware.residual=auto: choose float32, as autocast has it, or bfloat16",
+            "hardware.residual=auto is not offered: choose float32 (autocast's choice) or bfloat16",
         )
         require(0 < self.utilisation <= 1, f"hardware.utilisation={self.utilisation} must lie in (0, 1]")
         require(
             0 <= self.dollars_per_hour < math.inf,
-            f"hardware.dollars_per_hour={self.dollars_per_hour} must not be negative",
+            f"hardware.dollars_per_hour={self.dollars_per_hour} must be finite and not negative",
         )
 
 
 @dataclass(kw_only=True)
 class TrackingConfig(SetOnce):
-    """Weights & Biases: a mirror of the run folder, never its only copy."""
+    """Weights & Biases: a copy of the run folder, never the only one."""
 
     mode: TrackingMode
-    project: str
-    entity: str | None
-    group: str
-    job_type: str
-    tags: list[str]
-    artifacts: bool  # send the best checkpoint as a model artifact when the run is done
-    init_timeout_seconds: int
-    finish_timeout_seconds: int
+    project: str  # W&B project
+    entity: str | None  # W&B user or team; null: the account's default
+    group: str  # W&B group of runs
+    job_type: str  # W&B job type
+    tags: list[str]  # W&B tags
+    artifacts: bool = added_later(before=False)  # upload the best checkpoint as a model artifact when the run is done
+    init_timeout_seconds: int  # longest wait for W&B at the start
+    finish_timeout_seconds: int  # longest wait for W&B at the end
 
     def __post_init__(self) -> None:
         require(self.project != "", "tracking.project is empty: name a W&B project")
-        require(self.init_timeout_seconds >= 1, f"tracking.init_timeout_seconds={self.init_timeout_seconds} is below 1")
-        require(
-            self.finish_timeout_seconds >= 1,
-            f"tracking.finish_timeout_seconds={self.finish_timeout_seconds} is below 1",
-        )
+        for name in ("init_timeout_seconds", "finish_timeout_seconds"):
+            require(getattr(self, name) >= 1, f"tracking.{name}={getattr(self, name)} must be at least 1")
 
 
 @dataclass(kw_only=True)
 class SamplingConfig(SetOnce):
-    """How the next token is drawn; the meaning of each control is that of transformers' processors."""
+    """How the next token is drawn; each control has the meaning of transformers' logits processor of that name."""
 
-    prompts: list[str]
+    prompts: list[str]  # beginnings of the sampled texts
     count: int  # texts for each prompt
-    seed: int
-    max_tokens: int  # written after the prompt, at most
-    temperature: float  # 0 takes the likeliest token
-    top_k: int  # keep the k likeliest; 0 keeps all
-    top_p: float  # keep the smallest set that holds this much probability; 1 keeps all
-    min_p: float  # drop what is less likely than this share of the likeliest; 0 keeps all
-    repetition_penalty: float  # divides positive and multiplies negative logits of tokens seen before; 1 is none
-    no_repeat_ngram: int  # no sequence of so many tokens is written twice; 0 allows all
-    stop: list[str]  # a text ends before the first of these
-    beyond_context: bool  # when the context is full, read its last half again and continue, rather than end
+    seed: int  # of the draws
+    max_tokens: int  # most tokens written after the prompt
+    temperature: float  # divides the logits; 0 takes the most likely token
+    top_k: int  # keep the k most likely tokens; 0: keep all
+    top_p: float  # keep the smallest set with this total probability; 1: keep all
+    min_p: float  # drop tokens less likely than this share of the most likely one; 0: keep all
+    repetition_penalty: float  # divides positive and multiplies negative logits of tokens seen before; 1: no penalty
+    no_repeat_ngram: int = added_later(before=0)  # length of token sequences that are not written twice; 0: any may be
+    stop: list[str] = added_later(before=[])  # a text ends before the first of these strings
+    beyond_context: bool = added_later(before=False)  # at a full context, keep its last half and continue
 
     def __post_init__(self) -> None:
-        require(self.count >= 1, f"sampling.count={self.count} must be at least 1")
-        require(self.count <= 10_000, f"sampling.count={self.count} must be at most 10000")
+        require(1 <= self.count <= 10_000, f"sampling.count={self.count} must lie in 1 to 10000")
         require(0 <= self.seed < 2**63, f"sampling.seed={self.seed} must lie in 0 to 2^63 - 1")
         require(self.max_tokens >= 1, f"sampling.max_tokens={self.max_tokens} must be at least 1")
         require(0 <= self.temperature <= 100, f"sampling.temperature={self.temperature} must lie in [0, 100]")
-        tiny = f"sampling.temperature={self.temperature} is too small to divide by: 0 takes the likeliest token"
-        require(self.temperature == 0 or self.temperature >= 1e-6, tiny)
+        require(
+            self.temperature == 0 or self.temperature >= 1e-6,
+            f"sampling.temperature={self.temperature} is too small to divide by: 0 takes the most likely token",
+        )
         require(self.top_k >= 0, f"sampling.top_k={self.top_k} must not be negative (0 keeps all)")
         require(0 < self.top_p <= 1, f"sampling.top_p={self.top_p} must lie in (0, 1]")
         require(0 <= self.min_p <= 1, f"sampling.min_p={self.min_p} must lie in [0, 1]")
         require(self.no_repeat_ngram >= 0, f"sampling.no_repeat_ngram={self.no_repeat_ngram} must not be negative")
-        require("" not in self.stop, "sampling.stop holds an empty string: every text would end at once")
+        require("" not in self.stop, "sampling.stop holds an empty string, at which every text would end: remove it")
         require(
             0 < self.repetition_penalty < math.inf,
             f"sampling.repetition_penalty={self.repetition_penalty} must be positive",
@@ -310,34 +300,37 @@ class SamplingConfig(SetOnce):
 
 @dataclass(kw_only=True)
 class VerdictConfig(SetOnce):
-    """From where on a number says something about a run; verdict.py has the rules."""
+    """The thresholds of the diagnosis, whose rules are in analysis/diagnose.py."""
 
-    least_evaluations: int  # after step 0: with fewer it is too early to judge
-    least_fall_nats: float  # of the validation loss since step 0: with less it is too early as well
-    diverged_rise_nats: float  # of the validation loss over its best
-    gap_nats: float  # validation over training loss, after an epoch
-    rise_nats: float  # of the validation loss over its best, while the training loss falls
-    steep_nats: float  # fall of the validation loss per doubling of tokens, over the last third
-    flat_nats: float  # likewise: below it the curve is flat
-    sated_tokens_per_parameter: float  # from where on a flat curve says that the model is full
-    glutted_tokens_per_parameter: float  # from where on one that still falls a little says so
-    looping_share: float  # of the last samples, above which the decoder loops
+    least_evaluations: int = added_later(before=3)  # after step 0; with fewer it is too early to judge
+    least_fall_nats: float = added_later(before=0.5)  # of the validation loss since step 0; below it is too early
+    diverged_rise_nats: float = added_later(before=1.0)  # of the validation loss above its best
+    gap_nats: float = added_later(before=0.2)  # of the validation loss above the training loss, after an epoch
+    rise_nats: float = added_later(before=0.03)  # of the validation loss above its best while the training loss falls
+    steep_nats: float = added_later(before=0.1)  # fall of the validation loss per doubling of tokens, in the last third
+    flat_nats: float = added_later(before=0.05)  # the same fall, below which the curve is flat
+    sated_tokens_per_parameter: float = added_later(before=20.0)  # from here a flat curve means that the model is full
+    glutted_tokens_per_parameter: float = added_later(before=100.0)  # from here one that still falls slightly does too
+    looping_share: float = added_later(before=0.34)  # of the last samples that repeat; above it the decoder loops
 
     def __post_init__(self) -> None:
-        require(self.least_evaluations >= 2, f"verdict.least_evaluations={self.least_evaluations}: a slope wants 2")
+        require(
+            self.least_evaluations >= 2,
+            f"verdict.least_evaluations={self.least_evaluations} must be at least 2: a slope needs two points",
+        )
         for name in ("least_fall_nats", "diverged_rise_nats", "gap_nats", "rise_nats", "steep_nats", "flat_nats"):
             require(getattr(self, name) > 0, f"verdict.{name}={getattr(self, name)} must be positive")
         require(
             self.flat_nats <= self.steep_nats,
-            f"verdict.flat_nats={self.flat_nats} is above verdict.steep_nats={self.steep_nats}",
+            f"verdict.flat_nats={self.flat_nats} must not exceed verdict.steep_nats={self.steep_nats}",
         )
 
 
 @dataclass(kw_only=True)
 class Config(SetOnce):
-    """One run, whole: what conf/ composes to and what the run folder stores."""
+    """One whole run: what conf/ composes to and what the run folder stores."""
 
-    name: str = changes_nothing()  # the preset's, and that of its folder under outputs/
+    name: str = changes_nothing()  # of the preset, and of its folder under outputs/
     model: ModelConfig
     data: DataConfig
     optimizer: OptimizerConfig
@@ -351,8 +344,12 @@ class Config(SetOnce):
     def __post_init__(self) -> None:
         plain = bool(self.name) and "/" not in self.name and not self.name.startswith(".")
         require(plain, f"name={self.name!r} must be a plain folder name")
-        told = f"optimizer.tuned_at_width: at model.d_model={self.model.d_model} the rate is no longer in (0, 10)"
-        require(0 < self.optimizer.peak_lr(self.model.d_model) < 10, told)
+        rate = self.optimizer.peak_lr(self.model.d_model)
+        require(
+            0 < rate < 10,
+            f"optimizer.tuned_at_width={self.optimizer.tuned_at_width} gives a learning rate of {rate:.3g} at "
+            f"model.d_model={self.model.d_model}, which must lie in (0, 10)",
+        )
 
     @property
     def tokens(self) -> int:
@@ -361,32 +358,33 @@ class Config(SetOnce):
 
     @property
     def attention_shape(self) -> tuple[int, int, int, int]:
-        """Of the queries in a training step: micro-batch, heads, tokens, head width."""
+        """Shape of the queries in a training step: micro-batch, heads, tokens, head width."""
         heads = self.model.n_heads
         return self.training.micro_batch_size, heads, self.model.context_tokens, self.model.d_model // heads
 
 
-def settings(config: Config) -> dict[str, tuple[Any, Kind]]:
-    """Every setting as `section.key: (value, kind)`, in the schema's order."""
-    found: dict[str, tuple[Any, Kind]] = {}
-    for section in dataclasses.fields(config):
-        value, kind = getattr(config, section.name), section.metadata.get("kind", Kind.exact)
-        if not dataclasses.is_dataclass(value):
-            found[section.name] = (value, kind)
-            continue
-        for key in dataclasses.fields(value):
-            inner = key.metadata.get("kind", kind)
-            found[f"{section.name}.{key.name}"] = (getattr(value, key.name), inner)
+SETTINGS = describe_settings(Config)
+
+
+class Setting(NamedTuple):
+    value: Any
+    effect: Effect
+
+
+def settings(config: Config) -> dict[str, Setting]:
+    """Return every setting of a run as `section.key`, in the schema's order."""
+    found = {}
+    for name, info in SETTINGS.items():
+        section, _, key = name.rpartition(".")
+        found[name] = Setting(getattr(getattr(config, section) if section else config, key), info.effect)
     return found
 
 
-def setting_types() -> dict[str, Any]:
-    """Every setting's full name and its type."""
-    found: dict[str, Any] = {}
-    for section in dataclasses.fields(Config):
-        if not dataclasses.is_dataclass(section.type):
-            found[section.name] = section.type
-            continue
-        for key in dataclasses.fields(section.type):
-            found[f"{section.name}.{key.name}"] = key.type
+def values_of_older_runs() -> dict[str, dict[str, Any]]:
+    """Return, by section, what older runs meant by the settings that their stored config lacks."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, info in SETTINGS.items():
+        if info.before is not MISSING:
+            section, _, key = name.rpartition(".")
+            found.setdefault(section, {})[key] = info.before
     return found

@@ -17,8 +17,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tinystories_lm.config.fingerprint import ADDED_LATER
-from tinystories_lm.config.schema import Config
+from tinystories_lm.config.schema import Config, values_of_older_runs
 from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, STORED, SUMMARY, WHOLE_SUMMARY
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError
 from tinystories_lm.system.files import find_link, lock, read_plain, write_text
@@ -120,7 +119,9 @@ def read_config(run: RunFolder) -> Config:
     """
     try:
         text = _config_text(run)
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), ADDED_LATER, OmegaConf.create(text)))
+        config = OmegaConf.to_object(
+            OmegaConf.merge(OmegaConf.structured(Config), values_of_older_runs(), OmegaConf.create(text))
+        )
     except (OSError, ValueError, RecursionError, TypeError, OmegaConfBaseException, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
@@ -140,7 +141,7 @@ def read_settings(run: RunFolder) -> dict[str, Any]:
         what = type(error).__name__
     if what is not None:
         raise DamagedError(f"{run.config} cannot be read as a run's config: {what}")
-    stored["model"] = ADDED_LATER["model"] | stored["model"]
+    stored["model"] = values_of_older_runs()["model"] | stored["model"]
     return dict(stored)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.runs.checkpoint import (
     Progress,
@@ -107,9 +107,9 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
         raise UsageError(f"{run.path} holds an imported model: begin a new run from it, training.init_from={run.path}")
     stored = settings(_begun_with(run))
     changed = {
-        key: (stored[key][0], value, kind)
-        for key, (value, kind) in settings(wanted).items()
-        if stored[key][0] != value and kind is not Kind.free and key != "data.path"
+        key: (stored[key][0], value, effect)
+        for key, (value, effect) in settings(wanted).items()
+        if stored[key][0] != value and effect is not Effect.changes_nothing and key != "data.path"
     }
     notes = []
     if "training.steps" in changed:
@@ -121,8 +121,8 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
         ):
             changed.pop("training.warmup_steps", None)  # both warm-ups are behind
         notes.append(f"going on from {before:,} to {after:,} steps, under the longer run's schedule")
-    for key, (before, after, kind) in changed.items():
-        if kind is Kind.exact:
+    for key, (before, after, effect) in changed.items():
+        if effect is Effect.changes_numbers:
             raise UsageError(
                 f"{run.path} was begun with {key}={before}, now it is {after}: another run; "
                 "begin it in a new folder (training.fresh=true, or another hydra.run.dir)"

@@ -12,7 +12,7 @@ import pytest
 from tests.analysis.report.runs import loss_at, make_run, rows_of
 from tinystories_lm.analysis.report.published_points import rounds_of
 from tinystories_lm.analysis.report.read_runs import Reader, State, differences, read_run, shown
-from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.fields import Effect
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status
 from tinystories_lm.system.files import lock, write_json
@@ -101,8 +101,8 @@ def test_differences_are_those_of_the_settings(tmp_path: Path) -> None:
     broken = make_run(tmp_path / "c")
     broken.config.write_text("model: [")
     assert differences([first, second, read_run(broken)]) == [
-        ("training.seed", Kind.exact, ["1", "2", None]),
-        ("hardware.threads", Kind.numerics, ["0", "1", None]),
+        ("training.seed", Effect.changes_numbers, ["1", "2", None]),
+        ("hardware.threads", Effect.changes_rounding, ["0", "1", None]),
     ]
     assert differences([first]) == []
 

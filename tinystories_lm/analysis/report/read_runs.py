@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
-from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_config
@@ -151,7 +151,7 @@ def shown(value: object) -> str:
     return clean(re.sub(r"(?<![\w.…~/-])/(?:[^/\s'\",;:]+/)+", "…/", str(value)))
 
 
-def differences(runs: Sequence[Run]) -> list[tuple[str, Kind, list[str | None]]]:
+def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]]]:
     """Settings in which the runs differ: name, kind, and a value for each run, None where its config is unreadable."""
     known = [None if run.config is None else settings(run.config) for run in runs]
     template = next((found for found in known if found is not None), {})
@@ -161,7 +161,7 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, Kind, list[str | None]]]
         if len({str(value) for value, found in zip(values, known, strict=True) if found is not None}) > 1:
             texts = [None if found is None else shown(found[key][0]) for found in known]
             differing.append((key, kind, texts))
-    order = list(Kind)
+    order = list(Effect)
     return sorted(differing, key=lambda found: order.index(found[1]))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Sample
-from tinystories_lm.config.choices import Kind
+from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config, read_summary
@@ -138,6 +138,6 @@ def comparable(config: Config) -> dict[str, str]:
     """The settings that one law takes to be the same in all its runs."""
     return {
         key: str(value)
-        for key, (value, kind) in settings(config).items()
-        if kind is Kind.exact and key not in SIZE_AND_TOKENS
+        for key, (value, effect) in settings(config).items()
+        if effect is Effect.changes_numbers and key not in SIZE_AND_TOKENS
     }
