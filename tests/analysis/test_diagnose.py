@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.analysis.diagnose import Finding, Point, Verdict, describe, gather, judge, slope, spikes
 from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.runs.schemas import SampleRow
 
 LOOPING = "Once upon a lotion. Once upon a lotion. Once upon a lotion."
 PLAIN = "Once upon a time there was a dog named Cookie. She loved to run in the park. The end."
@@ -34,9 +35,8 @@ def verdict_on(
         for key, losses in (("train/loss", training), ("val/loss", validation))
         for step, loss in losses.items()
     ]
-    samples = [{"step": 1, "prompt": "Once", "text": LOOPING}] + [
-        {"step": 2, "prompt": "Once", "text": text} for text in texts
-    ]
+    samples = [SampleRow(step=1, prompt="Once", text=LOOPING)]
+    samples += [SampleRow(step=2, prompt="Once", text=text) for text in texts]
     evidence = gather(config, rows, samples, parameters=int(parameters), corpus_tokens=int(corpus_tokens))
     return judge(evidence, config.verdict)
 

@@ -1,20 +1,28 @@
 """Rounds beside what was published of them."""
 
+from pathlib import Path
+
 import pytest
+from msgspec.structs import replace
 
 from tinystories_lm.analysis.published import Comparison, Figure, describe, figures, read_published, reasons
 from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_record
+from tinystories_lm.runs.schemas import RunRecord, SplitRecord, Summary
 
-SUMMARY = {"parameters": 29_100_000, "val/perplexity": 4.06, "time/train_seconds": 330.0, "cost/usd": 0.28}
+SUMMARY = Summary(parameters=29_100_000, val_perplexity=4.06, train_seconds=330.0, dollars=0.28)
 LOSSES = {0: 8.41, 1000: 2.3, 5000: 1.6, 15_000: 1.41}
 ROWS = [{"progress/step": step, "val/loss": loss} for step, loss in LOSSES.items()]
+RECORD = read_record(RunFolder(Path(__file__).parents[1] / "faults/format_1"))
 
 
-def record(device: str = "NVIDIA H100 80GB HBM3", tokens: float = 470e6) -> dict[str, object]:
-    return {
-        "pieces": [{"machine": {"device_name": device}}],
-        "corpus": {"splits": {"train": {"tokens": int(tokens)}}},
-    }
+def record(device: str = "NVIDIA H100 80GB HBM3", tokens: float = 470e6) -> RunRecord:
+    (segment,) = RECORD.segments
+    assert RECORD.corpus is not None
+    elsewhere = replace(segment, machine=replace(segment.machine, device_name=device))
+    corpus = replace(RECORD.corpus, splits={"train": SplitRecord(tokens=int(tokens))})
+    return replace(RECORD, segments=(elsewhere,), corpus=corpus)
 
 
 def test_every_figure_of_round_2_has_its_counterpart() -> None:

@@ -26,15 +26,9 @@ from typing import Any, NamedTuple
 from tinystories_lm.config.schema import Config, VerdictConfig
 from tinystories_lm.evaluation.story_metrics import strongest_loop
 from tinystories_lm.evaluation.text import words
-from tinystories_lm.runs.folder import (
-    RunFolder,
-    is_imported,
-    read_config,
-    read_environment,
-    read_metrics,
-    read_samples,
-    read_summary,
-)
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples, read_summary
+from tinystories_lm.runs.schemas import SampleRow, Summary
 from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.console import amount
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -190,7 +184,7 @@ def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[
 def gather(
     config: Config,
     rows: Sequence[Mapping[str, Any]],
-    samples: Sequence[Mapping[str, Any]],
+    samples: Sequence[SampleRow],
     *,
     parameters: int,
     corpus_tokens: int | None,
@@ -205,8 +199,7 @@ def gather(
     best = min(validation, key=lambda point: point.loss, default=None)
     before_best = [point.loss for point in training if best is not None and point.tokens <= best.tokens]
     rates = [float(row["optimizer/lr"]) for row in rows if _is_number(row.get("optimizer/lr"))]
-    steps = [sample.get("step") for sample in samples]
-    newest = [sample for sample in samples if sample.get("step") == steps[-1]]
+    newest = [sample for sample in samples if sample.step == samples[-1].step]
     return Evidence(
         evaluations=len(later),
         validation_loss=last,
@@ -274,9 +267,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
-def _loops(sample: Mapping[str, Any]) -> bool:
-    text, prompt = str(sample.get("text", "")), str(sample.get("prompt", ""))
-    return strongest_loop(words(text.removeprefix(prompt))) is not None
+def _loops(sample: SampleRow) -> bool:
+    return strongest_loop(words(sample.text.removeprefix(sample.prompt))) is not None
 
 
 def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
@@ -289,20 +281,21 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
     config = read_config(run)
     if is_imported(run):
         raise UsageError(f"{run.path} holds an imported model: there is no curve to judge")
-    plan = read_environment(run).get("plan", {}) if run.environment.is_file() else {}
-    told = plan.get("parameters") and plan.get("corpus_tokens")  # else an old run's summary may know
-    summary = read_summary(run) if not told and run.summary.is_file() else {}
-    parameters = plan.get("parameters") or summary.get("parameters")
-    if not isinstance(parameters, int):
+    plan = read_record(run).plan if run.environment.is_file() else None
+    planned = (plan.parameters, plan.corpus_tokens) if plan is not None else (0, 0)
+    # An old run's record lacks them; its summary may have them.
+    summary = read_summary(run) if not all(planned) and run.summary.is_file() else Summary()
+    parameters = planned[0] or summary.parameters
+    if parameters is None:
         raise UsageError(f"{run.path} has not begun to train: there is nothing to judge yet")
-    corpus = plan.get("corpus_tokens") or _corpus_tokens(summary)
+    corpus = planned[1] or _corpus_tokens(summary)
     evidence = gather(config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus)
     return judge(evidence, rules or config.verdict, diverged=_reason(run).startswith("diverged"))
 
 
-def _corpus_tokens(summary: Mapping[str, Any]) -> int | None:
-    epochs, tokens = summary.get("progress/epochs"), summary.get("progress/tokens")
-    return round(tokens / epochs) if isinstance(tokens, int) and isinstance(epochs, float) and epochs > 1e-9 else None
+def _corpus_tokens(summary: Summary) -> int | None:
+    epochs, tokens = summary.epochs, summary.tokens
+    return round(tokens / epochs) if tokens is not None and epochs is not None and epochs > 1e-9 else None
 
 
 def _reason(run: RunFolder) -> str:

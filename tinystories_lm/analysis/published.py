@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from omegaconf import OmegaConf
 
 from tinystories_lm.config.schema import Config
-from tinystories_lm.runs.folder import RunFolder, read_config, read_environment, read_metrics, read_summary
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.records import read_metrics, read_record, read_summary
+from tinystories_lm.runs.schemas import RunRecord, Summary
 from tinystories_lm.system.console import amount, table
 
 PERPLEXITY_TOLERANCE = 0.05  # of the published figure; they are given with two or three digits
@@ -65,31 +67,29 @@ def compare(run: RunFolder) -> Comparison | None:
     if published is None or not run.summary.is_file():
         return None
     measured = figures(published, read_summary(run, whole=True), read_metrics(run))
-    return Comparison(measured, reasons(published, config, read_environment(run)))
+    return Comparison(measured, reasons(published, config, read_record(run)))
 
 
-def figures(
-    published: Mapping[str, Any], summary: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
-) -> list[Figure]:
+def figures(published: Mapping[str, Any], summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
     """Every published figure that a run measures as well."""
     losses = {row["progress/step"]: row["val/loss"] for row in rows if "val/loss" in row}
     found = [
-        Figure("parameters", published["model"]["parameters"], summary["parameters"], COUNT_TOLERANCE),
-        Figure("perplexity", published["perplexity"], summary["val/perplexity"], PERPLEXITY_TOLERANCE),
+        Figure("parameters", published["model"]["parameters"], summary.parameters, COUNT_TOLERANCE),
+        Figure("perplexity", published["perplexity"], summary.val_perplexity, PERPLEXITY_TOLERANCE),
     ]
     for step, loss in published.get("validation_loss", {}).items():
         measured = losses.get(step, losses.get(step + 1))  # the published last step is counted from 0
         found.append(Figure(f"validation loss at step {step:,}", loss, measured, LOSS_TOLERANCE))
-    minutes = summary["time/train_seconds"] / 60
+    minutes = None if summary.train_seconds is None else summary.train_seconds / 60
     found.append(Figure("minutes", published["wall_clock_minutes"], minutes, PRICE_TOLERANCE))
-    found.append(Figure("dollars", published["cost_usd"], summary["cost/usd"], PRICE_TOLERANCE))
+    found.append(Figure("dollars", published["cost_usd"], summary.dollars, PRICE_TOLERANCE))
     return found
 
 
-def reasons(published: Mapping[str, Any], config: Config, record: Mapping[str, Any]) -> list[str]:
+def reasons(published: Mapping[str, Any], config: Config, record: RunRecord) -> list[str]:
     """What was otherwise than published, as far as that is known."""
     found = []
-    device = record["pieces"][-1]["machine"]["device_name"]
+    device = record.segments[-1].machine.device_name
     if device not in published["hardware"] and published["hardware"].split()[0] not in device:
         found.append(f"another machine: {device}, published on {published['hardware']}")
     for what, ours in (("steps", config.training.steps), ("batch_size", config.training.batch_size)):
@@ -97,8 +97,8 @@ def reasons(published: Mapping[str, Any], config: Config, record: Mapping[str, A
             found.append(f"training.{what}={ours:,} is ours: it was not published")
         elif published[what] != ours:
             found.append(f"training.{what}={ours:,}, published {published[what]:,}")
-    tokens = record["corpus"]["splits"]["train"]["tokens"]
-    if tokens < PART_OF_THE_CORPUS * published["corpus_tokens"]:
+    tokens = record.corpus_tokens
+    if tokens is not None and tokens < PART_OF_THE_CORPUS * published["corpus_tokens"]:
         found.append(f"a part of the corpus: {amount(tokens)} tokens of about {amount(published['corpus_tokens'])}")
     found.append("learning rate, warm-up and schedule are ours: they were not published")
     return found

@@ -23,7 +23,8 @@ from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.checkpoint import step_of
-from tinystories_lm.runs.folder import OUTPUTS, read_environment, refuse_links
+from tinystories_lm.runs.folder import OUTPUTS, refuse_links
+from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.status import is_running
 from tinystories_lm.system.console import progress_bar, table
 from tinystories_lm.system.errors import UsageError
@@ -61,8 +62,8 @@ def evaluate(name: str, options: Options) -> dict[str, Any]:
         except ValueError as error:
             raise UsageError(str(error)) from error
     source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
-    trained_on = read_environment(trained.run).get("corpus", {}).get("fingerprint", source)
-    if source != trained_on:
+    corpus = read_record(trained.run).corpus
+    if corpus is not None and corpus.fingerprint not in (None, source):
         log.warning("%s differs from the text that the run was trained on", data.path or data.name)
     stride_tokens = options.stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
@@ -178,7 +179,7 @@ def _track(trained: LoadedModel, result: dict[str, Any]) -> None:
     """Add the figures to the run's summary in W&B, unless the run is still training and updates it itself."""
     if is_running(trained.run):
         return
-    run_id = read_environment(trained.run)["run_id"]
+    run_id = read_record(trained.run).run_id
     tracker = start_tracker(
         trained.config.tracking,
         trained.run.path,

@@ -11,8 +11,9 @@ from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import check_size, load_weights
-from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import sha256_of
@@ -47,7 +48,7 @@ def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
 def _tokenizer_of(run: RunFolder) -> Tokenizer:
     """Raises DamagedError where it is not the one that the run was trained with."""
     tokenizer = load_tokenizer(run.tokenizer)
-    recorded = read_environment(run).get("corpus", {}).get("tokenizer_sha256")
-    if recorded is not None and sha256_of(run.tokenizer) != recorded:
+    corpus = read_record(run).corpus
+    if corpus is not None and sha256_of(run.tokenizer) != corpus.tokenizer_sha256:
         raise DamagedError(f"{run.tokenizer} is damaged: it is not the tokenizer that the run was trained with")
     return tokenizer

@@ -26,7 +26,7 @@ from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_fa
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
-from tinystories_lm.runs.folder import read_environment
+from tinystories_lm.runs.records import read_record
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, write_json, write_text
 
@@ -75,7 +75,7 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
     vocab_size = trained.tokenizer.get_vocab_size()
     config = stock_config(trained.config.model, vocab_size=vocab_size, dtype=precision)
     tensors = stock_tensors(trained.model, dtype)
-    run_id = read_environment(trained.run)["run_id"]
+    run_id = read_record(trained.run).run_id
     progress = check_checkpoint(trained.checkpoint, run_id=run_id)
     samples = _write_samples(trained)
     with new_folder(folder.resolve()) as new:

@@ -6,7 +6,7 @@ named.
 
 import html
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tinystories_lm.config.choices import OPTIMIZERS, Source
 from tinystories_lm.config.schema import Config, DataConfig
@@ -15,10 +15,10 @@ from tinystories_lm.generation.load import LoadedModel
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.checkpoint import Progress, step_of
-from tinystories_lm.runs.folder import RunFolder, read_environment, read_metrics
-from tinystories_lm.runs.schemas import EVALUATION
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_evaluation, read_metrics, read_record
+from tinystories_lm.runs.schemas import MetricsRow, RunRecord
 from tinystories_lm.system.console import amount, duration
-from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training.loss import perplexity
 
 CURVE_ROWS = 12
@@ -48,7 +48,7 @@ def licence_of(data: DataConfig) -> Licence:
     return GRAMMAR if data.path is None else UNKNOWN
 
 
-def rows_so_far(run: RunFolder, progress: Progress) -> list[dict[str, Any]]:
+def rows_so_far(run: RunFolder, progress: Progress) -> list[MetricsRow]:
     """The rows of metrics.jsonl up to the exported checkpoint."""
     return [row for row in read_metrics(run) if row["progress/step"] <= progress.step]
 
@@ -66,8 +66,8 @@ def model_card(
 
     progress: of the exported checkpoint, whose figures are reported.
     """
-    config, environment = trained.config, read_environment(trained.run)
-    imported = environment.get("imported_from")
+    config, record = trained.config, read_record(trained.run)
+    imported = record.imported_from
     parts = [
         _front_matter(config, imported=imported is not None),
         f"# {_plain(config.name)}\n\n{_what_it_is(trained, imported)}",
@@ -77,8 +77,8 @@ def model_card(
     if imported is None:
         rows = rows_so_far(trained.run, progress)
         parts += [
-            "## Data\n\n" + _data(config, environment),
-            "## Training\n\n" + _table(_training_rows(config, environment, progress)),
+            "## Data\n\n" + _data(config, record),
+            "## Training\n\n" + _table(_training_rows(config, record, progress)),
             "## How good it is\n\n"
             + _validation(progress, eval_tokens=config.training.eval_tokens)
             + _evaluation(trained)
@@ -142,33 +142,34 @@ def _model_rows(trained: LoadedModel, *, precision: str) -> list[tuple[str, obje
     ]
 
 
-def _data(config: Config, environment: dict[str, Any]) -> str:
-    data, record = config.data, environment.get("corpus", {})
+def _data(config: Config, record: RunRecord) -> str:
+    data, corpus = config.data, record.corpus
     text = f"{_code(data.name)}: {licence_of(data).text}."
     if data.path is not None:
         text += " It was read from local files."
     elif data.source is Source.hub:
         text += f" Revision {_code(data.hub_revision)}."
-    rows = [
-        (name, f"{split['tokens']:,}", f"{split['documents']:,}", f"{split['bytes']:,}")
-        for name, split in record.get("splits", {}).items()
-    ]
-    text += "\n\n" + _table(rows, header=("split", "tokens", "documents", "bytes")) if rows else ""
-    return text + (f"\n\nFingerprint of the text: `{record['fingerprint']}`." if "fingerprint" in record else "")
+    if corpus is not None and corpus.splits:
+        rows = [
+            (name, *("?" if count is None else f"{count:,}" for count in (split.tokens, split.documents, split.bytes)))
+            for name, split in corpus.splits.items()
+        ]
+        text += "\n\n" + _table(rows, header=("split", "tokens", "documents", "bytes"))
+    if corpus is not None and corpus.fingerprint is not None:
+        text += f"\n\nFingerprint of the text: `{corpus.fingerprint}`."
+    return text
 
 
-def _training_rows(config: Config, environment: dict[str, Any], progress: Progress) -> list[tuple[str, object]]:
+def _training_rows(config: Config, record: RunRecord, progress: Progress) -> list[tuple[str, object]]:
     """Up to the exported checkpoint."""
     training, optimizer = config.training, config.optimizer
-    machines = [piece["machine"] for piece in environment.get("pieces", [])]
-    corpus_tokens = environment.get("corpus", {}).get("splits", {}).get("train", {}).get("tokens")
     rows: list[tuple[str, object]] = [
         ("steps", f"{progress.step:,}" + (f" of {training.steps:,}" if progress.step != training.steps else "")),
         ("batch", f"{training.batch_size} × {config.model.context_tokens} tokens"),
         ("tokens", f"{progress.tokens:,}"),
     ]
-    if corpus_tokens:
-        rows.append(("epochs", f"{progress.tokens / corpus_tokens:.2f}"))
+    if record.corpus_tokens:
+        rows.append(("epochs", f"{progress.tokens / record.corpus_tokens:.2f}"))
     rows += [
         (
             "optimizer",
@@ -183,9 +184,10 @@ def _training_rows(config: Config, environment: dict[str, Any], progress: Progre
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
     ]
-    for what, key in (("hardware", "device_name"), ("precision", "precision")):
-        if found := list(dict.fromkeys(str(machine[key]) for machine in machines if key in machine)):
-            rows.append((what, ", ".join(found)))
+    machines = [segment.machine for segment in record.segments]
+    if machines:
+        rows.append(("hardware", ", ".join(dict.fromkeys(machine.device_name for machine in machines))))
+        rows.append(("precision", ", ".join(dict.fromkeys(machine.precision for machine in machines))))
     rows += [("time", duration(progress.train_seconds)), ("cost", f"${progress.dollars:.2f}")]
     return rows
 
@@ -212,27 +214,27 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
 
 def _evaluation(trained: LoadedModel) -> str:
     """What `evaluate` found of this very checkpoint on the run's own text, if it was asked."""
-    path = trained.run.evaluation
-    found = read_json(path, EVALUATION) if path.is_file() else {}
-    trained_on = read_environment(trained.run).get("corpus", {}).get("fingerprint")
-    another = trained_on is not None and found.get("data/fingerprint", trained_on) != trained_on
-    if found.get("step") != step_of(trained.checkpoint) or another:
+    found, corpus = read_evaluation(trained.run), read_record(trained.run).corpus
+    if found is None or found.step != step_of(trained.checkpoint):
+        return ""
+    trained_on = corpus.fingerprint if corpus is not None else None
+    if trained_on is not None and found.data_fingerprint not in (None, trained_on):
         return ""
     rows: list[tuple[str, object]] = [
-        ("validation loss", f"{found['val/loss']:.4f} nats a token"),
-        ("perplexity", f"{found['val/perplexity']:.3f}"),
-        ("bits per byte", f"{found['val/bits_per_byte']:.4f}"),
+        ("validation loss", f"{found.val_loss:.4f} nats a token"),
+        ("perplexity", f"{found.val_perplexity:.3f}"),
+        ("bits per byte", f"{found.val_bits_per_byte:.4f}"),
     ]
-    shares = {"stories/looping": "stories that loop", "stories/non_words": "words that the training text lacks"}
-    rows += [(label, f"{found[key]:.1%}") for key, label in shares.items() if isinstance(found.get(key), float)]
+    shares = {"stories that loop": found.looping, "words that the training text lacks": found.non_words}
+    rows += [(label, f"{share:.1%}") for label, share in shares.items() if share is not None]
     text = (
-        f"On the whole validation split, {found['val/tokens']:,} tokens of {found['val/bytes']:,} bytes, with strided "
+        f"On the whole validation split, {found.val_tokens:,} tokens of {found.val_bytes:,} bytes, with strided "
         "context:"
     )
     return f"{text}\n\n{_table(rows)}\n\n"
 
 
-def _curve(rows: list[dict[str, Any]], *, with_curve: bool) -> str:
+def _curve(rows: list[MetricsRow], *, with_curve: bool) -> str:
     found = [row for row in rows if "val/loss" in row]
     if not found:
         return ""

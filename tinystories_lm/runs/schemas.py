@@ -128,6 +128,12 @@ class RunRecord(Record, frozen=True, kw_only=True, rename={"segments": "pieces"}
     exact: bool | None = None
     plan: PlanRecord | None = None
 
+    @property
+    def corpus_tokens(self) -> int | None:
+        """Return the counted tokens of the training split, None where they are not recorded."""
+        split = (self.corpus.splits or {}).get("train") if self.corpus is not None else None
+        return split.tokens if split is not None else None
+
 
 class VerdictRecord(Record, frozen=True, kw_only=True):
     """The verdict on a run, its reasons and what to do next."""

@@ -8,7 +8,8 @@ from tinystories_lm.config.compose import Composed, swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import Estimate, estimate
-from tinystories_lm.runs.folder import RunFolder, read_summary
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status, read_status_file, step_reached
 from tinystories_lm.system.errors import DamagedError, UsageError
 

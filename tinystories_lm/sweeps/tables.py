@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tinystories_lm.runs.folder import read_summary
+from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.members import Member
 from tinystories_lm.system.console import amount, coloured, duration, table
@@ -41,7 +41,7 @@ def describe_end(member: Member) -> str:
     """One member's end in a few words."""
     if member.status is Status.DONE:
         summary = read_summary(member.run, whole=True)
-        return f"done, validation loss {summary['val/loss']:.4f}, perplexity {summary['val/perplexity']:.2f}"
+        return f"done, validation loss {summary.val_loss:.4f}, perplexity {summary.val_perplexity:.2f}"
     return f"{member.status or 'not begun'}: {member.reason}"
 
 
@@ -73,8 +73,8 @@ def results(member: Member) -> dict[str, Any]:
     }
     if status is Status.DONE:
         summary = read_summary(member.run, whole=True)
-        names = ("val/loss", "val/perplexity", "cost/usd", "time/train_seconds")
-        found |= {name: summary[name] for name in names}
+        found |= {"val/loss": summary.val_loss, "val/perplexity": summary.val_perplexity}
+        found |= {"cost/usd": summary.dollars, "time/train_seconds": summary.train_seconds}
     return found
 
 

@@ -3,18 +3,12 @@
 import dataclasses
 import uuid
 
+import msgspec
+
 from tinystories_lm.config.choices import TrackingMode
-from tinystories_lm.runs.folder import (
-    RunFolder,
-    locked,
-    read_config,
-    read_environment,
-    read_metrics,
-    read_samples,
-    read_summary,
-    refuse_links,
-)
+from tinystories_lm.runs.folder import RunFolder, locked, read_config, refuse_links
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
@@ -47,7 +41,8 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
     rows = read_metrics(run) if run.metrics.is_file() else []
     if not rows:
         raise UsageError(f"{run.path} has no rows to send")
-    run_id = read_environment(run)["run_id"] + (f"-{uuid.uuid4().hex[:6]}" if anew else "")
+    record = read_record(run)
+    run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if anew else "")
     last = int(rows[-1]["progress/step"])
     tracker = start_tracker(
         dataclasses.replace(
@@ -59,11 +54,11 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
         run.path,
         run_id=run_id,
         name=f"{config.name}-{run_id[:6]}",
-        settings=dataclasses.asdict(config) | {"environment": read_environment(run)},
+        settings=dataclasses.asdict(config) | {"environment": msgspec.to_builtins(record)},
         resumed_at=last,
         is_done=True,
     )
-    newest = [sample for sample in read_samples(run) if sample.get("step") == last] if run.samples.is_file() else []
+    newest = [msgspec.to_builtins(sample) for sample in read_samples(run) if sample.step == last]
     if newest:
         tracker.log_samples(last, newest)
     figures = _figures(run)
@@ -79,7 +74,7 @@ def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
 
 def _figures(run: RunFolder) -> dict[str, object]:
     """As the run itself, and `evaluate` after it, would have sent them."""
-    found = read_summary(run) if run.summary.is_file() else {}
-    verdict = {"verdict": found["verdict"]["name"]} if "verdict" in found else {}
-    evaluated = evaluation_metrics(read_json(run.evaluation)) if run.evaluation.is_file() else {}
-    return found | verdict | evaluated
+    figures: dict[str, object] = msgspec.to_builtins(read_summary(run)) if run.summary.is_file() else {}
+    if isinstance(verdict := figures.get("verdict"), dict):
+        figures["verdict"] = verdict["name"]
+    return figures | (evaluation_metrics(read_json(run.evaluation)) if run.evaluation.is_file() else {})

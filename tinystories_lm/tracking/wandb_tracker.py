@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.runs.folder import RunFolder, read_metrics, read_samples
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics, read_samples
 from tinystories_lm.tracking.wandb_files import (
     is_unsent,
     is_uploaded,
@@ -311,7 +314,7 @@ def start_tracker(
         begin,
         folder=folder,
         finish_timeout_seconds=config.finish_timeout_seconds,
-        samples=[sample for sample in samples if sample.get("step", 0) <= (resumed_at or 0)],
+        samples=[msgspec.to_builtins(sample) for sample in samples if sample.step <= (resumed_at or 0)],
         earlier=earlier,
         sent_before=sent_before,
     )

@@ -1,17 +1,17 @@
 """The points of a law: what the finished runs of a sweep say, and where those runs are."""
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config, read_summary
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
 from tinystories_lm.runs.lookup import _runs_in, find_sweep
+from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 
@@ -86,23 +86,23 @@ def describe_left_out(found: Points) -> str:
 
 def _point(run: RunFolder) -> Point:
     config, summary = read_config(run), read_summary(run)
-    tokens, loss = _number(run, summary, "progress/tokens"), _number(run, summary, "val/loss")
+    parameters = _positive(run, "parameters", summary.parameters)
+    tokens, loss = _positive(run, "progress/tokens", summary.tokens), _positive(run, "val/loss", summary.val_loss)
     return Point(
         run=run.path.name,
-        parameters=round(_number(run, summary, "parameters")),
+        parameters=round(parameters),
         tokens=round(tokens),
         flops=tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size),
         loss=loss,
-        dollars=float(summary.get("cost/usd", 0.0)),
-        seconds=float(summary.get("time/train_seconds", 0.0)),
-        epochs=float(summary["progress/epochs"]) if "progress/epochs" in summary else None,
+        dollars=summary.dollars or 0.0,
+        seconds=summary.train_seconds or 0.0,
+        epochs=summary.epochs,
         config=config,
     )
 
 
-def _number(run: RunFolder, summary: dict[str, Any], name: str) -> float:
-    value = summary.get(name)
-    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+def _positive(run: RunFolder, name: str, value: float | None) -> float:
+    if value is None or value <= 0:
         raise DamagedError(f"{run.summary} has no {name}")
     return float(value)
 
