@@ -13,8 +13,7 @@ from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import estimate
-from tinystories_lm.planning.preflight import check_what_is_left
-from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.planning.preflight import ResolvedJob, check_what_is_left
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
 
@@ -223,8 +222,8 @@ def test_only_what_is_left_of_a_run_has_to_be_affordable(tmp_path: Path) -> None
     config = compose_config(["model=tiny", "training.steps=1000", "hardware=cpu"]).config
     whole = estimate(config, peak_flops_per_second=1e6).seconds / 3600
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=whole / 2))
-    run, peaks = RunFolder(tmp_path), {config.hardware.name: 1e6}
+    job = ResolvedJob(config, tmp_path, peak_flops_per_second=1e6)
     with pytest.raises(UsageError, match="would take about"):
-        check_what_is_left(config, run, peaks)
-    write_status(run, Status.INTERRUPTED, reason="signal", step=900)
-    check_what_is_left(config, run, peaks)
+        check_what_is_left(job)
+    write_status(job.run, Status.INTERRUPTED, reason="signal", step=900)
+    check_what_is_left(job)

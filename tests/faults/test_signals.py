@@ -24,7 +24,7 @@ BEFORE_THE_LOOP = {
     "reading the corpus": (f"{US}.data.token_cache.fingerprint", 1),
     "learning the tokenizer": (f"{US}.data.token_cache.train_tokenizer", 1),
     "encoding": (f"{US}.data.token_cache._encode", 2),
-    "building the model": (f"{US}.jobs.job.build_optimizer", 1),
+    "building the model": (f"{US}.jobs.initial_state.build_optimizer", 1),
 }
 IN_THE_LOOP = {
     "the first evaluation": (f"{US}.jobs.job.mean_loss", 2),

@@ -121,7 +121,7 @@ def test_the_same_command_finds_the_interrupted_run(
     process.kill()
     process.wait()
     resumed = command(*same)
-    assert resumed.returncode == 0 and "going on with the interrupted run" in resumed.stderr
+    assert resumed.returncode == 0 and "resuming the interrupted run" in resumed.stderr
     assert len(list(tmp_path.glob("outputs/run/*"))) == 1
     fresh = command(*same)
     assert fresh.returncode == 0

@@ -22,7 +22,7 @@ from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.jobs.outcome import _status_kept
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
 from tinystories_lm.planning.plan import make_plan
-from tinystories_lm.planning.preflight import _fit_memory, compose_jobs
+from tinystories_lm.planning.preflight import Request, _fit_memory, compose_jobs
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status
@@ -98,9 +98,9 @@ def test_the_limits_of_all_control_groups_around_a_process_are_seen(tmp_path: Pa
 
 
 def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
-    overrides = ["hardware=cpu", "training.batch_size=64", "training.micro_batch_size=64"]
-    alone = [word for word in overrides if "micro" not in word]
-    jobs = compose_jobs(alone, False, None)
+    overrides = ("hardware=cpu", "training.batch_size=64", "training.micro_batch_size=64")
+    alone = tuple(word for word in overrides if "micro" not in word)
+    jobs = compose_jobs(Request(alone))
     here = usable_bytes(Device.cpu) / step_memory(jobs[0].config).total
     assert _fit_memory(alone, jobs, 1) == alone
     (_, _, fitted) = _fit_memory(alone, jobs, int(4 * here))

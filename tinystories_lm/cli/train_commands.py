@@ -51,11 +51,12 @@ def plan(arguments: list[str]) -> None:
     overrides = options.overrides
     if options.calibrate:
         from tinystories_lm.planning.calibration import calibrate
-        from tinystories_lm.planning.preflight import resolve
+        from tinystories_lm.planning.preflight import Request, resolve
 
         typed = compose_config(overrides, config_dir=options.config_dir).config
-        (job,), overrides = resolve(overrides, multirun=False, config_dir=options.config_dir)
-        calibrate(job.config, typed=typed)
+        launch = resolve(Request(tuple(overrides), config_dir=options.config_dir))
+        overrides = list(launch.request.overrides)
+        calibrate(launch.jobs[0].config, typed=typed)
     found = make_plan(compose_config(overrides, config_dir=options.config_dir).config)
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -34,6 +33,7 @@ from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning import plan as planning
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, make_plan
+from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.checkpoint import delete_superseded
 from tinystories_lm.runs.folder import RunFolder, read_summary, refuse_links, write_config
 from tinystories_lm.runs.resume import StartPoint, best_checkpoint, check_corpus, is_done, prepare_resume
@@ -52,21 +52,17 @@ log = logging.getLogger(__name__)
 FINAL_STORIES = 3
 
 
-def run_job(
-    config: Config, folder: Path, *, peak_flops_per_second: float, swept: Mapping[str, str] = MappingProxyType({})
-) -> None:
-    """Train in `folder`, whose lock the caller holds: a new run, or the one that is there goes on.
-
-    swept: the settings that set this run apart from the others of its sweep, for W&B's tags and config.
+def run_job(job: ResolvedJob) -> None:
+    """Train in the job's folder, whose lock the caller holds: start a new run, or resume the one that is there.
 
     Raises a CommandError for whatever ends it before its last step; status.json then says so too.
     """
-    run = RunFolder(folder)
+    run, config, peak_flops_per_second = job.run, job.config, job.peak_flops_per_second
     refuse_links(run)
     if is_done(run, config):
         say_done(run, read_summary(run))
         return
-    sweep_leftovers(folder)
+    sweep_leftovers(run.path)
     with writing(run.checkpoints):
         run.checkpoints.mkdir(parents=True, exist_ok=True)
     sweep_leftovers(run.checkpoints)
@@ -103,7 +99,7 @@ def run_job(
         write_config(run, config)
         start.progress.pieces = len(record["pieces"])
         _introduce(plan, left, machine, start)
-        _train(config, run, cache, machine, start, source, record, swept)
+        _train(config, run, cache, machine, start, source, record, job.swept)
 
 
 def _train(

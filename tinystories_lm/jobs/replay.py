@@ -12,7 +12,7 @@ from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
 from tinystories_lm.jobs.job import run_job
 from tinystories_lm.jobs.reproducibility import as_begun
-from tinystories_lm.planning.preflight import find_peaks_of
+from tinystories_lm.planning.preflight import ResolvedJob, find_peaks
 from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.folder import (
     OUTPUTS,
@@ -85,7 +85,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
         hardware=as_begun(config.hardware, record["pieces"]),
     )
     with locked(again.path):
-        run_job(quiet, again.path, peak_flops_per_second=_peak(original, config))
+        run_job(ResolvedJob(quiet, again.path, _peak(original, config)))
     return compare(original, again)
 
 
@@ -105,9 +105,9 @@ def _peak(original: RunFolder, config: Config) -> float:
     """The peak that the first run was planned with, so that nothing depends on measuring it again."""
     pieces = read_environment(original)["pieces"]
     if pieces:
-        find_peaks_of([config])  # refuses hardware that is not here
+        find_peaks([config])  # refuses hardware that is not here
         return float(pieces[0]["machine"]["peak_flops_per_second"])
-    return find_peaks_of([config])[config.hardware.name]
+    return find_peaks([config])[config.hardware.name]
 
 
 def compare(original: RunFolder, again: RunFolder) -> Replayed:

@@ -7,9 +7,9 @@ import multiprocessing
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import NoReturn
 
 import hydra
@@ -19,18 +19,9 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import (
-    VERSION_BASE,
-    Composed,
-    compose_text,
-    conf_folder,
-    parse,
-    register,
-    sweep_name,
-    swept_settings,
-)
+from tinystories_lm.config.compose import VERSION_BASE, compose_text, conf_folder, parse, register, sweep_name
 from tinystories_lm.config.schema import Config
-from tinystories_lm.planning.preflight import check_what_is_left, compose_jobs, find_peaks, resolve
+from tinystories_lm.planning.preflight import Launch, Request, ResolvedJob, check_what_is_left, compose_jobs, resolve
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.status import Status, read_status
@@ -54,20 +45,20 @@ def train(arguments: list[str]) -> None:
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
         return
+    request = Request(tuple(options.overrides), options.multirun, options.config_dir)
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
-        compose_jobs(options.overrides, options.multirun, options.config_dir)
-        _run_hydra(arguments, {}, Path())
+        compose_jobs(request)
+        _run_hydra(arguments, _HydraTask([]), Path())
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
-    jobs, overrides = resolve(options.overrides, multirun=options.multirun, config_dir=options.config_dir)
-    peaks = find_peaks(jobs)
-    if options.multirun:
-        for job in jobs:
-            check_what_is_left(job.config, RunFolder(job.sweep_folder), peaks)
-        run_jobs(jobs, overrides, peaks, config_dir=options.config_dir)
-    else:
-        _run_single(overrides, jobs[0], peaks, config_dir=options.config_dir)
+    launch = resolve(request)
+    if not options.multirun:
+        _run_single(launch.jobs[0])
+        return
+    for job in launch.jobs:
+        check_what_is_left(job)
+    run_sweep(launch)
 
 
 def start_hydra() -> None:
@@ -93,74 +84,60 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_intermixed_args(arguments)
 
 
-def _run_single(overrides: Sequence[str], job: Composed, peaks: dict[str, float], *, config_dir: str | None) -> None:
-    if "${" in str(job.output_folder):  # Hydra would read it as another setting, and take another folder
-        raise UsageError(f"hydra.run.dir={job.output_folder}: ${{ cannot be a part of a folder's name")
-    folder = _begun_folder(job)
-    check_what_is_left(job.config, RunFolder(folder or job.output_folder), peaks)
+def _run_single(job: ResolvedJob) -> None:
+    if "${" in str(job.folder):  # Hydra would read it as another setting, and take another folder
+        raise UsageError(f"hydra.run.dir={job.folder}: ${{ cannot be a part of a folder's name")
+    folder = _interrupted_folder(job)
+    check_what_is_left(replace(job, folder=folder or job.folder))
     if folder is None:
-        with writing(job.output_folder):
-            folder = _new_folder(job.output_folder)
+        with writing(job.folder):
+            folder = _new_folder(job.folder)
     with writing(folder):  # a name that is too long, a file, another person's
         new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
     try:
-        train_in(folder, overrides, job.config, peaks, config_dir=config_dir)
+        train_in_folder(replace(job, folder=folder))
     except UsageError:
         if new:
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def train_in(
-    folder: Path,
-    overrides: Sequence[str],
-    config: Config,
-    peaks: dict[str, float],
-    *,
-    config_dir: str | None = None,
-    swept: Mapping[str, str] = MappingProxyType({}),
-    wait_seconds: float = 0.0,
-) -> None:
-    """Run one job in its folder.
+def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
+    """Run one job in its folder, under Hydra.
 
-    swept: what sets it apart from the other jobs of its sweep.
     wait_seconds: for another process to leave the folder.
     """
-    with locked(folder, wait_seconds=wait_seconds):
-        refuse_links(RunFolder(folder))
-        _check_resumable(RunFolder(folder), config)
-        kept = [override for override in overrides if not override.startswith("hydra.run.dir=")]
-        arguments = [*_flags(config_dir), *kept, f"hydra.run.dir={as_text(str(folder))}"]
-        failures = _run_hydra(arguments, peaks, folder, [swept])
-    if failures:
-        raise failures[0]
+    with locked(job.folder, wait_seconds=wait_seconds):
+        refuse_links(job.run)
+        _check_resumable(job.run, job.config)
+        kept = [override for override in job.overrides if not override.startswith("hydra.run.dir=")]
+        task = _HydraTask([job])
+        arguments = [*_flags(job.config_dir), *kept, f"hydra.run.dir={as_text(str(job.folder))}"]
+        _run_hydra(arguments, task, job.folder)
+    if task.failures:
+        raise task.failures[0]
 
 
-def run_jobs(
-    jobs: Sequence[Composed], overrides: Sequence[str], peaks: dict[str, float], *, config_dir: str | None = None
-) -> None:
-    """Hand a sweep to Hydra's launcher.
+def run_sweep(launch: Launch) -> None:
+    """Run the jobs by Hydra's launcher.
 
-    Raises CommandError with the count of the jobs that did not get done, whichever process they ran in.
+    Raises CommandError with the number of jobs that were not finished, whichever process they ran in.
     """
-    for job in jobs:
-        refuse_links(RunFolder(job.sweep_folder))
-    launch(jobs, overrides, peaks, config_dir=config_dir)
-    missing = [job for job in jobs if not is_done_in(job.sweep_folder)]
+    for job in launch.jobs:
+        refuse_links(job.run)
+    start_launcher(launch)
+    missing = [job for job in launch.jobs if not _is_done(job.run)]
     if missing:
-        raise CommandError(f"{len(missing)} of the sweep's {len(jobs)} jobs failed; the others are done")
+        raise CommandError(f"{len(missing)} of the sweep's {len(launch.jobs)} jobs failed; the others are done")
 
 
-def launch(
-    jobs: Sequence[Composed], overrides: Sequence[str], peaks: dict[str, float], *, config_dir: str | None = None
-) -> None:
-    """Run the jobs by Hydra's launcher; what became of each stands in its folder."""
-    swept = swept_settings([job.overrides for job in jobs])
-    _run_hydra(["--multirun", *_flags(config_dir), *overrides], peaks, jobs[0].sweep_folder.parent, swept)
+def start_launcher(launch: Launch) -> None:
+    """Run the jobs by Hydra's launcher; the outcome of each stands in its folder."""
+    arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
+    _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
 
 
-def is_done_in(folder: Path) -> bool:
-    run = RunFolder(folder)
+def _is_done(run: RunFolder) -> bool:
     return run.status.is_file() and read_status(run) is Status.DONE
 
 
@@ -179,17 +156,14 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
     compare(run, config)
 
 
-def _begun_folder(job: Composed) -> Path | None:
-    """The folder asked for, else that of the newest interrupted run of this config; None where a new one is to be."""
+def _interrupted_folder(job: ResolvedJob) -> Path | None:
+    """Return the folder asked for, else that of the newest interrupted run of this config; None for a new run."""
     if any(override.startswith("hydra.run.dir=") for override in job.overrides):
-        return job.output_folder
+        return job.folder
     if not job.config.training.fresh:
         run = interrupted_run(job.config)
         if run is not None:
-            print(
-                f"going on with the interrupted run in {run.path} (training.fresh=true begins a new one)",
-                file=sys.stderr,
-            )
+            print(f"resuming the interrupted run in {run.path} (training.fresh=true starts a new one)", file=sys.stderr)
             return run.path
     return None
 
@@ -207,52 +181,57 @@ def _new_folder(wanted: Path) -> Path:
             folder = wanted.with_name(f"{wanted.name}-{number}")
 
 
-def _run_hydra(
-    arguments: Sequence[str], peaks: dict[str, float], folder: Path, swept: Sequence[Mapping[str, str]] = ()
-) -> list[CommandError]:
-    """Hand over to Hydra, as if it had been started with `arguments`; returns what the jobs of this process raised.
+@dataclass
+class _HydraTask:
+    """What Hydra calls for each job, in this process or in one of its launcher's."""
 
-    folder: where Hydra writes its record.
-    swept: for each job, by its number, what sets it apart from the others.
+    jobs: Sequence[ResolvedJob]
+    failures: list[CommandError] = field(default_factory=list)  # of the jobs of this process
+    called: bool = False
 
-    Raises CannotWriteError where that is not possible.
-    """
-    failures: list[CommandError] = []
-    under_way = False
-
-    def job(composed: DictConfig) -> None:
-        nonlocal under_way
-        under_way = True
-        from tinystories_lm.hardware.detect import find_peak
+    def run(self, composed: DictConfig) -> None:
+        """Train the job that Hydra composed, in the folder that Hydra made."""
+        self.called = True
         from tinystories_lm.jobs.job import run_job
 
         redact_logs()
         context = HydraConfig.get()
-        config, folder = parse(composed), Path(context.runtime.output_dir)
-        peak = peaks.get(config.hardware.name) or find_peak(config.hardware)
-        if context.mode is not RunMode.MULTIRUN:
-            with _collected(failures):
-                _begin_log(folder / f"{context.job.name}.log")
-                run_job(config, folder, peak_flops_per_second=peak, swept=swept[0])
-            return
-        if context.launcher._target_.endswith(".JoblibLauncher"):
+        multirun = context.mode is RunMode.MULTIRUN
+        resolved = self.jobs[context.job.num if multirun else 0]
+        job = replace(resolved, config=parse(composed), folder=Path(context.runtime.output_dir))
+        if multirun and context.launcher._target_.endswith(".JoblibLauncher"):
             see_one_gpu(multiprocessing.current_process().name)
-        with _collected(failures), _one_of_many(folder), locked(folder):
-            _begin_log(folder / f"{context.job.name}.log")
-            run_job(config, folder, peak_flops_per_second=peak, swept=swept[context.job.num])
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_collected(self.failures))
+            if multirun:
+                stack.enter_context(_one_of_many(job.folder))
+                stack.enter_context(locked(job.folder))
+            _begin_log(job.folder / f"{context.job.name}.log")
+            run_job(job)
+
+
+def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None:
+    """Hand over to Hydra, as if it had been started with `arguments`.
+
+    folder: where Hydra writes its record of the start.
+
+    Raises CannotWriteError where that is not possible.
+    """
+
+    def run(composed: DictConfig) -> None:  # Hydra asks for a function: it looks for the file that defines it
+        task.run(composed)
 
     with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
         before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
         try:
-            hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(job)()
+            hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
         except OSError:
-            if under_way:
+            if task.called:
                 raise
             with writing(folder):
                 raise
         finally:
             sys.argv = before
-    return failures
 
 
 def see_one_gpu(worker: str) -> None:

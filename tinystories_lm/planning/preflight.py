@@ -1,42 +1,96 @@
-"""From what was typed to what is run here: this machine in the place of what was left open, and whether it may be."""
+"""Resolve what the command line left open (`hardware=auto`, the micro-batch size) and reject runs that cannot be done.
+
+What comes out is a Launch of ResolvedJobs: all that is known of each run before its first step.
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.config.compose import Composed, compose_config, expand_sweep
+from tinystories_lm.config.compose import Composed, compose_config, expand_sweep, swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import step_reached
 from tinystories_lm.system.errors import UsageError
 
 
-def resolve(
-    overrides: Sequence[str], *, multirun: bool, config_dir: str | None, places: int = 1
-) -> tuple[list[Composed], list[str]]:
-    """The jobs that these overrides mean, and the overrides with this machine in the place of hardware=auto.
+@dataclass(frozen=True)
+class Request:
+    """What was typed for one run or for a sweep of them."""
+
+    overrides: tuple[str, ...]
+    multirun: bool = False  # one job for each combination of the values listed
+    config_dir: str | None = None  # a folder of the user's own presets, beside conf/
+
+
+@dataclass(frozen=True)
+class ResolvedJob:
+    """One training run with nothing left open."""
+
+    config: Config
+    folder: Path
+    peak_flops_per_second: float
+    overrides: tuple[str, ...] = ()  # by which Hydra composes the config again
+    config_dir: str | None = None
+    swept: Mapping[str, str] = field(default_factory=dict)  # the settings that differ within its sweep
+
+    @property
+    def run(self) -> RunFolder:
+        return RunFolder(self.folder)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The request with this machine in the place of hardware=auto, and the jobs that Hydra makes of it."""
+
+    request: Request
+    jobs: list[ResolvedJob]
+
+
+def resolve(request: Request, *, places: int = 1) -> Launch:
+    """Return the jobs that a request means.
 
     places: how many jobs are to share the machine at a time.
+
+    Raises UsageError for a corpus that is missing and for hardware that is not here, unless the jobs run elsewhere.
     """
-    jobs = compose_jobs(overrides, multirun, config_dir)
+    jobs = compose_jobs(request)
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):
             raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
-        overrides = _resolve_hardware(overrides)
-        jobs = compose_jobs(overrides, multirun, config_dir)
-        fitted = _fit_memory(overrides, jobs, places)
-        if fitted != overrides:
-            overrides, jobs = fitted, compose_jobs(fitted, multirun, config_dir)
-    return jobs, list(overrides)
+        request = replace(request, overrides=_resolve_hardware(request.overrides))
+        jobs = compose_jobs(request)
+        fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
+        if fitted != request:
+            request, jobs = fitted, compose_jobs(fitted)
+    return Launch(request, _with_peaks(jobs, request))
 
 
-def compose_jobs(overrides: Sequence[str], multirun: bool, config_dir: str | None) -> list[Composed]:
-    """One run, or those of a sweep, as they were typed."""
-    jobs = expand_sweep(overrides, config_dir=config_dir) if multirun else [list(overrides)]
+def _with_peaks(jobs: Sequence[Composed], request: Request) -> list[ResolvedJob]:
+    peaks = find_peaks([job.config for job in jobs], remote=any(job.remote for job in jobs))
+    return [
+        ResolvedJob(
+            config=job.config,
+            folder=job.sweep_folder if request.multirun else job.output_folder,
+            peak_flops_per_second=peaks[job.config.hardware.name],
+            overrides=job.overrides,
+            config_dir=request.config_dir,
+            swept=swept,
+        )
+        for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
+    ]
+
+
+def compose_jobs(request: Request) -> list[Composed]:
+    """Compose and check the one run, or each run of the sweep, as it was typed."""
+    overrides, config_dir = request.overrides, request.config_dir
+    jobs = expand_sweep(overrides, config_dir=config_dir) if request.multirun else [overrides]
     return [compose_config(job, config_dir=config_dir) for job in jobs]
 
 
-def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> list[str]:
+def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> tuple[str, ...]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.hardware.memory import usable_bytes
     from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
@@ -44,47 +98,48 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
 
     wanted = "training.micro_batch_size"
     if any(override.startswith(f"{wanted}=") for override in overrides):
-        return list(overrides)
+        return tuple(overrides)
     configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
     usable = usable_bytes(device) / (places if device is Device.cpu else 1)  # each has a GPU of its own
     sizes = [config.training.micro_batch_size for config in configs]
     need, size = max((step_memory(config).total, size) for config, size in zip(configs, sizes, strict=True))
     if need <= usable:
-        return list(overrides)
+        return tuple(overrides)
     fits = fitting_micro_batch(configs, usable, most=min(sizes)) or 1
     print(
         f"{size} sequences at once need about {storage(need)}, this {device} has {storage(usable)} for them: "
         f"{wanted}={fits}; the batch stays",
         file=sys.stderr,
     )
-    return [*overrides, f"{wanted}={fits}"]
+    return (*overrides, f"{wanted}={fits}")
 
 
-def _resolve_hardware(overrides: Sequence[str]) -> list[str]:
+def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
     """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
     from tinystories_lm.hardware.detect import find_hardware
 
     given = [override for override in overrides if override.startswith("hardware=")]
     if any("," in override for override in given):
         raise UsageError(f"{given[0]}: name each hardware of a sweep; auto stands for one only")
-    return [*(override for override in overrides if override not in given), f"hardware={find_hardware()}"]
+    return (*(override for override in overrides if override not in given), f"hardware={find_hardware()}")
 
 
-def check_what_is_left(config: Config, run: RunFolder, peaks: Mapping[str, float]) -> None:
-    """Raise UsageError where what is left of the run in this folder would take too long or cost too much."""
+def check_what_is_left(job: ResolvedJob) -> None:
+    """Raise UsageError where the rest of the run in the job's folder would take too long or cost too much."""
     from tinystories_lm.planning.estimate import check_affordable, estimate
 
-    peak = peaks[config.hardware.name]
-    check_affordable(config, estimate(config, peak_flops_per_second=peak, start_step=step_reached(run)))
+    start_step = step_reached(job.run)
+    expected = estimate(job.config, peak_flops_per_second=job.peak_flops_per_second, start_step=start_step)
+    check_affordable(job.config, expected)
 
 
-def find_peaks(jobs: Sequence[Composed]) -> dict[str, float]:
-    """The peak FLOP/s of each hardware; raises UsageError for text or, unless jobs go elsewhere, hardware not here."""
-    return find_peaks_of([job.config for job in jobs], remote=any(job.remote for job in jobs))
+def find_peaks(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
+    """Return the peak FLOP/s of each hardware.
 
+    remote: the configs run on other machines than this one.
 
-def find_peaks_of(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
-    """The same for configs that are run here, or with `remote` on other machines."""
+    Raises UsageError for a corpus that is missing, and for hardware that is not here, or remote and of unknown speed.
+    """
     from tinystories_lm.data.corpus import splits
     from tinystories_lm.hardware.detect import check_hardware, find_peak
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinystories_lm.config.compose import Composed, swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import Estimate, estimate
+from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status, read_status_file, step_reached
@@ -18,12 +18,22 @@ from tinystories_lm.system.errors import DamagedError, UsageError
 class Member:
     """One run of a sweep."""
 
-    overrides: tuple[str, ...]
-    swept: Mapping[str, str]  # what sets it apart from the others
-    config: Config
-    run: RunFolder
+    job: ResolvedJob
     parameters: int
     expected: Estimate  # of what is left to do
+
+    @property
+    def config(self) -> Config:
+        return self.job.config
+
+    @property
+    def run(self) -> RunFolder:
+        return self.job.run
+
+    @property
+    def swept(self) -> Mapping[str, str]:
+        """The settings that set it apart from the others."""
+        return self.job.swept
 
     @property
     def label(self) -> str:
@@ -57,22 +67,17 @@ class Member:
             return str(error)
 
 
-def plan(jobs: Sequence[Composed], peaks: Mapping[str, float]) -> list[Member]:
-    """What each job is and what is left of it to do."""
+def plan(jobs: Sequence[ResolvedJob]) -> list[Member]:
+    """Count each job's parameters and estimate what is left of it to do."""
     return [
         Member(
-            overrides=job.overrides,
-            swept=swept,
-            config=job.config,
-            run=RunFolder(job.sweep_folder),
+            job,
             parameters=count_parameters(job.config.model, vocab_size=job.config.data.vocab_size).total,
             expected=estimate(
-                job.config,
-                peak_flops_per_second=peaks[job.config.hardware.name],
-                start_step=step_reached(RunFolder(job.sweep_folder)),
+                job.config, peak_flops_per_second=job.peak_flops_per_second, start_step=step_reached(job.run)
             ),
         )
-        for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
+        for job in jobs
     ]
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.hardware.detect import visible_gpus
-from tinystories_lm.jobs.train import launch, start_hydra, train_in
+from tinystories_lm.jobs.train import start_hydra, start_launcher, train_in_folder
 from tinystories_lm.planning.estimate import check_affordable
-from tinystories_lm.planning.preflight import find_peaks, resolve
+from tinystories_lm.planning.preflight import Request, ResolvedJob, resolve
 from tinystories_lm.runs.folder import RunFolder, refuse_links
 from tinystories_lm.runs.schemas import METRICS
 from tinystories_lm.runs.status import Status, write_status
@@ -59,11 +59,9 @@ def sweep(name: str, overrides: Sequence[str], options: Options) -> list[Member]
     Raises CommandError with the counts when a member failed, and Interrupted when it was asked to stop.
     """
     start_hydra()
-    typed = [f"+sweep={name}", *overrides]
-    jobs, typed = resolve(typed, multirun=True, config_dir=options.config_dir, places=max(1, options.parallel))
-    launcher = next((override for override in typed if override.startswith("hydra/launcher=")), None)
-    peaks = find_peaks(jobs)
-    members = plan(jobs, peaks)
+    request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=options.config_dir)
+    launch = resolve(request, places=max(1, options.parallel))
+    members = plan(launch.jobs)
     refuse_twins(members)
     log.info("%s\n%s", name, describe_plan(members))
     if options.dry_run:
@@ -71,10 +69,10 @@ def sweep(name: str, overrides: Sequence[str], options: Options) -> list[Member]
     left = [member for member in members if member.status is not Status.DONE]
     for member in left:
         check_affordable(member.config, member.expected)
-    if launcher is not None:
-        launch(jobs, typed, peaks, config_dir=options.config_dir)
+    if any(override.startswith("hydra/launcher=") for override in launch.request.overrides):
+        start_launcher(launch)
         return members
-    if not _run_apart(left, peaks, options):
+    if not _run_apart(left, options):
         done = sum(member.status is Status.DONE for member in members)
         raise Interrupted(f"stopped with {done} of {len(members)} runs done: run the same command again to go on")
     return members
@@ -89,7 +87,7 @@ def raise_for_failures(members: Sequence[Member]) -> None:
         )
 
 
-def _run_apart(members: Sequence[Member], peaks: dict[str, float], options: Options) -> bool:
+def _run_apart(members: Sequence[Member], options: Options) -> bool:
     """Each in a process of its own; returns whether all had their turn."""
     for member in members:
         with writing(member.run.path):
@@ -98,7 +96,7 @@ def _run_apart(members: Sequence[Member], peaks: dict[str, float], options: Opti
     tasks = [
         Task(
             work=train_member,
-            arguments=(member, peaks, options.config_dir),
+            arguments=(member.job,),
             log=member.run.path / LOG,
             deadline_seconds=options.deadline_minutes * 60 or member.config.training.max_hours * 3600,
         )
@@ -130,18 +128,10 @@ def _run_apart(members: Sequence[Member], peaks: dict[str, float], options: Opti
         bar.close()
 
 
-def train_member(member: Member, peaks: dict[str, float], config_dir: str | None) -> None:
-    """What a member's process does."""
+def train_member(job: ResolvedJob) -> None:
+    """Train one member of a sweep, in a process of its own."""
     start_hydra()
-    train_in(
-        member.run.path,
-        member.overrides,
-        member.config,
-        peaks,
-        config_dir=config_dir,
-        swept=member.swept,
-        wait_seconds=LOCK_PATIENCE_SECONDS,
-    )
+    train_in_folder(job, wait_seconds=LOCK_PATIENCE_SECONDS)
 
 
 def settle_status(member: Member, ending: Ending) -> None:
