@@ -50,6 +50,9 @@ class Checkout:
         offline = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
         self.source, self.folder = source, folder
         self.environment = kept | offline | {"PYTHONPATH": str(source)}
+        imported = self.python("-c", f"import {PACKAGE}; print({PACKAGE}.__file__)").strip()
+        if not Path(imported).is_relative_to(source):
+            raise RuntimeError(f"{imported} is imported instead of the package in {source}")
 
     def python(self, *arguments: str) -> str:
         """Return what Python prints with these arguments; raises RuntimeError with its error output."""
