@@ -6,7 +6,7 @@ from tests.analysis.report.runs import composed, rows_of
 from tinystories_lm.analysis import loss_curve
 from tinystories_lm.analysis.scaling import chart
 from tinystories_lm.analysis.scaling.law import Law
-from tinystories_lm.analysis.scaling.observations import Point
+from tinystories_lm.analysis.scaling.observations import Observation
 from tinystories_lm.generation.generate import End, Sample
 from tinystories_lm.interop.model_card import FENCE, _code, _plain, _samples, _table
 
@@ -26,7 +26,7 @@ def test_a_title_in_a_picture_is_text() -> None:
 def test_names_of_runs_in_a_law_s_picture_are_text() -> None:
     law = Law(E=1.5, A=400.0, B=400.0, alpha=0.34, beta=0.28)
     points = [
-        Point(HOSTILE, size, tokens, 6.0 * size * tokens, law.loss(size, tokens), 1.0, 1.0, 0.5, composed())
+        Observation(HOSTILE, size, tokens, 6.0 * size * tokens, law.loss(size, tokens), 1.0, 1.0, 0.5, composed())
         for size in (1_000_000, 4_000_000)
         for tokens in (10_000_000, 40_000_000)
     ]

@@ -1,18 +1,19 @@
-"""What a run's numbers mean, with the evidence: what limited it, and what to do next.
+"""Diagnose a run: what limited it, with the evidence, and what to do next.
 
-Judged by slopes and gaps first, by tokens per parameter only where those leave it open. The rules, in their order:
+The rules use slopes and gaps first, and tokens per parameter only where those are inconclusive. The first that applies
+gives the verdict:
 
-1. diverged: the run ended so, or its last validation loss lies more than `diverged_rise_nats` above its best.
+1. diverged: the run ended in divergence, or its last validation loss is more than `diverged_rise_nats` above its best.
 2. too early: fewer than `least_evaluations` evaluations after step 0, or a loss that has fallen by less than
-   `least_fall_nats` since step 0. No guess is made.
-3. data-bound: what it learnt of its own text does not carry over. After at least one epoch the training loss is
+   `least_fall_nats` since step 0.
+3. data-bound: the model does not generalise from its training text. After at least one epoch the training loss is
    `gap_nats` below the validation loss, or the validation loss rose by `rise_nats` while the training loss fell.
 4. undertrained: over the last third the validation loss fell by `steep_nats` or more per doubling of tokens.
-5. capacity-bound: it fell by less than `flat_nats`, with `sated_tokens_per_parameter` or more read; or, between the
-   two, with `glutted_tokens_per_parameter` or more.
+5. capacity-bound: the loss fell by less than `flat_nats` per doubling, after `sated_tokens_per_parameter` or more; or
+   by less than `steep_nats`, after `glutted_tokens_per_parameter` or more.
 6. healthy: none of these.
 
-A decoder loop is found apart, in the last samples: the fault of the way of drawing, not of the weights.
+A decoder loop is a separate finding, made in the last samples: its cause is the sampling, not the weights.
 """
 
 import json
@@ -33,13 +34,15 @@ from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.console import amount
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-SPIKE_NATS = 0.5  # of a row's training loss over the median of the ten rows before
+SPIKE_NATS = 0.5  # rise of a row's training loss over the median of the SPIKE_ROWS rows before it
 SPIKE_ROWS = 10
-LARGEST = 1e100  # number of a row that is believed: its square is still one
-TRAINING_SHARE = 0.1  # of the run, at its end, over which the training loss is averaged
+LARGEST = 1e100  # a larger number in a row is ignored: its square would overflow
+TRAINING_SHARE = 0.1  # share of the run, at its end, over which the training loss is averaged
 
 
 class Finding(StrEnum):
+    """What limited a run."""
+
     DIVERGED = "diverged"
     TOO_EARLY = "too early"
     DATA_BOUND = "data-bound"
@@ -49,7 +52,7 @@ class Finding(StrEnum):
 
 
 class Point(NamedTuple):
-    """One look at a loss."""
+    """One value of a loss curve."""
 
     tokens: float
     loss: float  # mean nats per token
@@ -57,7 +60,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The numbers that a verdict rests on; None where the curve does not give them."""
+    """The numbers that a verdict is based on; None where the curve does not determine them."""
 
     evaluations: int  # after step 0
     validation_loss: float | None
@@ -66,19 +69,19 @@ class Evidence:
     nats_per_doubling: float | None  # slope of the validation loss over the last third; below zero it falls
     training_loss: float | None  # mean over the last tenth
     gap_nats: float | None  # validation over training
-    training_fell: bool  # from before the best validation loss to the end
+    training_fell: bool  # between the best validation loss and the end
     epochs: float | None
     tokens_per_parameter: float
     final_lr_share: float | None  # of the peak
     looping_samples: int
     samples: int
-    spikes: tuple[Point, ...] = ()  # of the training loss; the loss is what it rose by
-    skipped_steps: int = 0  # whose loss or gradient was no finite number
+    spikes: tuple[Point, ...] = ()  # of the training loss; `loss` is the rise
+    skipped_steps: int = 0  # whose loss or gradient was not finite
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One finding, the reasons for it, and the next thing to do."""
+    """A finding, the reasons for it, and what to do next."""
 
     finding: Finding
     decoder_loop: bool
@@ -88,19 +91,18 @@ class Verdict:
 
     @property
     def name(self) -> str:
+        """Return the finding, with the decoder loop where there is one."""
         return f"{self.finding}, decoder loop" if self.decoder_loop else str(self.finding)
 
 
 def judge(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -> Verdict:
-    """Apply the rules above."""
+    """Apply the rules to the evidence."""
     finding = _finding(evidence, rules, diverged=diverged)
     loops = evidence.looping_samples > rules.looping_share * evidence.samples and evidence.samples > 0
     because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence, rules)
     if loops:
-        because.append(f"{evidence.looping_samples} of the last {evidence.samples} samples say a phrase over and over")
-        advice.append(
-            "sample with --repetition-penalty 1.3 --top-p 0.95, and see in `sample RUN --grid` what else it costs"
-        )
+        because.append(f"{evidence.looping_samples} of the last {evidence.samples} samples repeat a phrase in a loop")
+        advice.append("sample with --repetition-penalty 1.3 --top-p 0.95; `sample RUN --grid` measures what that costs")
     return Verdict(finding, loops, because, advice, evidence)
 
 
@@ -126,58 +128,60 @@ def _finding(evidence: Evidence, rules: VerdictConfig, *, diverged: bool) -> Fin
 
 def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[str]:
     if finding is Finding.TOO_EARLY and evidence.evaluations >= rules.least_evaluations:
-        return [f"the validation loss has fallen by {evidence.fall_nats:.2f} nats since step 0: it has hardly begun"]
+        return [f"the validation loss has fallen by {evidence.fall_nats:.2f} nats since step 0, which is little"]
     if finding is Finding.TOO_EARLY:
-        return [f"after step 0 it was evaluated {evidence.evaluations} times: too few to tell a slope from chance"]
-    said = []
+        return [
+            f"it was evaluated {evidence.evaluations} times after step 0, too few to distinguish a slope from noise"
+        ]
+    reasons = []
     if evidence.validation_loss is not None and evidence.best_validation_loss is not None:
         rise = evidence.validation_loss - evidence.best_validation_loss
         above = f", {rise:.3f} above its best" if rise > 0.0005 else ""
-        said.append(f"validation loss {evidence.validation_loss:.3f}{above}")
+        reasons.append(f"validation loss {evidence.validation_loss:.3f}{above}")
     if evidence.nats_per_doubling is not None:
         lr = evidence.final_lr_share
         falling = "" if lr is None or lr > 0.5 else f", while the learning rate went down to {lr:.0%} of its peak"
-        said.append(f"over the last third {evidence.nats_per_doubling:+.3f} nats per doubling of tokens{falling}")
+        reasons.append(f"over the last third {evidence.nats_per_doubling:+.3f} nats per doubling of tokens{falling}")
     if evidence.gap_nats is not None:
-        said.append(f"validation loss {evidence.gap_nats:+.3f} nats from the training loss")
+        reasons.append(f"validation loss {evidence.gap_nats:+.3f} nats from the training loss")
     epochs = "" if evidence.epochs is None else f"{evidence.epochs:.2f} epochs, "
-    said.append(f"{epochs}{evidence.tokens_per_parameter:.3g} tokens a parameter (Chinchilla: 20)")
+    reasons.append(f"{epochs}{evidence.tokens_per_parameter:.3g} tokens per parameter (Chinchilla: 20)")
     if evidence.spikes:
         worst = max(evidence.spikes, key=lambda spike: spike.loss)
-        said.append(
+        reasons.append(
             f"spikes of the training loss: {len(evidence.spikes)}, the worst by {worst.loss:.2f} nats "
             f"after {amount(worst.tokens)} tokens"
         )
     if evidence.skipped_steps:
-        said.append(f"{evidence.skipped_steps:,} steps without a finite loss and gradient were skipped")
-    return said
+        reasons.append(f"{evidence.skipped_steps:,} steps without a finite loss and gradient were skipped")
+    return reasons
 
 
 def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[str]:
     gain = -(evidence.nats_per_doubling or 0.0)
     match finding:
         case Finding.DIVERGED:
-            return ["a lower optimizer.lr, or a longer training.warmup_steps; the last good checkpoint is kept"]
+            return ["lower optimizer.lr or raise training.warmup_steps; the last good checkpoint is kept"]
         case Finding.TOO_EARLY:
             if evidence.evaluations >= rules.least_evaluations:
-                return ["more steps, or a higher optimizer.lr"]
-            return ["more steps, or a smaller training.eval_every_steps"]
+                return ["train for more steps, or raise optimizer.lr"]
+            return ["train for more steps, or lower training.eval_every_steps"]
         case Finding.DATA_BOUND:
-            return ["more text of the same kind, or a smaller model; more steps on this text only learn it by heart"]
+            return ["use more text of the same kind, or a smaller model; more steps on this text only memorise it"]
         case Finding.UNDERTRAINED:
             advice = [f"train 2x longer: up to {-gain:.2f} nats, perplexity x {math.exp(-gain):.2f}"]
             if evidence.epochs is not None and evidence.epochs > 2:
-                advice.append(f"bring more text too: twice as long would be {2 * evidence.epochs:.1f} epochs")
+                advice.append(f"add more text too: training twice as long would take {2 * evidence.epochs:.1f} epochs")
             return advice
         case Finding.CAPACITY_BOUND:
             return [
-                f"a larger model: 2x longer would give {-gain:.2f} nats at most, and this size has read "
-                f"{evidence.tokens_per_parameter / 20:.1f} times Chinchilla's 20 tokens a parameter"
+                f"use a larger model: training 2x longer would give {-gain:.2f} nats at most, and this size has read "
+                f"{evidence.tokens_per_parameter / 20:.1f} times Chinchilla's 20 tokens per parameter"
             ]
         case Finding.HEALTHY:
             return [
-                f"2x longer: up to {-gain:.2f} nats; for more, a larger model and more tokens together "
-                "(`tinystories-lm scaling` on a sweep says in which proportion)"
+                f"train 2x longer: up to {-gain:.2f} nats; for more, use a larger model and more tokens together "
+                "(`tinystories-lm scaling` on a sweep gives the proportion)"
             ]
 
 
@@ -189,7 +193,7 @@ def gather(
     parameters: int,
     corpus_tokens: int | None,
 ) -> Evidence:
-    """Read the evidence off a run's rows and its last samples."""
+    """Extract the evidence from a run's rows and its last samples."""
     validation, training = _curve(rows, "val/loss"), _curve(rows, "train/loss")
     later = [point for point in validation if point.tokens > 0]
     tokens = max((point.tokens for point in (*training, *validation)), default=0.0)
@@ -220,9 +224,9 @@ def gather(
 
 
 def spikes(training: Sequence[Point]) -> tuple[Point, ...]:
-    """Where the training loss rose by SPIKE_NATS or more over the median of the rows before, and by how much.
+    """Find the rises of the training loss by SPIKE_NATS or more over the median of the rows before.
 
-    Of neighbouring rows that did, the highest.
+    Of neighbouring rows only the highest is kept.
     """
     found: list[Point] = []
     for place in range(SPIKE_ROWS, len(training)):
@@ -238,9 +242,9 @@ def spikes(training: Sequence[Point]) -> tuple[Point, ...]:
 
 
 def slope(points: Sequence[Point]) -> float | None:
-    """Nats per doubling of tokens over the last third of a curve, by least squares.
+    """Fit the slope of the last third of a curve by least squares, in nats per doubling of tokens.
 
-    Over its last two points where the last third holds fewer; None for fewer than two.
+    Where the last third has fewer than two points, the last two are used; None for fewer than two.
     """
     if len(points) < 2:
         return None
@@ -272,22 +276,22 @@ def _loops(sample: SampleRow) -> bool:
 
 
 def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
-    """The verdict on a run's folder, whatever state the run is in.
+    """Diagnose the run in a folder, whatever its status.
 
-    rules: thresholds other than those of the run's config.
+    rules: thresholds to use instead of those of the run's config.
 
     Raises DamagedError where its config cannot be read, UsageError for a model that was not trained here.
     """
     config = read_config(run)
     if is_imported(run):
-        raise UsageError(f"{run.path} holds an imported model: there is no curve to judge")
+        raise UsageError(f"{run.path} holds an imported model, which has no curve to diagnose")
     plan = read_record(run).plan if run.environment.is_file() else None
     planned = (plan.parameters, plan.corpus_tokens) if plan is not None else (0, 0)
     # An old run's record lacks them; its summary may have them.
     summary = read_summary(run) if not all(planned) and run.summary.is_file() else Summary()
     parameters = planned[0] or summary.parameters
     if parameters is None:
-        raise UsageError(f"{run.path} has not begun to train: there is nothing to judge yet")
+        raise UsageError(f"{run.path} has not started training, so there is nothing to diagnose yet")
     corpus = planned[1] or _corpus_tokens(summary)
     evidence = gather(config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus)
     return judge(evidence, rules or config.verdict, diverged=_reason(run).startswith("diverged"))
@@ -306,12 +310,12 @@ def _reason(run: RunFolder) -> str:
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
-    """Plain values, for the summary and for programs."""
+    """Return the verdict as plain values, for the summary and for programs."""
     record: dict[str, Any] = json.loads(json.dumps(asdict(verdict)))
     return {"name": verdict.name, **record}
 
 
 def describe(verdict: Verdict) -> str:
-    """The verdict, its reasons and the next thing to do, a line each."""
+    """Format the verdict, its reasons and the next step, one per line."""
     lines = [f"verdict: {verdict.name}", *(f"  {reason}" for reason in verdict.because)]
     return "\n".join([*lines, *(f"  next: {step}" for step in verdict.next)])

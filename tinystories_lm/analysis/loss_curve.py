@@ -1,17 +1,17 @@
-"""A run's losses as a picture that needs no program to look at."""
+"""Draw a run's loss curves as SVG."""
 
 import html
 import math
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 320, 56, 40, 16, 40
-MOST_LINES = 10  # of the grid
+MOST_LINES = 10  # of the grid, horizontally
 
 
 def draw(rows: list[dict[str, Any]], *, title: str) -> str:
-    """Training and validation loss against steps, as an SVG that follows the reader's light or dark mode.
+    """Draw training and validation loss against steps; the SVG follows the reader's light or dark mode.
 
-    rows: those of metrics.jsonl, of which at least one has a loss.
+    rows: those of metrics.jsonl; at least one has a loss.
     """
     series = {
         name: [(row["progress/step"], row[name]) for row in rows if name in row] for name in ("train/loss", "val/loss")
@@ -33,7 +33,7 @@ def draw(rows: list[dict[str, Any]], *, title: str) -> str:
         ".val{stroke:#c33;fill:none;stroke-width:2}@media(prefers-color-scheme:dark){text{fill:#ccc}"
         ".grid{stroke:#555}}</style>",
         f'<text x="{LEFT}" y="20" font-size="14">{html.escape(title)}</text>',
-        f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end">validation (thick) and training loss, nats a token</text>',
+        f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end">validation (thick) and training loss, nats/token</text>',
     ]
     for loss in range(low, high + 1, between_lines):
         x, y = place(0, loss).split(",")

@@ -10,9 +10,9 @@ import pytest
 
 from tinystories_lm.analysis.scaling.fit import fit
 from tinystories_lm.analysis.scaling.forecast import forecast, purchases
-from tinystories_lm.analysis.scaling.holdout import validate
+from tinystories_lm.analysis.scaling.holdout import hold_out
 from tinystories_lm.analysis.scaling.law import Law
-from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
+from tinystories_lm.analysis.scaling.observations import Observations, collect, describe_observations
 from tinystories_lm.cli import main
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.model.flops import count_parameters, flops_per_token
@@ -71,7 +71,7 @@ def work(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def points(outputs: Path) -> Points:
+def points(outputs: Path) -> Observations:
     return collect("size_by_steps", outputs=outputs / "outputs")
 
 
@@ -81,7 +81,7 @@ def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: p
     text = capsys.readouterr().out
     for expected in (
         "from 9 runs; left out: 1 failed",
-        "The dearest 3 foretold from the cheapest 6",
+        "The 3 most expensive runs, predicted from the 6 cheapest",
         "Forecast of",
         "h100",
     ):
@@ -91,10 +91,10 @@ def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: p
     assert {name: found["value"] for name, found in record["parameters"].items()} == pytest.approx(
         TRUE._asdict(), rel=0.01
     )
-    (told,) = record["forecasts"]
-    assert told["loss"] == pytest.approx(TRUE.loss(told["parameters"], told["tokens"]), rel=1e-3)
-    assert told["perplexity"] == pytest.approx(math.exp(told["loss"]))
-    assert {one["hardware"] for one in told["hardware"]} == {"a100", "h100", "rtx4090"}
+    (predicted,) = record["forecasts"]
+    assert predicted["loss"] == pytest.approx(TRUE.loss(predicted["parameters"], predicted["tokens"]), rel=1e-3)
+    assert predicted["perplexity"] == pytest.approx(math.exp(predicted["loss"]))
+    assert {one["hardware"] for one in predicted["hardware"]} == {"a100", "h100", "rtx4090"}
     assert [bought["dollars"] for bought in record["purchases"]] == [2.0] * 3
     drawing = ET.fromstring((folder / "scaling.svg").read_text(encoding="utf-8"))
     assert len(drawing.findall(".//{*}circle/{*}title")) == 9
@@ -139,46 +139,46 @@ def test_too_few_runs_say_how_many_are_needed(tmp_path: Path, capsys: pytest.Cap
         collect(str(tmp_path / "none"))
 
 
-def test_validation_foretells_the_dearest_third_from_runs_it_has_not_seen(points: Points) -> None:
-    found = validate(points.points)
-    dearest = {point.run for point in sorted(points.points, key=lambda point: point.flops)[-3:]}
-    assert {one.point.run for one in found.foretold} == dearest
-    spoiled = [point._replace(loss=2 * point.loss) if point.run in dearest else point for point in points.points]
-    assert [one.loss for one in validate(spoiled).foretold] == [one.loss for one in found.foretold]
-    assert validate(spoiled).mean_absolute_error == pytest.approx(0.5, abs=0.02)
-    assert not validate(points.points[:3]).foretold and validate(points.points[:3]).reason
+def test_validation_predicts_the_most_expensive_third_from_the_other_runs(points: Observations) -> None:
+    found = hold_out(points.points)
+    expensive = {point.run for point in sorted(points.points, key=lambda point: point.flops)[-3:]}
+    assert {one.point.run for one in found.predicted} == expensive
+    spoiled = [point._replace(loss=2 * point.loss) if point.run in expensive else point for point in points.points]
+    assert [one.loss for one in hold_out(spoiled).predicted] == [one.loss for one in found.predicted]
+    assert hold_out(spoiled).mean_absolute_error == pytest.approx(0.5, abs=0.02)
+    assert not hold_out(points.points[:3]).predicted and hold_out(points.points[:3]).reason
 
 
-def test_compute_is_that_of_the_model(points: Points) -> None:
+def test_compute_is_that_of_the_model(points: Observations) -> None:
     for point in points.points:
         per_token = flops_per_token(point.config.model, vocab_size=point.config.data.vocab_size)
         assert point.flops == point.tokens * per_token
 
 
-def test_a_forecast_says_how_far_it_reaches_and_what_is_other(points: Points) -> None:
+def test_a_forecast_reports_its_extrapolation_and_the_settings_that_differ(points: Observations) -> None:
     found = fit(points.sample, resamples=8)
     largest = points.points[-1]
     config = compose_config(["hardware=cpu", "model.d_model=256", "model.d_ff=512", "training.steps=9000"]).config
-    told = forecast(found, points, ["training.steps=9000"], config)
-    assert told.reach == "extrapolates 10x in tokens, 10x in compute"
-    assert told.tokens == 10 * largest.tokens
-    assert told.perplexity == math.exp(told.loss)
-    assert told.perplexity_interval == pytest.approx([math.exp(value) for value in told.loss_interval])
-    assert any("reads the points' corpus" in line for line in told.warnings)
-    for quote in told.quotes:
+    predicted = forecast(found, points, ["training.steps=9000"], config)
+    assert predicted.reach == "extrapolates 10x in tokens, 10x in compute"
+    assert predicted.tokens == 10 * largest.tokens
+    assert predicted.perplexity == math.exp(predicted.loss)
+    assert predicted.perplexity_interval == pytest.approx([math.exp(value) for value in predicted.loss_interval])
+    assert any("it reads the corpus" in line for line in predicted.warnings)
+    for quote in predicted.quotes:
         hardware = compose_config([f"hardware={quote.hardware}"]).config.hardware
         reached = hardware.peak_flops_per_second * hardware.utilisation
-        assert quote.hours * 3600 == pytest.approx(told.flops / reached)
+        assert quote.hours * 3600 == pytest.approx(predicted.flops / reached)
         assert quote.dollars == pytest.approx(quote.hours * hardware.dollars_per_hour)
     other = compose_config(["hardware=cpu", "data=tinystories", "training.batch_size=64"]).config
     lines = "\n".join(forecast(found, points, [], other).warnings)
-    assert "tinystories is not the points' stories" in lines
+    assert "corpus tinystories instead of stories" in lines
     assert "training.batch_size" in lines
     inside = compose_config(["hardware=cpu", "model.d_model=128", "model.d_ff=256", "training.steps=400"]).config
-    assert forecast(found, points, [], inside).reach == "within the points"
+    assert forecast(found, points, [], inside).reach == "within the fitted runs"
 
 
-def test_dollars_buy_the_best_that_their_flops_can(points: Points) -> None:
+def test_a_budget_buys_the_best_run_of_its_flops(points: Observations) -> None:
     found = fit(points.sample, resamples=8)
     for bought in purchases(found, points, 3.0):
         assert bought.flops == pytest.approx(6 * bought.parameters * bought.tokens)
@@ -190,9 +190,9 @@ def test_dollars_buy_the_best_that_their_flops_can(points: Points) -> None:
         purchases(dataclasses.replace(found, law=found.law._replace(A=0.0)), points, 1.0)
 
 
-def test_several_corpora_in_one_sweep_are_told(tmp_path: Path) -> None:
+def test_several_corpora_in_one_sweep_are_reported(tmp_path: Path) -> None:
     make_run(tmp_path / "a")
     make_run(tmp_path / "b", "data.grammar_bytes=5000000", "optimizer.lr=0.0007")
-    told = describe_points(collect(str(tmp_path)))
-    assert any("data.grammar_bytes: each corpus" in line for line in told)
-    assert any("optimizer.lr too" in line for line in told)
+    lines = describe_observations(collect(str(tmp_path)))
+    assert any("data.grammar_bytes, and each corpus" in line for line in lines)
+    assert any("also differ in optimizer.lr" in line for line in lines)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tinystories_lm.analysis.scaling.caveats import doubts
+from tinystories_lm.analysis.scaling.caveats import caveats
 from tinystories_lm.analysis.scaling.fit import Fit, Sample, choose_held, distinct, fit
 from tinystories_lm.analysis.scaling.law import NAMES, PUBLISHED, Law
 from tinystories_lm.system.errors import UsageError
@@ -127,7 +127,7 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 @pytest.mark.slow
 def test_intervals_cover_what_they_promise() -> None:
     covered: list[bool] = []
-    foretold: list[bool] = []
+    covered: list[bool] = []
     trials = 40
     for seed in range(trials):
         found = fit(sample(noise=0.005, seed=seed), resamples=60)
@@ -135,9 +135,9 @@ def test_intervals_cover_what_they_promise() -> None:
             low, high = found.interval(name)
             covered.append(low <= getattr(TRUE, name) <= high)
         low, high = found.loss_interval(4e7, 1e8)
-        foretold.append(low <= TRUE.loss(4e7, 1e8) <= high)
+        covered.append(low <= TRUE.loss(4e7, 1e8) <= high)
     assert 0.6 < sum(covered) / len(covered) < 0.95  # 0.8 is meant; forty trials err by 0.06
-    assert 0.6 < sum(foretold) / len(foretold) <= 1.0
+    assert 0.6 < sum(covered) / len(covered) <= 1.0
 
 
 def test_noise_widens_the_intervals() -> None:
@@ -156,7 +156,7 @@ def test_one_size_leaves_its_term_in_e() -> None:
     assert found.law == pytest.approx(
         Law(TRUE.E + TRUE.size_term(2e6), 0, TRUE.B, found.law.alpha, TRUE.beta), rel=0.01
     )
-    assert any("one model size only" in line for line in doubts(found, sample(sizes=[2e6])))
+    assert any("there is only one model size" in line for line in caveats(found, sample(sizes=[2e6])))
 
 
 def test_one_number_of_tokens_leaves_its_term_in_e() -> None:
@@ -189,13 +189,13 @@ def test_a_held_exponent_is_the_published_one() -> None:
     points = sample(SIZES[:2], law=law)
     found = fit(points, resamples=4)
     assert found.law == pytest.approx(law, rel=0.01)
-    assert any("alpha is held" in line for line in doubts(found, points))
+    assert any("alpha is held" in line for line in caveats(found, points))
 
 
 @pytest.mark.parametrize(("sizes", "tokens", "need"), [(1, 1, 3), (1, 2, 3), (2, 1, 3)])
 def test_too_few_points_are_refused_with_the_number_that_is_needed(sizes: int, tokens: int, need: int) -> None:
     points = sample(SIZES[:sizes], TOKENS[:tokens])
-    with pytest.raises(UsageError, match=f"at least {need} .* these are {sizes * tokens} "):
+    with pytest.raises(UsageError, match=f"at least {need} .* the sweep has {sizes * tokens} "):
         fit(points)
 
 
@@ -212,15 +212,15 @@ def test_seeds_are_points_but_not_other_points() -> None:
     assert distinct([1e6, 1.005e6, 2e6]) == 2
 
 
-def told(points: Sample, found: Fit | None = None) -> str:
-    return "\n".join(doubts(found or fit(points, resamples=30), points))
+def caveats_of(points: Sample, found: Fit | None = None) -> str:
+    return "\n".join(caveats(found or fit(points, resamples=30), points))
 
 
-def test_what_points_cannot_settle_is_said() -> None:
-    assert told(sample()) == ""
+def test_what_the_observations_cannot_determine_is_reported() -> None:
+    assert caveats_of(sample()) == ""
     diagonal = Sample(*zip(*((n, 20 * n, TRUE.loss(n, 20 * n)) for n in [1e6 * 2**k for k in range(8)]), strict=True))
-    assert "size and tokens rise together" in told(diagonal)
-    assert "span only 2.0x" in told(sample(sizes=[1e6, 1.5e6, 2e6]))
-    assert "E, the loss that would remain" in told(sample(law=TRUE._replace(E=1e-3)))
-    assert "more size did not lower the loss" in told(sample(law=Law(1.0, 1e-6, 300.0, -0.5, 0.37)))
-    assert "off the law" in told(sample(noise=0.3))
+    assert "size and tokens rise together" in caveats_of(diagonal)
+    assert "span only 2.0x" in caveats_of(sample(sizes=[1e6, 1.5e6, 2e6]))
+    assert "E, the irreducible loss" in caveats_of(sample(law=TRUE._replace(E=1e-3)))
+    assert "more size did not lower the loss" in caveats_of(sample(law=Law(1.0, 1e-6, 300.0, -0.5, 0.37)))
+    assert "off the law" in caveats_of(sample(noise=0.3))

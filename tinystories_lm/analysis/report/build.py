@@ -1,4 +1,4 @@
-"""From names to a page on the disk, once, or again and again while runs go on."""
+"""The `report` command: write the page once, or repeatedly while runs train."""
 
 import time
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ WATCH_SECONDS = 5
 
 
 def gather(names: Sequence[str], reader: Reader) -> list[Run]:
-    """The named runs, newest group first, in it by size and length.
+    """Read the named runs: the most recent group first, sorted by size and length within a group.
 
-    Raises UsageError for a name that means no run.
+    Raises UsageError for a name that matches no run.
     """
     runs = [reader.read(folder) for folder in select(names)]
-    heard: dict[str, float] = {}
+    newest: dict[str, float] = {}
     for run in runs:
-        heard[run.group] = max(heard.get(run.group, 0.0), run.updated or 0.0)
+        newest[run.group] = max(newest.get(run.group, 0.0), run.updated or 0.0)
     return sorted(
         runs,
         key=lambda run: (
-            -heard[run.group],
+            -newest[run.group],
             run.group,
             run.figures.get("parameters", 0.0),
             run.figures.get("training.steps", 0.0),
@@ -37,7 +37,7 @@ def gather(names: Sequence[str], reader: Reader) -> list[Run]:
 
 
 def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reload_seconds: int = 0) -> str:
-    """Write the page; returns a line that says where and of what."""
+    """Write the page and return a line with its path and the number of runs."""
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder: name a file in it, such as {out / OUT.name}")
     runs = gather(names, reader)
@@ -46,12 +46,12 @@ def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reloa
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, text)
     running = sum(run.state is State.RUNNING for run in runs)
-    going_on = f", {running} of them running" if running else ""
-    return f"{out}: {len(runs)} run{'s' * (len(runs) != 1)}{going_on}"
+    running_runs = f", {running} of them running" if running else ""
+    return f"{out}: {len(runs)} run{'s' * (len(runs) != 1)}{running_runs}"
 
 
 def watch(names: Sequence[str], out: Path = OUT) -> str:
-    """Write the page every few seconds until Ctrl-C, and then once more, without the reloading; returns its line."""
+    """Write the page every few seconds until Ctrl-C, then once more without reloading; return its line."""
     reader = Reader()
     try:
         print(f"{write_report(names, out, reader=reader, reload_seconds=WATCH_SECONDS)}; Ctrl-C ends", flush=True)

@@ -1,4 +1,4 @@
-"""A run's curves, thinned so that many of them fit on a page and nothing that stands out is lost."""
+"""Thin a run's curves so that many fit on a page, and keep their extremes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,19 @@ STEP, TOKENS, FLOPS = "progress/step", "progress/tokens", "progress/flops"
 SECONDS, DOLLARS = "time/train_seconds", "cost/usd"
 AXES = (STEP, TOKENS, FLOPS, SECONDS, DOLLARS)
 TRAINING = ("train/loss", "optimizer/lr", "optimizer/grad_norm", "speed/tokens_per_second", "speed/mfu")
-PROPORTIONAL = {TOKENS: STEP, FLOPS: STEP, DOLLARS: SECONDS, "speed/mfu": "speed/tokens_per_second"}  # as a rule
+PROPORTIONAL = {TOKENS: STEP, FLOPS: STEP, DOLLARS: SECONDS, "speed/mfu": "speed/tokens_per_second"}  # in most runs
 VALIDATION = ("val/loss", "val/perplexity", "val/bits_per_byte")
 
 Row = Mapping[str, float]  # a line of metrics.jsonl: finite numbers only
 
 
 def finite(row: Mapping[str, Any]) -> dict[str, float]:
-    """What of a line can be drawn: no text, no truth value, no NaN, no infinity."""
+    """Return the finite numbers of a row, without texts, booleans, NaN and infinities."""
     return {name: value for name, value in row.items() if is_finite(value)}
 
 
 def is_finite(value: object) -> bool:
+    """Return whether the value is a finite int or float, and not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
@@ -29,9 +30,9 @@ def is_finite(value: object) -> bool:
 
 
 def thin(values: Sequence[float], limit: int) -> list[int]:
-    """Places of at most `limit` of the values, in order: the first, the last, and the extremes of equal stretches.
+    """Choose at most `limit` indices of values: the first, the last, and the extremes of equal intervals.
 
-    limit: at least 4. The smallest and the largest of all are among them.
+    limit: at least 4. The overall minimum and maximum are always among them.
     """
     count = len(values)
     if count <= limit:
@@ -45,9 +46,9 @@ def thin(values: Sequence[float], limit: int) -> list[int]:
 
 
 def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str, Any]:
-    """The rows that have the first of `names`, thinned by it, as columns for the page.
+    """Encode the rows that have the first of `names`, thinned by it, as columns for the page.
 
-    A column is a list (null where a row has no such number) or, where it is another column times a constant,
+    A column is a list (null where a row lacks the number) or, where it equals another column times a constant,
     {"of": that column, "times": the constant}.
     """
     rows = [row for row in rows if names[0] in row and STEP in row]
@@ -61,7 +62,7 @@ def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str
 
 
 def _ratio(rows: Sequence[Row], name: str, base: str | None) -> float | None:
-    """The constant by which one column is the other's multiple, if it is everywhere."""
+    """Return the constant ratio of two columns; None where it varies."""
     if base is None or not rows or not all(name in row and base in row for row in rows) or not rows[-1][base]:
         return None
     ratio = rows[-1][name] / rows[-1][base]
@@ -72,7 +73,7 @@ def _ratio(rows: Sequence[Row], name: str, base: str | None) -> float | None:
 
 
 def short(value: float) -> float:
-    """A number to six digits, which no chart can tell from the whole of it."""
+    """Round a number to six digits, which a chart cannot distinguish from the original."""
     if isinstance(value, int) and abs(value) < 10**15:
         return value
     rounded = float(f"{value:.6g}")

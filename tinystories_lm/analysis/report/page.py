@@ -1,4 +1,4 @@
-"""The page: what was gathered, with the template, the style and the script beside this file, as one HTML text."""
+"""Render the runs, the template, the style and the scripts as one HTML page."""
 
 import base64
 import hashlib
@@ -19,14 +19,14 @@ from tinystories_lm.config.compose import swept_settings
 from tinystories_lm.system.files import to_json
 
 POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60
-SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order in which they need each other
+SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order of their dependencies
 
 
 def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int = 0) -> str:
-    """The whole page.
+    """Render the page.
 
-    folders: what was asked for, as it was typed.
-    reload_seconds: how often the page loads itself anew; 0 is never.
+    folders: the names as they were typed.
+    reload_seconds: the interval at which the page reloads itself; 0 means never.
     """
     limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
     data = to_record(runs) | {"reload_seconds": reload_seconds, "published": rounds_of(runs)}
@@ -51,7 +51,7 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int = 0
 
 
 def to_record(runs: Sequence[Run]) -> dict[str, Any]:
-    """The table, for programs: JSON's own types only."""
+    """Return the table as JSON types, for programs."""
     labels = _labels(runs)
     return {
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -78,7 +78,7 @@ def to_record(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _labels(runs: Sequence[Run]) -> list[str]:
-    """In a sweep what sets a run apart from its fellows, else its folder's name."""
+    """Label each run: in a sweep by the settings that distinguish it from the others, else by its folder's name."""
     labels = [run.folder for run in runs]
     groups: dict[str, list[int]] = {}
     for number, run in enumerate(runs):
@@ -86,8 +86,8 @@ def _labels(runs: Sequence[Run]) -> list[str]:
             groups.setdefault(run.group, []).append(number)
     for numbers in groups.values():
         for number, swept in zip(numbers, swept_settings([runs[one].overrides for one in numbers]), strict=True):
-            told = " ".join(f"{key.lstrip('+').rpartition('.')[2]}={shown(value)}" for key, value in swept.items())
-            labels[number] = told or labels[number]
+            label = " ".join(f"{key.lstrip('+').rpartition('.')[2]}={shown(value)}" for key, value in swept.items())
+            labels[number] = label or labels[number]
     return labels
 
 

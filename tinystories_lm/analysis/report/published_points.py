@@ -1,4 +1,4 @@
-"""The published figures of a round, as points to draw beside the runs that replay it."""
+"""Convert the published figures of a round to points for the charts."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from tinystories_lm.model.flops import training_flops
 
 
 def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Each round that one of the runs belongs to: its name, its points and the perplexity it ended with.
+    """Return each round that a run belongs to, with its points and its final perplexity.
 
-    The points have the names of metrics.jsonl; an axis that was not published, nor follows from what was, is not there.
+    Points use the names of metrics.jsonl. An axis that can be neither read nor derived from the publication is absent.
     """
     found = []
     for config in {run.config.name: run.config for run in runs if run.config is not None}.values():
@@ -26,9 +26,9 @@ def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def published_points(figures: Mapping[str, Any], *, flops_per_token: float) -> list[dict[str, float]]:
-    """The validation losses in the order of their steps; a round without any has its end alone.
+    """Return the validation losses by step; a round without published losses has its end only.
 
-    Perplexity is that of the loss but at the end, whose own was published, as were its time and dollars.
+    Perplexity follows from the loss, except at the end, for which perplexity, time and dollars were published.
     """
     perplexity, steps, batch = figures.get("perplexity"), figures.get("steps"), figures.get("batch_size")
     losses: dict[int, float] = dict(figures.get("validation_loss") or {})

@@ -1,1 +1,1 @@
-"""What loss is a matter of: a law in model size and tokens, fitted to a sweep, and what it foretells."""
+"""Fit a scaling law to a sweep and predict runs from it."""

@@ -1,23 +1,25 @@
-"""`scaling`: from a sweep's name to its law, what it foretells, a picture and a record."""
+"""The `scaling` command: fit a law to a sweep, validate it, predict runs, and write a chart and a record."""
 
 import math
 import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tinystories_lm.analysis.scaling.caveats import doubts
+from tinystories_lm.analysis.scaling.caveats import caveats
 from tinystories_lm.analysis.scaling.chart import draw
 from tinystories_lm.analysis.scaling.fit import INTERVAL, RESAMPLES, Fit, fit
 from tinystories_lm.analysis.scaling.forecast import Forecast, Purchase, compose_for_forecast, forecast, purchases
-from tinystories_lm.analysis.scaling.holdout import Validation, validate
+from tinystories_lm.analysis.scaling.holdout import Validation, hold_out
 from tinystories_lm.analysis.scaling.law import NAMES
-from tinystories_lm.analysis.scaling.observations import Points, collect, describe_points
+from tinystories_lm.analysis.scaling.observations import Observations, collect, describe_observations
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_json, write_text
 
 
 class Analysis(NamedTuple):
-    points: Points
+    """Everything that the command found."""
+
+    points: Observations
     fit: Fit
     validation: Validation
     forecasts: tuple[Forecast, ...]
@@ -26,27 +28,27 @@ class Analysis(NamedTuple):
 
 
 def analyse(sweep: str, *, predict: Sequence[Sequence[str]] = (), dollars: float | None = None) -> Analysis:
-    """Fit a sweep's finished runs; scaling.svg and scaling.json are written into its folder.
+    """Fit a sweep's finished runs and write scaling.svg and scaling.json into its folder.
 
-    predict: for each run to foretell its overrides.
-    dollars: a sum for which the best size and tokens are looked for.
+    predict: the overrides of each run to predict.
+    dollars: a budget for which to find the best size and number of tokens.
 
-    Raises UsageError for an unknown sweep, too few runs, overrides that cannot be composed, or no money.
+    Raises UsageError for an unknown sweep, too few runs, overrides that cannot be composed, or a budget of 0 or less.
     """
     if dollars is not None and not 0 < dollars < math.inf:
-        raise UsageError(f"scaling: --dollars {dollars:g} must be above 0")
+        raise UsageError(f"scaling: --dollars {dollars:g} must be above 0; give the budget in dollars")
     configs = [compose_for_forecast(overrides) for overrides in predict]
     points = collect(sweep)
     found = fit(points.sample)
     analysis = Analysis(
         points=points,
         fit=found,
-        validation=validate(points.points),
+        validation=hold_out(points.points),
         forecasts=tuple(
             forecast(found, points, overrides, config) for overrides, config in zip(predict, configs, strict=True)
         ),
         purchases=() if dollars is None else tuple(purchases(found, points, dollars)),
-        warnings=(*describe_points(points), *doubts(found, points.sample)),
+        warnings=(*describe_observations(points), *caveats(found, points.sample)),
     )
     title = points.folder.resolve().name
     write_text(points.folder / "scaling.svg", draw(found.law, points.points, title=title))
@@ -55,7 +57,7 @@ def analyse(sweep: str, *, predict: Sequence[Sequence[str]] = (), dollars: float
 
 
 def to_record(analysis: Analysis) -> dict[str, Any]:
-    """Everything found, for programs: JSON's own types only."""
+    """Return the analysis as JSON types, for programs."""
     found, points = analysis.fit, analysis.points
     return {
         "sweep": os.path.relpath(points.folder),
@@ -97,7 +99,7 @@ def _validation(found: Validation) -> dict[str, Any]:
         "fitted_points": found.fitted_points,
         "held": dict(found.held),
         "reason": found.reason,
-        "mean_absolute_relative_error": found.mean_absolute_error if found.foretold else None,
+        "mean_absolute_relative_error": found.mean_absolute_error if found.predicted else None,
         "points": [
             {
                 "run": one.point.run,
@@ -106,7 +108,7 @@ def _validation(found: Validation) -> dict[str, Any]:
                 "interval": list(one.interval),
                 "relative_error": one.relative_error,
             }
-            for one in found.foretold
+            for one in found.predicted
         ],
     }
 

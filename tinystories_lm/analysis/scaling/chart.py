@@ -1,4 +1,4 @@
-"""The law as a picture: loss against compute, and against size at equal compute. SVG by hand, as curve.py's."""
+"""Draw the law as SVG: loss against compute, and loss against size at equal compute."""
 
 import html
 import math
@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.law import Law, best_allocation, has_frontier
-from tinystories_lm.analysis.scaling.observations import Point
+from tinystories_lm.analysis.scaling.observations import Observation
 from tinystories_lm.system.console import amount
 
 WIDTH, HEIGHT, PANEL, TOP, BOTTOM, LEFT = 960, 470, 390, 112, 56, 68
-SECOND = LEFT + PANEL + 88  # where the right panel's axis stands
+SECOND = LEFT + PANEL + 88  # position of the right panel's axis
 MOST_CURVES = 5
-STEPS = 60  # of a curve
-# Dark to bright, legible on white and on black: five stops of viridis, its ends moved inwards.
+STEPS = 60  # points per curve
+# Dark to bright and legible on white and on black: five stops of viridis without its extremes.
 PALETTE = ((98, 68, 160), (58, 105, 168), (33, 145, 140), (74, 176, 92), (214, 150, 20))
 STYLE = (
     ".card{fill:#fff;stroke:#ddd}text{fill:#444}.grid{stroke:#ccc;stroke-width:.5}.line{fill:none;stroke-width:1.6}"
@@ -24,22 +24,23 @@ STYLE = (
 
 
 class Axes(NamedTuple):
-    """Two logarithmic axes at a place of the picture."""
+    """Two logarithmic axes of one panel."""
 
     left: float
-    x: tuple[float, float]  # of the logarithms
+    x: tuple[float, float]  # range of the logarithms
     y: tuple[float, float]
 
     def place(self, x: float, y: float) -> tuple[float, float]:
+        """Return the pixel position of a point."""
         across = (math.log(x) - self.x[0]) / (self.x[1] - self.x[0])
         up = (math.log(y) - self.y[0]) / (self.y[1] - self.y[0])
         return self.left + PANEL * across, TOP + (HEIGHT - TOP - BOTTOM) * (1 - up)
 
 
-def draw(law: Law, points: Sequence[Point], *, title: str) -> str:
-    """Left: the runs, the law at each of their sizes, and the frontier. Right: the law at a few fixed computes.
+def draw(law: Law, points: Sequence[Observation], *, title: str) -> str:
+    """Draw two panels: the runs with the law at each size and the frontier, and the law at a few compute budgets.
 
-    Compute is 6 N D throughout, so that the frontier touches the curves.
+    Compute is 6 N D in both, so that the frontier touches the curves.
     """
     sizes = _sizes(points)
     parts = [
@@ -60,8 +61,8 @@ def _formula(law: Law) -> str:
     return f"L = {' + '.join(terms)}"
 
 
-def _sizes(points: Sequence[Point]) -> list[float]:
-    """The sizes whose curves are drawn: all, or a few spread over all."""
+def _sizes(points: Sequence[Observation]) -> list[float]:
+    """Return the sizes whose curves are drawn: all of them, or MOST_CURVES spread over their range."""
     ordered = sorted({point.parameters for point in points})
     kept = [size for place, size in enumerate(ordered) if not place or size > 1.01 * ordered[place - 1]]
     if len(kept) <= MOST_CURVES:
@@ -69,7 +70,7 @@ def _sizes(points: Sequence[Point]) -> list[float]:
     return [float(kept[round(share * (len(kept) - 1) / (MOST_CURVES - 1))]) for share in range(MOST_CURVES)]
 
 
-def _by_compute(law: Law, points: Sequence[Point], sizes: Sequence[float]) -> list[str]:
+def _by_compute(law: Law, points: Sequence[Observation], sizes: Sequence[float]) -> list[str]:
     computes = [6.0 * point.parameters * point.tokens for point in points]
     low, high = min(computes) / 2, max(computes) * 4
     tokens = [point.tokens for point in points]
@@ -85,7 +86,7 @@ def _by_compute(law: Law, points: Sequence[Point], sizes: Sequence[float]) -> li
     losses = [point.loss for point in points] + [y for _, curve in curves for _, y in curve] + [y for _, y in frontier]
     axes = _axes(LEFT, (low, high), losses)
     colour = _colours(min(point.parameters for point in points), max(point.parameters for point in points))
-    parts = _frame(axes, "compute 6ND, FLOPs", "loss, nats a token", "the runs, and the law at each size")
+    parts = _frame(axes, "compute 6ND, FLOPs", "loss, nats per token", "the runs, and the law at each size")
     for size, curve in curves:
         parts.append(_line(axes, curve, f'class="line" stroke="{colour(size)}"'))
     parts.append(_line(axes, frontier, 'class="frontier"'))
@@ -100,7 +101,7 @@ def _by_compute(law: Law, points: Sequence[Point], sizes: Sequence[float]) -> li
     return parts + _legend(LEFT, [*named, *([("best size", 'class="frontier"')] if frontier else [])])
 
 
-def _by_size(law: Law, points: Sequence[Point]) -> list[str]:
+def _by_size(law: Law, points: Sequence[Observation]) -> list[str]:
     computes = [6.0 * point.parameters * point.tokens for point in points]
     chosen = list(_between(min(computes), max(computes) * 10, steps=3))
     best = [best_allocation(law, flops) for flops in chosen]
@@ -114,7 +115,7 @@ def _by_size(law: Law, points: Sequence[Point]) -> list[str]:
         for flops in chosen
     ]
     axes = _axes(SECOND, (low, high), [loss for curve in curves for _, loss in curve])
-    parts = _frame(axes, "parameters N", "loss, nats a token", "the law at equal 6ND, in FLOPs, and its best sizes")
+    parts = _frame(axes, "parameters N", "loss, nats per token", "the law at equal 6ND, in FLOPs, with the best sizes")
     styles = [f'class="line" stroke="{colour(flops)}"' for flops in chosen]
     parts += [_line(axes, curve, style) for curve, style in zip(curves, styles, strict=True)]
     parts.append(_line(axes, [(one.parameters, law.loss(*one)) for one in best], 'class="frontier"'))
@@ -128,7 +129,7 @@ def _by_size(law: Law, points: Sequence[Point]) -> list[str]:
 def _no_frontier() -> list[str]:
     middle = SECOND + PANEL / 2
     return [
-        _text(middle, HEIGHT / 2 - 10, "no best size: the law of these points"),
+        _text(middle, HEIGHT / 2 - 10, "no best size: the law of these runs"),
         _text(middle, HEIGHT / 2 + 10, "does not fall with both size and tokens"),
     ]
 
@@ -159,7 +160,7 @@ def _frame(axes: Axes, across: str, up: str, title: str) -> list[str]:
 
 
 def _powers(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times each power of ten between two logarithms, or so few that they stand apart."""
+    """Return 1, 2 and 5 times each power of ten between two logarithms, thinned to at most 7 ticks."""
     for factors, every in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
         exponents = range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
         ticks = [factor * 10.0**exponent for exponent in exponents if exponent % every == 0 for factor in factors]
@@ -170,7 +171,7 @@ def _powers(low: float, high: float) -> list[float]:
 
 
 def _losses(low: float, high: float) -> list[float]:
-    """About six round losses between two logarithms."""
+    """Return about six round losses between two logarithms."""
     width = (math.exp(high) - math.exp(low)) / 6
     unit = 10.0 ** math.floor(math.log10(width))
     step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= width)
@@ -189,7 +190,7 @@ def _between(low: float, high: float, *, steps: int = STEPS) -> list[float]:
 
 
 def _colours(low: float, high: float) -> Callable[[float], str]:
-    """The palette's colour of a value by where its logarithm lies between two others."""
+    """Return a function that colours a value by the position of its logarithm between two others."""
 
     def colour(value: float) -> str:
         share = math.log(value / low) / math.log(high / low) if high > low else 0.5
@@ -206,7 +207,7 @@ def _line(axes: Axes, curve: Sequence[tuple[float, float]], style: str) -> str:
 
 
 def _legend(left: float, named: Sequence[tuple[str, str]]) -> list[str]:
-    """A row of short lines with their names, as wide as the panel."""
+    """Draw a row of short lines with their names, as wide as the panel."""
     parts, each = [], PANEL / len(named)
     for place, (name, style) in enumerate(named):
         x, y = left + place * each, TOP - 26

@@ -1,10 +1,10 @@
-"""A law from points: Hoffmann et al. 2022 (arXiv 2203.15556), approach 3, with intervals by the bootstrap.
+"""Fit a scaling law: Hoffmann et al. 2022 (arXiv 2203.15556), approach 3, with bootstrap intervals.
 
-Minimised is the paper's sum of Huber losses of log L(N, D) - log loss, from the paper's grid of starts. Inside, a law
-is the vector theta = (log A, log B, log E, alpha, beta), with log N and log D counted from the points' means: the two
-halves of a term are then nearly independent of each other, which every method of descent is grateful for.
+The objective is the paper's: the sum of Huber losses of log L(N, D) - log loss, minimised from the paper's grid of
+starts. Internally a law is the vector theta = (log A, log B, log E, alpha, beta), with log N and log D measured from
+the means of the observations, which makes the factor and the exponent of a term nearly independent of each other.
 
-Shapes: S starts or resamples, P points, K the five parameters.
+Shapes: S starts or resamples, P observations, K the five parameters.
 """
 
 import itertools
@@ -20,20 +20,20 @@ from torch.nn import functional as F
 from tinystories_lm.analysis.scaling.law import NAMES, PUBLISHED, Law
 from tinystories_lm.system.errors import UsageError
 
-HUBER_DELTA = 1e-3  # of the log loss: further off, a point pulls by its side and no longer by its distance
+HUBER_DELTA = 1e-3  # of the log loss; the loss of a larger residual is linear
 RESAMPLES = 200
 INTERVAL = (0.1, 0.9)  # quantiles: 80 %
-STAGES = ((200, 80), (8, 400))  # how many of the grid's 4,500 starts, the best, go on for how many iterations
-SPARE_POINTS = 2  # more than free parameters, or an exponent is held
-LOG_ZERO = -1e3  # of a term left out: its exponential is 0
+STAGES = ((200, 80), (8, 400))  # (best starts kept of the grid's 4,500, iterations)
+SPARE_POINTS = 2  # an exponent is held unless this many points exceed the free parameters
+LOG_ZERO = -1e3  # the logarithm of an omitted term
 LARGEST_EXPONENT = 3.0
-# Beyond these, theta says no more than at them. In the order of theta.
+# Bounds of theta, in its order; beyond them the law does not change.
 LOWEST = (-20.0, -20.0, -12.0, 0.0, 0.0)
 HIGHEST = (5.0, 5.0, 3.0, LARGEST_EXPONENT, LARGEST_EXPONENT)
 
 
 class Sample(NamedTuple):
-    """What is fitted: one number a run."""
+    """The data to fit: one value per run in each column."""
 
     parameters: Sequence[float]
     tokens: Sequence[float]
@@ -41,23 +41,28 @@ class Sample(NamedTuple):
 
 
 class Interval(NamedTuple):
+    """An 80 % interval."""
+
     low: float
     high: float
 
 
 @dataclass(frozen=True)
 class Fit:
+    """A fitted law with its bootstrap resamples."""
+
     law: Law
-    held: Mapping[str, str]  # parameter: why it is not free
+    held: Mapping[str, str]  # parameter name to the reason why it is fixed
     resampled: Sequence[Law]
-    log_residuals: Sequence[float]  # log loss - log L(N, D), one a point
-    noise: Sequence[float]  # for each resample a log residual that a further run could have
+    log_residuals: Sequence[float]  # log loss - log L(N, D) of each observation
+    noise: Sequence[float]  # for each resample, the log residual of one further run
 
     def interval(self, name: str) -> Interval:
+        """Return the interval of one parameter."""
         return interval([getattr(law, name) for law in self.resampled], getattr(self.law, name))
 
     def loss_interval(self, parameters: float, tokens: float) -> Interval:
-        """Where a run's loss is expected: the law's doubt and the points' scatter about it."""
+        """Return the interval of a run's loss, from the uncertainty of the law and the scatter of the observations."""
         drawn = [
             law.loss(parameters, tokens) * math.exp(noise)
             for law, noise in zip(self.resampled, self.noise, strict=True)
@@ -66,15 +71,15 @@ class Fit:
 
 
 def interval(drawn: Sequence[float], estimate: float) -> Interval:
-    """The middle 80 % of what was drawn, and the estimate itself."""
+    """Return the middle 80 % of the resampled values, extended to contain the estimate."""
     low, high = torch.tensor(drawn, dtype=torch.float64).quantile(torch.tensor(INTERVAL, dtype=torch.float64)).tolist()
     return Interval(min(low, estimate), max(high, estimate))
 
 
 def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
-    """The law of these points, with as many free parameters as they can carry.
+    """Fit a law with as many free parameters as the observations support.
 
-    Raises UsageError, with what is missing, where they carry none.
+    Raises UsageError, naming what is missing, where they support none.
     """
     held = choose_held(sample)
     log_N_P, log_D_P, log_L_P = (torch.tensor(values, dtype=torch.float64).log() for values in sample)
@@ -100,22 +105,22 @@ def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
 
 
 def _draw(residuals_P: Tensor, free: int, resamples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Scatter for the points of each resample [S, P], and for one further run beside them [S].
+    """Draw residuals for the observations of each resample [S, P], and for one further run [S].
 
-    Sums of absolute values are least on a law that runs through as many points as it has free parameters: those
-    residuals are zero whatever the scatter, so only the others are drawn from, with either sign.
+    A least-absolute-value fit passes through as many observations as it has free parameters. Those residuals are zero
+    whatever the scatter, so only the others are drawn, with a random sign.
     """
-    telling = residuals_P.abs().sort().values[free:]
+    nonzero = residuals_P.abs().sort().values[free:]
     shape = (resamples, len(residuals_P) + 1)
-    drawn = telling[torch.randint(len(telling), shape, generator=random)]
+    drawn = nonzero[torch.randint(len(nonzero), shape, generator=random)]
     drawn = drawn * (torch.randint(2, shape, generator=random) * 2 - 1)
     return drawn[:, :-1], drawn[:, -1]
 
 
 def choose_held(sample: Sample) -> dict[str, str]:
-    """The parameters that these points cannot give, each with the reason.
+    """Choose the parameters that these observations cannot determine, each with the reason.
 
-    Raises UsageError where too little is left.
+    Raises UsageError where too few different runs are left.
     """
     sizes, lengths = distinct(sample.parameters), distinct(sample.tokens)
     pairs = len({(round(math.log(n), 2), round(math.log(d), 2)) for n, d in zip(*sample[:2], strict=True)})
@@ -125,24 +130,24 @@ def choose_held(sample: Sample) -> dict[str, str]:
         (lengths, "B", "beta", "token count"),
     ):
         if count == 1:
-            held |= dict.fromkeys((term, exponent), f"one {what} only: its term is a part of E")
+            held |= dict.fromkeys((term, exponent), f"there is only one {what}, so its term is part of E")
         elif count == 2:
-            held[exponent] = f"as published: two {what}s only"
+            held[exponent] = f"fixed at the published value: there are only two {what}s"
     by_axis = sorted((count, name) for count, name in ((sizes, "alpha"), (lengths, "beta")) if name not in held)
     for _, exponent in by_axis:
         if pairs < len(NAMES) - len(held) + SPARE_POINTS:
-            held[exponent] = f"as published: {pairs} different points are few"
+            held[exponent] = f"fixed at the published value: {pairs} different runs are few"
     need = max(3, len(NAMES) - len(held) + 1)
     if pairs < need:
         raise UsageError(
-            f"a law needs at least {need} finished runs of different size or tokens, and these are {pairs} "
-            f"(model sizes: {sizes}, token counts: {lengths}): `tinystories-lm sweep size_by_steps` makes nine"
+            f"a law needs at least {need} finished runs of different size or tokens, and the sweep has {pairs} "
+            f"(model sizes: {sizes}, token counts: {lengths}): `tinystories-lm sweep size_by_steps` trains nine"
         )
     return held
 
 
 def distinct(values: Sequence[float]) -> int:
-    """How many values there are, those within 1 % of the next counted once."""
+    """Count the distinct values; values within 1 % of the next count once."""
     ordered = sorted(values)
     return 1 + sum(after > 1.01 * before for before, after in itertools.pairwise(ordered))
 
@@ -152,7 +157,7 @@ def _free(held: Mapping[str, str]) -> list[int]:
 
 
 def _starts(held: Mapping[str, str], centre: tuple[float, float]) -> Tensor:
-    """The paper's grid of 4,500 starts, centred as theta is; what is held is at its value."""
+    """Return the paper's grid of 4,500 starts, centred like theta, with held parameters at their values."""
     logs, exponents = torch.arange(0, 26, 5), torch.arange(0, 2.1, 0.5)
     starts_SK = torch.cartesian_prod(*(x.double() for x in (logs, logs, torch.arange(-1, 1.1, 0.5), *[exponents] * 2)))
     for place, term, exponent in ((0, "A", "alpha"), (1, "B", "beta")):
@@ -176,7 +181,7 @@ def _law(theta_K: Tensor, centre: tuple[float, float]) -> Law:
 
 
 class _Problem:
-    """The sum to be minimised over theta, at fixed N and D, for many theta at once."""
+    """The objective over theta at fixed N and D, evaluated for many theta at once."""
 
     def __init__(self, x_P: Tensor, y_P: Tensor, free: list[int]) -> None:
         self.x_P, self.y_P, self.free = x_P, y_P, free
@@ -185,7 +190,7 @@ class _Problem:
         self._low_K, self._high_K = torch.tensor(LOWEST).double(), torch.tensor(HIGHEST).double()
 
     def terms(self, theta_SK: Tensor) -> Tensor:
-        """The logarithms of A/N^alpha, B/D^beta and E: [3, S, P]."""
+        """Return the logarithms of A/N^alpha, B/D^beta and E: [3, S, P]."""
         log_A, log_B, log_E, alpha, beta = theta_SK[..., None].unbind(-2)
         return torch.stack((log_A - alpha * self.x_P, log_B - beta * self.y_P, log_E.expand_as(log_A - self.x_P)))
 
@@ -193,7 +198,7 @@ class _Problem:
         return self.terms(theta_SK).logsumexp(dim=0)
 
     def objective(self, theta_SK: Tensor, log_L_SP: Tensor) -> Tensor:
-        """The Huber losses' sum, in units of delta, for each row of theta: [S]."""
+        """Return the sum of Huber losses, in units of delta, for each row of theta: [S]."""
         predicted_SP = self.log_loss(theta_SK)
         wanted_SP = log_L_SP.expand_as(predicted_SP)
         return F.huber_loss(predicted_SP, wanted_SP, delta=HUBER_DELTA, reduction="none").sum(-1) / HUBER_DELTA
@@ -202,10 +207,10 @@ class _Problem:
         return torch.where(self._is_free_K, theta_SK.clamp(self._low_K, self._high_K), theta_SK)
 
     def descend(self, theta_SK: Tensor, log_L_SP: Tensor, *, iterations: int = 150) -> Tensor:
-        """Damped Gauss-Newton steps with Huber's weights, each row of theta to its own points, within the box.
+        """Take damped Gauss-Newton steps with Huber weights within the bounds, each row of theta to its own data.
 
-        The paper's L-BFGS, from the same grid, ends no lower (a test runs it) and takes one start at a time; here two
-        hundred starts, or two hundred resamples, are one batch.
+        The paper's L-BFGS from the same grid does not end lower (a test runs it), but takes one start at a time. Here
+        two hundred starts or resamples form one batch.
         """
         value_S = self.objective(theta_SK, log_L_SP)
         damping_S = torch.full_like(value_S, 1e-2)

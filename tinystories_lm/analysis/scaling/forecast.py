@@ -1,4 +1,4 @@
-"""What a run, or a sum of money, would come to by a law: loss, hours and dollars, and how far that reaches."""
+"""Predict a run, or the best run for a budget, from a law: loss, hours, dollars, and the extrapolation involved."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Fit, Interval, interval
 from tinystories_lm.analysis.scaling.law import best_allocation, has_frontier
-from tinystories_lm.analysis.scaling.observations import Points, comparable
+from tinystories_lm.analysis.scaling.observations import Observations, comparable
 from tinystories_lm.config.compose import compose_config, priced_hardware, register
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.model.flops import count_parameters, flops_per_token
@@ -16,7 +16,7 @@ from tinystories_lm.training.loss import perplexity
 
 
 class Quote(NamedTuple):
-    """What a run takes on one hardware."""
+    """Time and price of a run on one hardware."""
 
     hardware: str
     hours: float
@@ -24,6 +24,8 @@ class Quote(NamedTuple):
 
 
 class Forecast(NamedTuple):
+    """The prediction of one run."""
+
     overrides: tuple[str, ...]
     parameters: float
     tokens: float
@@ -31,7 +33,7 @@ class Forecast(NamedTuple):
     loss: float
     loss_interval: Interval
     quotes: tuple[Quote, ...]
-    reach: str  # beyond the points, in words
+    reach: str  # how far it extrapolates, in words
     warnings: tuple[str, ...]
 
     @property
@@ -44,7 +46,7 @@ class Forecast(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """The best that some dollars buy on one hardware."""
+    """The best run that a budget buys on one hardware."""
 
     quote: Quote
     flops: float
@@ -58,7 +60,7 @@ class Purchase(NamedTuple):
 
 
 def compose_for_forecast(overrides: Sequence[str]) -> Config:
-    """A run's config; no machine is looked for.
+    """Compose a run's config without looking for hardware.
 
     Raises UsageError in one line for wrong overrides.
     """
@@ -66,8 +68,8 @@ def compose_for_forecast(overrides: Sequence[str]) -> Config:
     return compose_config(overrides).config
 
 
-def forecast(found: Fit, points: Points, overrides: Sequence[str], config: Config) -> Forecast:
-    """The run that these overrides mean."""
+def forecast(found: Fit, points: Observations, overrides: Sequence[str], config: Config) -> Forecast:
+    """Predict the run of these overrides."""
     parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
     tokens = config.tokens
     flops = tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
@@ -89,8 +91,8 @@ def forecast(found: Fit, points: Points, overrides: Sequence[str], config: Confi
     )
 
 
-def reach(points: Points, *, parameters: float, tokens: float, flops: float) -> str:
-    """How far beyond the points this lies, in words."""
+def reach(points: Observations, *, parameters: float, tokens: float, flops: float) -> str:
+    """Describe how far a run lies outside the range of the fitted runs."""
     beyond = []
     for value, name, what in (
         (tokens, "tokens", "tokens"),
@@ -102,14 +104,14 @@ def reach(points: Points, *, parameters: float, tokens: float, flops: float) -> 
             beyond.append(f"{_times(value / max(known))} in {what}")
         elif value < 0.99 * min(known):
             beyond.append(f"{_times(min(known) / value)} down in {what}")
-    return f"extrapolates {', '.join(beyond)}" if beyond else "within the points"
+    return f"extrapolates {', '.join(beyond)}" if beyond else "within the fitted runs"
 
 
 def _times(ratio: float) -> str:
     return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
 
 
-def _other_settings(points: Points, config: Config) -> list[str]:
+def _other_settings(points: Observations, config: Config) -> list[str]:
     wanted, usual = comparable(config), comparable(points.points[-1].config)
     other = [key for key, value in wanted.items() if value != usual[key]]
     corpus = [key for key in other if key.startswith("data.")]
@@ -117,33 +119,33 @@ def _other_settings(points: Points, config: Config) -> list[str]:
     if not corpus and len(paths - {None}) > 1:
         corpus = ["data.path"]
     rest = [key for key in other if key not in corpus]
-    told = []
+    lines = []
     if corpus:
-        named = f"{config.data.name} is not the points' {points.points[-1].config.data.name}"
-        what = named if "data.name" in corpus else f"{', '.join(corpus)} is not the points'"
-        told.append(f"another corpus or tokenizer ({what}) has another law: take this loss for a guess")
+        named = f"corpus {config.data.name} instead of {points.points[-1].config.data.name}"
+        what = named if "data.name" in corpus else f"{', '.join(corpus)} differs"
+        lines.append(f"another corpus or tokenizer ({what}) has another law, so this loss is a guess")
     if rest:
-        told.append(f"the points were trained otherwise in {', '.join(rest)}")
-    return told
+        lines.append(f"the fitted runs have other values of {', '.join(rest)}")
+    return lines
 
 
 def _unseen_terms(found: Fit) -> list[str]:
     missing = [what for what, factor in (("size", found.law.A), ("tokens", found.law.B)) if not factor]
-    return [f"the points say nothing of {what}: this is for their one value of it" for what in missing]
+    return [f"the fitted runs have one value of {what} only: the prediction holds for that value" for what in missing]
 
 
-def _epochs(points: Points, config: Config, tokens: float) -> list[str]:
+def _epochs(points: Observations, config: Config, tokens: float) -> list[str]:
     epoch = points.epoch_tokens
     if epoch is None or tokens <= epoch or config.data.name != points.points[-1].config.data.name:
         return []
     return [
-        f"reads the points' corpus {tokens / epoch:.1f} times: the law is one of fresh tokens, and repeated ones are "
+        f"it reads the corpus {tokens / epoch:.1f} times, but the law describes fresh tokens, and repeated ones are "
         "worth less (Muennighoff et al. 2023)"
     ]
 
 
-def purchases(found: Fit, points: Points, dollars: float) -> list[Purchase]:
-    """The size and tokens of the lowest loss for so many dollars, on each hardware that has a price.
+def purchases(found: Fit, points: Observations, dollars: float) -> list[Purchase]:
+    """Find the size and tokens with the lowest loss for a budget, on each hardware that has a price.
 
     Raises UsageError where the law has no best size.
     """
@@ -154,7 +156,7 @@ def purchases(found: Fit, points: Points, dollars: float) -> list[Purchase]:
     return [_purchase(found, points, dollars, hardware) for hardware in priced_hardware() if hardware.dollars_per_hour]
 
 
-def _purchase(found: Fit, points: Points, dollars: float, hardware: HardwareConfig) -> Purchase:
+def _purchase(found: Fit, points: Observations, dollars: float, hardware: HardwareConfig) -> Purchase:
     hours = dollars / hardware.dollars_per_hour
     flops = hours * 3600 * hardware.peak_flops_per_second * hardware.utilisation
     best = best_allocation(found.law, flops)

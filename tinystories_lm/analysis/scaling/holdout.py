@@ -1,54 +1,58 @@
-"""Would the law have been right? The dearest third of the points, foretold from the others."""
+"""Validate a law: predict the most expensive third of the runs from the others."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Interval, fit
-from tinystories_lm.analysis.scaling.observations import Point, sample_of
+from tinystories_lm.analysis.scaling.observations import Observation, sample_of
 from tinystories_lm.system.errors import UsageError
 
 
-class Foretold(NamedTuple):
-    point: Point
-    loss: float  # as the cheaper points have it
+class Prediction(NamedTuple):
+    """A held-out run and its predicted loss."""
+
+    point: Observation
+    loss: float  # predicted from the cheaper runs
     interval: Interval
 
     @property
     def relative_error(self) -> float:
-        """Above 0 where the law foretold too much."""
+        """Return the relative error; above 0 where the prediction is too high."""
         return self.loss / self.point.loss - 1
 
 
 class Validation(NamedTuple):
+    """The predictions of the held-out runs, or the reason why there are none."""
+
     fitted_points: int
-    foretold: tuple[Foretold, ...]
-    held: Mapping[str, str]  # in this smaller fit
-    reason: str  # why there is none
+    predicted: tuple[Prediction, ...]
+    held: Mapping[str, str]  # fixed in the smaller fit
+    reason: str  # why nothing was held out
 
     @property
     def mean_absolute_error(self) -> float:
-        """Relative, of the loss as it is."""
-        return sum(abs(one.relative_error) for one in self.foretold) / len(self.foretold)
+        """Return the mean absolute relative error of the predicted losses."""
+        return sum(abs(one.relative_error) for one in self.predicted) / len(self.predicted)
 
 
-def validate(points: Sequence[Point]) -> Validation:
-    """Fit the cheaper points, foretell the dearest third by compute; equal compute is never split.
+def hold_out(points: Sequence[Observation]) -> Validation:
+    """Fit the cheaper runs and predict the most expensive third by compute; runs of equal compute are not separated.
 
-    points: the cheapest first.
+    points: sorted by compute, the cheapest first.
     """
     cut = points[len(points) - math.ceil(len(points) / 3)].flops * (1 - 1e-9)
     cheaper = [point for point in points if point.flops < cut]
-    dearer = [point for point in points if point.flops >= cut]
+    expensive = [point for point in points if point.flops >= cut]
     try:
         found = fit(sample_of(cheaper)) if cheaper else None
     except UsageError:
         found = None
     if found is None:
-        return Validation(len(cheaper), (), {}, f"without the dearest third {len(cheaper)} points are left, too few")
-    foretold = [
-        Foretold(point, found.law.loss(*where), found.loss_interval(*where))
-        for point in dearer
+        return Validation(len(cheaper), (), {}, f"the cheaper two thirds have {len(cheaper)} runs, which is too few")
+    predicted = [
+        Prediction(point, found.law.loss(*where), found.loss_interval(*where))
+        for point in expensive
         for where in [(point.parameters, point.tokens)]
     ]
-    return Validation(len(cheaper), tuple(foretold), found.held, "")
+    return Validation(len(cheaper), tuple(predicted), found.held, "")

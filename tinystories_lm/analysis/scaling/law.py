@@ -1,7 +1,7 @@
-"""A scaling law, and what it says is best to buy with a given compute.
+"""A scaling law, and the best allocation of compute under it.
 
-L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, arXiv 2203.15556, eq. 2): loss in nats a token, N
-parameters in all, D tokens trained on. E is what no model of any size can save.
+L(N, D) = E + A / N^alpha + B / D^beta (Hoffmann et al. 2022, arXiv 2203.15556, eq. 2): loss in nats per token, N
+parameters in all, D training tokens. E is the irreducible loss.
 """
 
 import math
@@ -20,34 +20,37 @@ class Law(NamedTuple):
     beta: float
 
     def loss(self, parameters: float, tokens: float) -> float:
+        """Return L(N, D), in nats per token."""
         return self.E + self.size_term(parameters) + self.token_term(tokens)
 
     def size_term(self, parameters: float) -> float:
-        """What a model of infinite size would save, in nats a token."""
+        """Return the loss that a model of infinite size would save, in nats per token."""
         return self.A / parameters**self.alpha
 
     def token_term(self, tokens: float) -> float:
-        """What endless training would save, in nats a token."""
+        """Return the loss that endless training would save, in nats per token."""
         return self.B / tokens**self.beta
 
 
 # Besiroglu et al. 2024 (arXiv 2404.10102), their refit of Hoffmann et al.'s points.
 PUBLISHED = Law(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
-SMALLEST_EXPONENT = 1e-3  # below it a term does not fall, and there is no best size
+SMALLEST_EXPONENT = 1e-3  # a term with a smaller exponent does not fall, so no size is best
 
 
 class Allocation(NamedTuple):
+    """A model size and a number of training tokens."""
+
     parameters: float
     tokens: float
 
 
 def has_frontier(law: Law) -> bool:
-    """Whether both terms fall, so that every compute has a best size."""
+    """Return whether both terms fall, so that every compute budget has a best size."""
     return min(law.A, law.B) > 0 and min(law.alpha, law.beta) > SMALLEST_EXPONENT
 
 
 def best_allocation(law: Law, flops: float) -> Allocation:
-    """The size and tokens of the lowest loss at C = 6 N D (Hoffmann et al. 2022, eq. 4)."""
+    """Return the size and tokens with the lowest loss at C = 6 N D (Hoffmann et al. 2022, eq. 4)."""
     assert has_frontier(law)
     both = law.alpha + law.beta
     log_ratio = math.log(law.alpha * law.A / (law.beta * law.B)) / both

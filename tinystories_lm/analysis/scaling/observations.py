@@ -1,4 +1,4 @@
-"""The points of a law: what the finished runs of a sweep say, and where those runs are."""
+"""The observations that a law is fitted to: the finished runs of a sweep."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,31 +15,33 @@ from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-# What a sweep over size and tokens changes; any other setting that differs is told.
+# Settings that a sweep over size and tokens varies; a difference in any other is reported.
 SIZE_AND_TOKENS = (
     *(f"model.{key}" for key in ("n_layers", "d_model", "n_heads", "d_ff")),
     *(f"training.{key}" for key in ("steps", "warmup_steps", "seed", "log_every_steps", "eval_every_steps")),
 )
 
 
-class Point(NamedTuple):
+class Observation(NamedTuple):
     """One finished run."""
 
     run: str  # its folder's name
     parameters: int
-    tokens: int  # trained on
+    tokens: int  # read in training
     flops: float
-    loss: float  # on the validation split, nats a token
+    loss: float  # on the validation split, nats per token
     dollars: float
     seconds: float
     epochs: float | None  # times the corpus was read
     config: Config
 
 
-class Points(NamedTuple):
+class Observations(NamedTuple):
+    """The finished runs of a sweep."""
+
     folder: Path
-    points: tuple[Point, ...]  # by compute, the cheapest first
-    left_out: dict[str, int]  # reason: number of runs
+    points: tuple[Observation, ...]  # sorted by compute, the cheapest first
+    left_out: dict[str, int]  # reason to number of runs
 
     @property
     def sample(self) -> Sample:
@@ -47,20 +49,20 @@ class Points(NamedTuple):
 
     @property
     def epoch_tokens(self) -> float | None:
-        """The tokens of the points' training corpus, where a run tells."""
-        told = [point.tokens / point.epochs for point in self.points if point.epochs]
-        return max(told) if told else None
+        """Return the number of tokens in the training corpus, where a run recorded it."""
+        epochs = [point.tokens / point.epochs for point in self.points if point.epochs]
+        return max(epochs) if epochs else None
 
 
-def sample_of(points: Sequence[Point]) -> Sample:
+def sample_of(points: Sequence[Observation]) -> Sample:
     columns = ([getattr(point, name) for point in points] for name in ("parameters", "tokens", "loss"))
     return Sample(*columns)
 
 
-def collect(name: str, *, outputs: Path = OUTPUTS) -> Points:
-    """The finished runs of a sweep.
+def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
+    """Collect the finished runs of a sweep.
 
-    Raises UsageError for a name that is none of a sweep, and where none of its runs is finished.
+    Raises UsageError where no sweep has that name, and where none of its runs is finished.
     """
     folder = find_sweep(name, outputs=outputs)
     left_out: Counter[str] = Counter()
@@ -69,26 +71,26 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Points:
         try:
             status = read_status(run) if run.status.is_file() else None
             if status is Status.DONE and run.summary.is_file():
-                points.append(_point(run))
+                points.append(_observe(run))
             else:
-                left_out["without a summary" if status is Status.DONE else str(status or "not begun")] += 1
+                left_out["without a summary" if status is Status.DONE else str(status or "not started")] += 1
         except DamagedError:
             left_out["damaged"] += 1
-    found = Points(folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out))
+    found = Observations(folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out))
     if not points:
         raise UsageError(f"{folder} has no finished run yet ({describe_left_out(found)})")
     return found
 
 
-def describe_left_out(found: Points) -> str:
+def describe_left_out(found: Observations) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
 
 
-def _point(run: RunFolder) -> Point:
+def _observe(run: RunFolder) -> Observation:
     config, summary = read_config(run), read_summary(run)
     parameters = _positive(run, "parameters", summary.parameters)
     tokens, loss = _positive(run, "progress/tokens", summary.tokens), _positive(run, "val/loss", summary.val_loss)
-    return Point(
+    return Observation(
         run=run.path.name,
         parameters=round(parameters),
         tokens=round(tokens),
@@ -107,26 +109,26 @@ def _positive(run: RunFolder, name: str, value: float | None) -> float:
     return float(value)
 
 
-def describe_points(found: Points) -> list[str]:
-    """What in the points themselves speaks against one law for all of them."""
+def describe_observations(found: Observations) -> list[str]:
+    """Return one line for each reason why a single law may not describe all runs."""
     varied = [key for key, values in _varied(found).items() if len(values) > 1]
     corpora = [key for key in varied if key.startswith("data.")]
     others = [key for key in varied if not key.startswith("data.")]
-    told = []
+    lines = []
     if corpora:
-        told.append(f"the points differ in {', '.join(corpora)}: each corpus and tokenizer has a law of its own")
+        lines.append(f"the runs differ in {', '.join(corpora)}, and each corpus and tokenizer has its own law")
     if others:
-        told.append(f"the points differ in {', '.join(others)} too: the law takes their mean, not the best of them")
+        lines.append(f"the runs also differ in {', '.join(others)}: the law describes their mean, not the best of them")
     again = sum((point.epochs or 0.0) > 1.0 for point in found.points)
     if again:
-        told.append(
-            f"{again} of {len(found.points)} runs read their corpus more than once: the law is one of fresh tokens, "
+        lines.append(
+            f"{again} of {len(found.points)} runs read their corpus more than once; the law describes fresh tokens, "
             "and repeated ones are worth less (Muennighoff et al. 2023)"
         )
-    return told
+    return lines
 
 
-def _varied(found: Points) -> dict[str, set[str]]:
+def _varied(found: Observations) -> dict[str, set[str]]:
     varied: dict[str, set[str]] = {}
     for point in found.points:
         for key, value in comparable(point.config).items():
@@ -135,7 +137,7 @@ def _varied(found: Points) -> dict[str, set[str]]:
 
 
 def comparable(config: Config) -> dict[str, str]:
-    """The settings that one law takes to be the same in all its runs."""
+    """Return the settings that one law assumes to be equal in all its runs."""
     return {
         key: str(value)
         for key, (value, effect) in settings(config).items()

@@ -1,4 +1,4 @@
-"""An analysis on the terminal: plain tables and plain words."""
+"""Format an analysis for the terminal."""
 
 import math
 import os
@@ -12,15 +12,16 @@ from tinystories_lm.analysis.scaling.observations import describe_left_out
 from tinystories_lm.system.console import amount, duration, table
 
 MEANINGS = {
-    "E": "loss that would remain, nats a token",
-    "A": "of the size term, A / N^alpha",
-    "B": "of the token term, B / D^beta",
-    "alpha": "how fast size pays",
-    "beta": "how fast tokens pay",
+    "E": "irreducible loss, nats per token",
+    "A": "factor of the size term, A / N^alpha",
+    "B": "factor of the token term, B / D^beta",
+    "alpha": "exponent of size",
+    "beta": "exponent of tokens",
 }
 
 
 def describe(analysis: Analysis) -> str:
+    """Format the law, the runs, the validation, the forecasts and the caveats."""
     folder = analysis.points.folder
     parts = [
         _law(analysis),
@@ -28,7 +29,7 @@ def describe(analysis: Analysis) -> str:
         _validation(analysis.validation),
         *(_forecast(one) for one in analysis.forecasts),
         *([_purchases(analysis.purchases)] if analysis.purchases else []),
-        *(["\n".join(["What these points do not settle:", *_list(analysis.warnings)])] if analysis.warnings else []),
+        *(["\n".join(["What these runs do not determine:", *_list(analysis.warnings)])] if analysis.warnings else []),
         f"written: {os.path.relpath(folder / 'scaling.svg')} and scaling.json",
     ]
     return "\n\n".join(parts)
@@ -68,12 +69,12 @@ def _points(analysis: Analysis) -> str:
                 f"{math.expm1(-residual):+.2%}",
             ]
         )
-    return table(["run", "parameters", "tokens", "FLOPs", "loss", "law", "off by"], rows, right=range(1, 7))
+    return table(["run", "parameters", "tokens", "FLOPs", "loss", "law", "error"], rows, right=range(1, 7))
 
 
 def _validation(found: Validation) -> str:
-    if not found.foretold:
-        return f"Foretold from the cheaper runs: nothing: {found.reason}"
+    if not found.predicted:
+        return f"No run was held out: {found.reason}"
     rows = [
         [
             one.point.run,
@@ -83,12 +84,12 @@ def _validation(found: Validation) -> str:
             _range(one.interval, ".4f"),
             f"{one.relative_error:+.2%}",
         ]
-        for one in found.foretold
+        for one in found.predicted
     ]
-    held = f" ({' and '.join(found.held)} held)" if found.held else ""
-    header = ["run", "FLOPs", "loss", "foretold", "80 % interval", "off by"]
+    held = f" (with {' and '.join(found.held)} held)" if found.held else ""
+    header = ["run", "FLOPs", "loss", "predicted", "80 % interval", "error"]
     return (
-        f"The dearest {len(rows)} foretold from the cheapest {found.fitted_points}{held}:\n"
+        f"The {len(rows)} most expensive runs, predicted from the {found.fitted_points} cheapest{held}:\n"
         f"{table(header, rows, right=(1, 2, 3, 5))}\n"
         f"mean absolute error of the loss: {found.mean_absolute_error:.2%}"
     )
