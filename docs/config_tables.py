@@ -16,8 +16,9 @@ from markup import cell_comment, head, names, table
 from omegaconf import OmegaConf
 
 from tinystories_lm.config import schema
-from tinystories_lm.config.compose import compose_config, compose_text, conf_folder, hardware_choices, register
+from tinystories_lm.config.compose import compose_config, compose_text, hardware_choices, register
 from tinystories_lm.config.fields import Effect
+from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import SETTINGS, Config, ModelConfig
 from tinystories_lm.model.flops import count_parameters
 

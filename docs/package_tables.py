@@ -1,17 +1,14 @@
 """What the package's own source shows: folders, imports, commands, exit codes."""
 
 import ast
-import io
-import re
-import tokenize
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from markup import cell_comment, table
 
-from tinystories_lm.cli.main import OVERVIEW
-from tinystories_lm.cli.parser import PROGRAM
+from tinystories_lm.cli.registry import COMMANDS
+from tinystories_lm.system.errors import ExitCode
 
 PACKAGE = Path(__file__).resolve().parent.parent / "tinystories_lm"
 TOP_LEVEL = {
@@ -95,30 +92,14 @@ def imports() -> str:
 
 
 def exit_codes() -> str:
-    """Return the exit codes with their meaning, from the comments behind them."""
-    source = (PACKAGE / "system" / "errors.py").read_text(encoding="utf-8")
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    rows = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ClassDef) and node.name == "ExitCode":
-            for entry in node.body:
-                if isinstance(entry, ast.Assign):
-                    name = ast.unparse(entry.targets[0]).lower().replace("_", " ")
-                    meaning = comments.get(entry.lineno, name)
-                    rows.append([ast.unparse(entry.value), cell_comment(meaning)])
-    return table(["code", "meaning"], rows, right=(0,))
+    """Return the exit codes with their meaning."""
+    return table(["code", "meaning"], [[str(code), cell_comment(code.meaning)] for code in ExitCode], right=(0,))
 
 
 def commands() -> str:
     """Return every command with its arguments, as `--help` lists them."""
-    found = re.findall(rf"^  {PROGRAM} +(\w+) +(\[.+?\]|[A-Z]\S*(?: [A-Z]+)?) +(\S.*)$", OVERVIEW, flags=re.MULTILINE)
-    return table(
-        ["command", "does"], [[f"`{name} {arguments}`", cell_comment(what)] for name, arguments, what in found]
-    )
+    rows = [[f"`{found.name} {found.arguments}`", cell_comment(found.summary)] for found in COMMANDS.values()]
+    return table(["command", "does"], rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -1,5 +1,6 @@
-"""The command line itself: what becomes of output that nobody reads, that does not fit, or that would move a cursor."""
+"""The command line: output that nobody reads, that does not fit or that would move a cursor; errors and exit codes."""
 
+import errno
 import io
 import json
 import os
@@ -11,6 +12,8 @@ import pytest
 
 from tests.conftest import Command
 from tests.interop.test_export import make_run
+from tinystories_lm.cli import main
+from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, UsageError
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.stdio import SanitizedTerminal
 
@@ -18,7 +21,7 @@ PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_went_away_is_no_failure(unbuffered: str) -> None:
+def test_a_reader_that_has_left_is_not_a_failure(unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
@@ -29,11 +32,57 @@ def test_a_reader_that_went_away_is_no_failure(unbuffered: str) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_output_that_does_not_fit_is_one_line_and_exit_code_5(unbuffered: str) -> None:
+@pytest.mark.parametrize("words", [["--help"], ["sample", "--help"]])
+def test_output_that_does_not_fit_is_one_line_and_exit_code_5(words: list[str], unbuffered: str) -> None:
     environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
-        done = subprocess.run([*PROGRAM, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+        done = subprocess.run([*PROGRAM, *words], stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
     assert done.returncode == 5 and done.stderr == "tinystories-lm: cannot write the output: No space left on device\n"
+
+
+class PanicException(BaseException):  # named as that of pyo3, which wraps Rust's panics
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (CommandError("it failed"), 1, "it failed"),
+        (UsageError("a wrong flag"), 2, "a wrong flag"),
+        (DamagedError("a damaged file"), 3, "a damaged file"),
+        (CommandError("two\nlines and \x1b[2J"), 1, "two lines and \ufffd[2J"),
+        (KeyboardInterrupt(), 75, "stopped; run the same command again to resume"),
+        (OSError(errno.ENOSPC, "No space left"), 5, "cannot write the output: No space left"),
+        (PanicException("in Rust"), 1, "a library failed: in Rust"),
+    ],
+)
+def test_every_expected_error_is_one_line_and_its_exit_code(
+    error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(name: str, words: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "_dispatch", fail)
+    monkeypatch.setattr(main, "_discard_output", lambda: None)  # it would close this process's output
+    assert main.run(["train"]) == code
+    assert capsys.readouterr() == ("", f"tinystories-lm: {line}\n")
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), OSError(errno.ENOSPC, "full", "a file"), SystemExit(3)])
+def test_any_other_error_is_raised_as_it_is(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug has a traceback; a file that could not be written is reported by whoever wrote it."""
+
+    def fail(name: str, words: list[str]) -> None:
+        raise error
+
+    monkeypatch.setattr(main, "_dispatch", fail)
+    with pytest.raises(type(error)):
+        main.run(["train"])
+
+
+def test_only_a_resumable_command_that_was_stopped_is_to_be_run_again() -> None:
+    assert main._stopped("sweep").message == "stopped; run the same command again to resume"
+    assert main._stopped("replay") == (ExitCode.INTERRUPTED, "stopped")
 
 
 def test_a_terminal_is_coloured_and_nothing_else() -> None:
@@ -47,12 +96,12 @@ def test_the_warnings_of_every_command_move_no_cursor(tmp_path: Path, command: C
     run.metrics.write_text("nothing\n" * 3)
     run.summary.write_text('{"parameters": 5}')
     for words in (["diagnose", "latest"], ["sample", "latest", "--max-tokens", "1"], ["runs"]):
-        said = command(*words)
-        assert "\x1b" not in said.stderr and "Traceback" not in said.stderr, said.stderr
+        done = command(*words)
+        assert "\x1b" not in done.stderr and "Traceback" not in done.stderr, done.stderr
     assert "3 damaged rows" in command("diagnose", "latest").stderr
 
 
-def test_half_a_character_in_one_folder_costs_the_others_nothing(tmp_path: Path, command: Command) -> None:
+def test_a_folder_name_that_is_not_text_hides_no_other_run(tmp_path: Path, command: Command) -> None:
     run = make_run(tmp_path / "outputs" / "small" / "one")
     other = make_run(tmp_path / "outputs" / "small" / "cafe")
     other.path.rename(other.path.with_name(os.fsdecode(b"caf\xe9")))

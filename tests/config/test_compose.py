@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tinystories_lm.config.choices import Boundary, DecayShape, Source
-from tinystories_lm.config.compose import Composed, compose_config, conf_folder, expand_sweep, register
+from tinystories_lm.config.compose import Composed, compose_config, expand_sweep, register
 from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import estimate

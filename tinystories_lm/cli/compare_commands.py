@@ -1,26 +1,28 @@
-"""Commands on many runs: report, scaling, dashboard."""
+"""Commands that compare runs and publish them: report, scaling, dashboard, upload."""
 
-from pathlib import Path
+from argparse import Namespace
 
-from tinystories_lm.cli.parser import PROGRAM, Parser
+from tinystories_lm.cli.command import Command
+from tinystories_lm.cli.parser import Parser, add_json, add_run
 from tinystories_lm.system.errors import UsageError
 
 
-def report(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} report",
-        description="One HTML page that compares runs: curves, table, settings that differ, stories. Needs no network.",
-    )
+def add_report_arguments(parser: Parser) -> None:
+    from pathlib import Path
+
     parser.add_argument(
         "names",
         metavar="RUN|SWEEP|FOLDER",
         nargs="*",
-        help="runs, sweeps, or folders with runs below; everything under outputs/ where none is named",
+        help="runs, sweeps, or folders that contain runs (default: everything under outputs/)",
     )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the page (outputs/report.html)")
-    parser.add_argument("--watch", action="store_true", help="write it again every few seconds, until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print the table instead, for programs")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="the page to write (outputs/report.html)")
+    parser.add_argument("--watch", action="store_true", help="rewrite it every few seconds, until Ctrl-C")
+    add_json(parser, "print the table instead, for programs")
+
+
+def report(options: Namespace) -> None:
+    """Write the page that compares runs and print its path, or print its table."""
     from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
     from tinystories_lm.analysis.report.page import to_record
     from tinystories_lm.analysis.report.read_runs import Reader
@@ -28,7 +30,7 @@ def report(arguments: list[str]) -> None:
 
     if options.json:
         if options.watch or options.out:
-            raise UsageError("report: --json prints the table and writes no page: leave --out and --watch out")
+            raise UsageError("report: --json prints the table and writes no page; leave --out and --watch out")
         print(to_json(to_record(gather(options.names, Reader())), indent=2))
     elif options.watch:
         print(watch(options.names, options.out or OUT))
@@ -36,12 +38,7 @@ def report(arguments: list[str]) -> None:
         print(write_report(options.names, options.out or OUT, reader=Reader()))
 
 
-def scaling(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} scaling",
-        description="Fit L(N, D) = E + A/N^alpha + B/D^beta to a sweep's finished runs, say how far it can be trusted, "
-        "and foretell runs. Writes scaling.svg and scaling.json into the sweep's folder.",
-    )
+def add_scaling_arguments(parser: Parser) -> None:
     parser.add_argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders")
     parser.add_argument(
         "--predict",
@@ -49,11 +46,14 @@ def scaling(arguments: list[str]) -> None:
         action="append",
         nargs="+",
         default=[],
-        help="loss, time and dollars of such a run: experiment=round4; may be given again",
+        help="predict loss, time and dollars of a run with these settings: experiment=round4; may be repeated",
     )
-    parser.add_argument("--dollars", type=float, metavar="X", help="the best size and tokens for so much")
-    parser.add_argument("--json", action="store_true", help="print scaling.json, for programs")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--dollars", type=float, metavar="X", help="find the best size and tokens for this budget")
+    add_json(parser, "print scaling.json, for programs")
+
+
+def scaling(options: Namespace) -> None:
+    """Fit a scaling law to a sweep's runs and print it."""
     from tinystories_lm.analysis.scaling.analyse import analyse, to_record
     from tinystories_lm.analysis.scaling.text import describe
     from tinystories_lm.system.files import to_json
@@ -62,15 +62,14 @@ def scaling(arguments: list[str]) -> None:
     print(to_json(to_record(found), indent=2) if options.json else describe(found))
 
 
-def dashboard(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} dashboard",
-        description="Make a W&B workspace with the sections Rounds, Scaling, Speed & cost and Samples.",
-    )
+def add_dashboard_arguments(parser: Parser) -> None:
     parser.add_argument("project", metavar="PROJECT", nargs="?", default="tinystories_lm", help="(tinystories_lm)")
     parser.add_argument("--entity", help="user or team (yours)")
-    parser.add_argument("--json", action="store_true", help="print what would be sent, and send nothing")
-    options = parser.parse_args(arguments)
+    add_json(parser, "print what would be sent, and send nothing")
+
+
+def dashboard(options: Namespace) -> None:
+    """Make the W&B workspace and print its address."""
     from tinystories_lm.system.files import to_json
     from tinystories_lm.tracking.dashboard import as_record, build_workspace, save
 
@@ -78,3 +77,57 @@ def dashboard(arguments: list[str]) -> None:
         print(to_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))
     else:
         print(save(options.project, entity=options.entity))
+
+
+def add_upload_arguments(parser: Parser) -> None:
+    add_run(parser)
+    parser.add_argument(
+        "--anew", action="store_true", help="send everything as a new W&B run, rows missing in the middle included"
+    )
+
+
+def upload(options: Namespace) -> None:
+    """Send W&B what it lacks of a run and print the run's page."""
+    from tinystories_lm.tracking.upload import upload
+
+    print(upload(options.run, anew=options.anew))
+
+
+COMMANDS = (
+    Command(
+        name="report",
+        arguments="[RUN …]",
+        summary="write one HTML page that compares runs: curves, table, settings, stories",
+        description="Write one HTML page that compares runs: curves, table, settings that differ, stories. "
+        "Needs no network.",
+        add_arguments=add_report_arguments,
+        run=report,
+    ),
+    Command(
+        name="scaling",
+        arguments="SWEEP",
+        summary="fit a scaling law to a sweep and predict runs",
+        description="Fit L(N, D) = E + A/N^alpha + B/D^beta to a sweep's finished runs, measure how far the fit can be "
+        "trusted, and predict runs. Writes scaling.svg and scaling.json into the sweep's folder.",
+        add_arguments=add_scaling_arguments,
+        run=scaling,
+    ),
+    Command(
+        name="dashboard",
+        arguments="[PROJECT]",
+        summary="make a W&B workspace for these runs",
+        description="Make a W&B workspace with the sections Rounds, Scaling, Speed & cost and Samples.",
+        add_arguments=add_dashboard_arguments,
+        run=dashboard,
+    ),
+    Command(
+        name="upload",
+        arguments="RUN",
+        summary="send W&B what it lacks of a run, from the run's own files",
+        description="Send W&B what it lacks of a run, from the run's own files: after a full disk, a killed service, "
+        "or on a machine without W&B's package. A run that was kept whole offline can be sent by `wandb sync` too.",
+        add_arguments=add_upload_arguments,
+        run=upload,
+        shows_progress=True,
+    ),
+)

@@ -1,162 +1,130 @@
-"""Commands on runs: sample, runs, diagnose, replay, evaluate, upload."""
+"""Commands that inspect one run or list all: runs, sample, diagnose, evaluate, replay."""
 
 import sys
-from pathlib import Path
+from argparse import Namespace
 
-from tinystories_lm.cli.parser import DEVICES, PRECISIONS, PROGRAM, RUN_HELP, Parser, log_to_stderr, positive
+from tinystories_lm.cli.command import Command
+from tinystories_lm.cli.parser import Parser, add_device, add_json, add_precision, add_run, positive
 from tinystories_lm.system.errors import CommandError, UsageError
 
 
-def sample(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} sample",
-        description="Write with a trained model. What is not given here is as the run's config has it.",
-    )
-    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--prompt", action="append", help="what a text begins with; empty for one of the model's own")
-    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token")
-    parser.add_argument("--top-k", type=int, help="draw among the k likeliest tokens; 0 among all")
-    parser.add_argument("--top-p", type=float, help="draw among the likeliest tokens that hold this probability")
-    parser.add_argument("--min-p", type=float, help="leave out tokens below this share of the likeliest one's")
-    parser.add_argument("--repetition-penalty", type=float, help="above 1: tokens seen before become less likely")
+def add_runs_arguments(parser: Parser) -> None:
+    from tinystories_lm.config.choices import RunOrder
+
     parser.add_argument(
-        "--no-repeat-ngram", type=int, help="never write a sequence of so many tokens twice; 0 allows it"
+        "filter", nargs="*", help="words that a run's folder, status, verdict or settings must contain: done gpt_2m"
     )
-    parser.add_argument("--seed", type=int, help="of the first text; the next ones take the numbers after it")
-    parser.add_argument("--count", type=int, help="how many texts for each prompt")
-    parser.add_argument("--max-tokens", type=int, help="longest continuation")
-    parser.add_argument("--stop", action="append", help="end before this string; may be given again")
-    parser.add_argument(
-        "--beyond-context",
-        action="store_true",
-        default=None,
-        help="where the context is full, read its last half again and go on",
-    )
-    parser.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default), cuda, mps, or auto")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the weights")
-    parser.add_argument("--grid", action="store_true", help="measure the stories of many settings side by side")
-    parser.add_argument("--json", action="store_true", help="one JSON object a text, or a setting, for programs")
-    options = parser.parse_args(arguments)
-    from tinystories_lm.config.choices import Device, Precision
-
-    own = ("run", "prompt", "device", "precision", "grid", "json")
-    settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
-    if options.grid:
-        if options.prompt is not None:
-            raise UsageError("sample: --grid writes from a fixed set of prompts: leave --prompt out")
-        if options.stop is not None or options.beyond_context is not None:
-            raise UsageError("sample: --grid writes whole stories: leave --stop and --beyond-context out")
-        from tinystories_lm.evaluation.decoding_grid import compare
-
-        compare(
-            options.run,
-            sys.stdout,
-            settings=settings,
-            device=Device(options.device),
-            precision=Precision(options.precision),
-            as_json=options.json,
-        )
-        return
-    from tinystories_lm.generation.sample import tell
-
-    tell(
-        options.run,
-        sys.stdout,
-        prompts=options.prompt,
-        settings=settings,
-        device=Device(options.device),
-        precision=Precision(options.precision),
-        as_json=options.json,
-    )
+    parser.add_argument("--sort", choices=[str(order) for order in RunOrder], default="age", help="sort key (age)")
+    add_json(parser, "print one JSON object a run, for programs")
 
 
-def runs(arguments: list[str]) -> None:
-    from tinystories_lm.runs.listing import SORTS
-
-    parser = Parser(prog=f"{PROGRAM} runs", description="What there is under outputs/, the newest first.")
-    parser.add_argument(
-        "filter", nargs="*", help="words that a run's folder, status, verdict or settings must hold: done gpt_2m"
-    )
-    parser.add_argument("--sort", choices=SORTS, default="age", help="by what (age)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a run, for programs")
-    options = parser.parse_args(arguments)
+def runs(options: Namespace) -> None:
+    """Print the runs under outputs/."""
+    from tinystories_lm.config.choices import RunOrder
     from tinystories_lm.runs.listing import as_records, describe, list_runs
     from tinystories_lm.system.files import to_json
 
-    found = list_runs(options.filter, sort=options.sort)
+    found = list_runs(options.filter, sort=RunOrder(options.sort))
     if options.json:
         for record in as_records(found):
             print(to_json(record))
     else:
-        print(describe(found) if found else f"no run holds {' and '.join(options.filter)}")
+        print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
 
 
-def diagnose(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} diagnose",
-        description="The verdict on a run: diverged, too early, data-bound, undertrained, capacity-bound or healthy, "
-        "and whether its samples loop; the numbers it rests on, and the next thing to do. Thresholds are the run's "
-        "(verdict.*).",
+def add_sample_arguments(parser: Parser) -> None:
+    add_run(parser)
+    parser.add_argument("--prompt", action="append", help="start of a text; empty for a text of the model's own")
+    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token")
+    parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens; 0 draws from all")
+    parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens that hold this probability")
+    parser.add_argument("--min-p", type=float, help="exclude tokens below this share of the highest probability")
+    parser.add_argument("--repetition-penalty", type=float, help="above 1, tokens that occurred become less likely")
+    parser.add_argument(
+        "--no-repeat-ngram", type=int, help="never repeat a sequence of this many tokens; 0 allows repeats"
     )
-    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--seed", type=int, help="of the first text; the following texts use the following seeds")
+    parser.add_argument("--count", type=int, help="texts for each prompt")
+    parser.add_argument("--max-tokens", type=int, help="longest continuation")
+    parser.add_argument("--stop", action="append", help="end before this string; may be repeated")
+    parser.add_argument(
+        "--beyond-context",
+        action="store_true",
+        default=None,
+        help="when the context is full, keep its last half and continue",
+    )
+    add_device(parser, default="cpu")
+    add_precision(parser, default="float32", help="of the weights (float32)")
+    parser.add_argument("--grid", action="store_true", help="compare the stories of many decoding settings")
+    add_json(parser, "print one JSON object a text, or a setting with --grid, for programs")
+
+
+def sample(options: Namespace) -> None:
+    """Print texts of a run's model, or with --grid a comparison of decoding settings."""
+    from tinystories_lm.config.choices import Device, Precision
+
+    own = ("run", "prompt", "device", "precision", "grid", "json")
+    settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
+    device, precision = Device(options.device), Precision(options.precision)
+    if not options.grid:
+        from tinystories_lm.generation.sample import tell
+
+        tell(
+            options.run,
+            sys.stdout,
+            prompts=options.prompt,
+            settings=settings,
+            device=device,
+            precision=precision,
+            as_json=options.json,
+        )
+        return
+    if options.prompt is not None:
+        raise UsageError("sample: --grid writes from a fixed set of prompts; leave --prompt out")
+    if options.stop is not None or options.beyond_context is not None:
+        raise UsageError("sample: --grid writes whole stories; leave --stop and --beyond-context out")
+    from tinystories_lm.evaluation.decoding_grid import compare
+
+    compare(options.run, sys.stdout, settings=settings, device=device, precision=precision, as_json=options.json)
+
+
+def add_diagnose_arguments(parser: Parser) -> None:
+    add_run(parser)
+    add_json(parser)
+
+
+def diagnose(options: Namespace) -> None:
+    """Print the verdict on a run."""
     from tinystories_lm.analysis.diagnose import as_record, describe
-    from tinystories_lm.analysis.diagnose import diagnose as judge_run
+    from tinystories_lm.analysis.diagnose import diagnose as diagnose_run
     from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.system.console import coloured
     from tinystories_lm.system.files import to_json
 
-    found = judge_run(find_run(options.run))
-    print(
-        to_json(as_record(found), indent=2)
-        if options.json
-        else describe(found).replace(found.name, coloured(found.name), 1)
-    )
+    found = diagnose_run(find_run(options.run))
+    if options.json:
+        print(to_json(as_record(found), indent=2))
+    else:
+        print(describe(found).replace(found.name, coloured(found.name), 1))
 
 
-def replay(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} replay",
-        description="Train a run once more from its stored config, in a folder of its own, and compare: identical bit "
-        "for bit (exit 0), or where it first differs and under which other conditions (exit 1).",
-    )
-    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)")
-    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
-    options = parser.parse_args(arguments)
-    log_to_stderr()
-    from tinystories_lm.jobs.replay import replay as replay_run
-    from tinystories_lm.system.files import to_json
-
-    found = replay_run(options.run, folder=options.folder)
-    print(to_json(found.as_record(), indent=2) if options.json else found.describe())
-    if found.difference is not None:
-        raise CommandError(f"{found.replay} is not the same run as {found.original}")
-
-
-def evaluate(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} evaluate",
-        description="Score the whole validation split, every token with context before it, and measure the model's "
-        "stories beside held-out ones. Writes evaluation.json into the run folder.",
-    )
-    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--stories", type=positive, default=48, help="how many the model writes (48)")
+def add_evaluate_arguments(parser: Parser) -> None:
+    add_run(parser)
+    parser.add_argument("--stories", type=positive, default=48, help="number of stories the model writes (48)")
     parser.add_argument("--max-tokens", type=positive, default=256, help="of a story (256)")
-    parser.add_argument("--stride", type=positive, help="tokens between two windows (half the context)")
-    parser.add_argument("--data-path", metavar="PATH", help="where the run's corpus lies now")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="cpu, cuda, mps, or auto (the default)")
-    parser.add_argument(
-        "--precision", choices=("auto", *PRECISIONS), default="auto", help="auto is bfloat16 where it is native"
-    )
-    parser.add_argument("--json", action="store_true", help="print evaluation.json, for programs")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--stride", type=positive, help="tokens between the starts of two windows (half the context)")
+    parser.add_argument("--data-path", metavar="PATH", help="where the run's corpus is now")
+    add_device(parser, default="auto")
+    add_precision(parser, default="auto", help="auto is bfloat16 where the hardware supports it natively (auto)")
+    add_json(parser, "print evaluation.json, for programs")
+
+
+def evaluate(options: Namespace) -> None:
+    """Score a run on its whole validation split and print the result."""
     from tinystories_lm.config.choices import Device, Precision
     from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
     from tinystories_lm.system.files import to_json
 
-    log_to_stderr()
     asked = Options(
         stories=options.stories,
         max_tokens=options.max_tokens,
@@ -169,16 +137,71 @@ def evaluate(arguments: list[str]) -> None:
     print(to_json(found, indent=2) if options.json else describe(found))
 
 
-def upload(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} upload",
-        description="Send W&B what it lacks of a run, from the run's own files: after a full disk, a killed service, "
-        "or a machine without W&B's package. What lies offline, whole, `wandb sync` sends as well.",
-    )
-    parser.add_argument("run", metavar="RUN", help=RUN_HELP)
-    parser.add_argument("--anew", action="store_true", help="as a run of its own: rows missing in the middle, too")
-    options = parser.parse_args(arguments)
-    from tinystories_lm.tracking.upload import upload
+def add_replay_arguments(parser: Parser) -> None:
+    from pathlib import Path
 
-    log_to_stderr()
-    print(upload(options.run, anew=options.anew))
+    add_run(parser)
+    parser.add_argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)")
+    add_json(parser)
+
+
+def replay(options: Namespace) -> None:
+    """Repeat a run and print the comparison; raise CommandError if the two differ."""
+    from tinystories_lm.jobs.replay import replay as replay_run
+    from tinystories_lm.system.files import to_json
+
+    found = replay_run(options.run, folder=options.folder)
+    print(to_json(found.as_record(), indent=2) if options.json else found.describe())
+    if found.difference is not None:
+        raise CommandError(f"{found.replay} differs from {found.original}")
+
+
+COMMANDS = (
+    Command(
+        name="runs",
+        arguments="[FILTER]",
+        summary="list runs: status, verdict, size, steps, loss, dollars, age",
+        description="List the runs under outputs/, newest first.",
+        add_arguments=add_runs_arguments,
+        run=runs,
+    ),
+    Command(
+        name="sample",
+        arguments="RUN",
+        summary="write text with a trained model; --grid compares decoding settings",
+        description="Write text with a trained model. Settings that are not given come from the run's config.",
+        add_arguments=add_sample_arguments,
+        run=sample,
+    ),
+    Command(
+        name="diagnose",
+        arguments="RUN",
+        summary="name what limited a run, with the evidence, and what to do next",
+        description="Diagnose a run: diverged, too early, data-bound, undertrained, capacity-bound or healthy, and "
+        "whether its samples loop; with the numbers behind the verdict and the next thing to do. The thresholds are "
+        "the run's own (verdict.*).",
+        add_arguments=add_diagnose_arguments,
+        run=diagnose,
+    ),
+    Command(
+        name="evaluate",
+        arguments="RUN",
+        summary="score the whole validation split and measure the model's stories",
+        description="Score the whole validation split, every token with context before it, and measure the model's "
+        "stories beside held-out ones. Writes evaluation.json into the run folder.",
+        add_arguments=add_evaluate_arguments,
+        run=evaluate,
+        shows_progress=True,
+    ),
+    Command(
+        name="replay",
+        arguments="RUN",
+        summary="repeat a run and report whether it is identical, or where it first differs",
+        description="Train a run again from its stored config, in a folder of its own, and compare: identical bit for "
+        "bit (exit 0), or where the two first differ and under which differing conditions (exit 1).",
+        add_arguments=add_replay_arguments,
+        run=replay,
+        shows_progress=True,
+        outlives_terminal=True,
+    ),
+)

@@ -1,30 +1,32 @@
-"""Commands that train, or plan to: train, prepare, plan, sweep."""
+"""Commands that train a model or prepare for it: train, prepare, plan, sweep."""
 
-from tinystories_lm.cli.parser import PROGRAM, Parser, log_to_stderr, positive, positive_number
+from argparse import Namespace
 
-CONFIG_DIR_HELP = "a folder of your own presets and sweeps, beside conf/"
+from tinystories_lm.cli.command import Command
+from tinystories_lm.cli.parser import PROGRAM, Parser, add_config_dir, add_json, positive, positive_number
 
 
-def train(arguments: list[str]) -> None:
+def train(options: Namespace) -> None:
+    """Hand the words to Hydra's parser, which has flags of its own."""
     from tinystories_lm.jobs.train import train
 
-    train(arguments)
+    train(options.words)
 
 
-def prepare(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} prepare",
-        description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
-    )
+def add_prepare_arguments(parser: Parser) -> None:
     parser.add_argument("overrides", nargs="*", help="settings, such as data=wikitext2 data.path=FOLDER")
-    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
-    options = parser.parse_intermixed_args(arguments)
+    add_config_dir(parser)
+
+
+def prepare(options: Namespace) -> None:
+    """Write the token cache and print what it holds."""
     from tinystories_lm.config.compose import compose_config, register
 
     register()
     config = compose_config(options.overrides, config_dir=options.config_dir).config
-    log_to_stderr()
-    from tinystories_lm.data.token_cache import prepare as prepare_cache
+    from tinystories_lm.data.token_cache import (
+        prepare as prepare_cache,
+    )
 
     cache = prepare_cache(config.data)
     for split, found in cache.splits.items():
@@ -32,17 +34,15 @@ def prepare(arguments: list[str]) -> None:
     print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
 
 
-def plan(arguments: list[str]) -> None:
-    parser = Parser(
-        prog=f"{PROGRAM} plan",
-        description="What a run would be: parameters, tokens, operations, memory, time and dollars on each hardware, "
-        "and what is likely to limit it. Trains nothing.",
-    )
+def add_plan_arguments(parser: Parser) -> None:
     parser.add_argument("overrides", nargs="*", help="settings, as for train: experiment=round2")
-    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
-    parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer, and remember it")
-    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
-    options = parser.parse_intermixed_args(arguments)
+    add_config_dir(parser)
+    parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer and remember them")
+    add_json(parser)
+
+
+def plan(options: Namespace) -> None:
+    """Print what a run would take."""
     from tinystories_lm.config.compose import compose_config, register
     from tinystories_lm.planning.plan import as_record, describe, make_plan
     from tinystories_lm.system.files import to_json
@@ -61,35 +61,32 @@ def plan(arguments: list[str]) -> None:
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 
-def sweep(arguments: list[str]) -> None:
-    from tinystories_lm.config.compose import conf_folder
+def add_sweep_arguments(parser: Parser) -> None:
+    from tinystories_lm.config.presets import choices_of
 
-    named = ", ".join(sorted(file.stem for file in (conf_folder() / "sweep").glob("*.yaml")))
-    parser = Parser(
-        prog=f"{PROGRAM} sweep",
-        description="Run a named sweep of conf/sweep, each run in a process of its own. The same line again goes on "
-        "with what is not done; a wider one runs only what is new.",
-        epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
+    parser.add_argument("name", metavar="NAME", help=f"{', '.join(choices_of('sweep'))}, or a sweep of your own")
+    parser.add_argument("overrides", nargs="*", help="settings for all its runs; they override the sweep's own")
+    parser.add_argument("--dry-run", action="store_true", help="print the table of runs and stop")
+    parser.add_argument(
+        "--parallel", type=positive, default=0, help="runs at a time (default: one for each GPU, one on a CPU)"
     )
-    parser.add_argument("name", metavar="NAME", help=f"one of {named}, or of your own")
-    parser.add_argument("overrides", nargs="*", help="settings for all its runs; they win over those of the sweep")
-    parser.add_argument("--dry-run", action="store_true", help="show the table of runs, and stop")
-    parser.add_argument("--parallel", type=positive, default=0, help="runs at a time (one for each GPU, one on a CPU)")
     parser.add_argument(
         "--deadline-minutes",
         type=positive_number,
         default=0.0,
-        help="of a single run (its training.max_hours): it saves and ends",
+        help="end a run that takes longer (default: its training.max_hours)",
     )
-    parser.add_argument("--config-dir", metavar="DIR", help=CONFIG_DIR_HELP)
-    parser.add_argument("--json", action="store_true", help="the last table as one JSON object a run, for programs")
-    options = parser.parse_intermixed_args(arguments)
+    add_config_dir(parser)
+    add_json(parser, "print the last table as one JSON object a run, for programs")
+
+
+def sweep(options: Namespace) -> None:
+    """Run a named sweep and print what came of its runs; raise CommandError if one of them failed."""
     from tinystories_lm.sweeps.sweep import Options, raise_for_failures
     from tinystories_lm.sweeps.sweep import sweep as run_sweep
     from tinystories_lm.sweeps.tables import describe_results, results
     from tinystories_lm.system.files import to_json
 
-    log_to_stderr()
     asked = Options(
         dry_run=options.dry_run,
         parallel=options.parallel,
@@ -103,3 +100,52 @@ def sweep(arguments: list[str]) -> None:
         print(describe_results(members))
     if not options.dry_run:
         raise_for_failures(members)
+
+
+COMMANDS = (
+    Command(
+        name="train",
+        arguments="[overrides]",
+        summary="train a model: experiment=smoke, round1 … round4, speedrun_28m; -m sweeps",
+        add_arguments=None,
+        run=train,
+        outlives_terminal=True,
+        is_resumable=True,
+    ),
+    Command(
+        name="prepare",
+        arguments="[overrides]",
+        summary="write the tokenizer and the token cache of a corpus, and stop",
+        description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
+        add_arguments=add_prepare_arguments,
+        run=prepare,
+        intermixed=True,
+        shows_progress=True,
+        outlives_terminal=True,
+        is_resumable=True,
+    ),
+    Command(
+        name="plan",
+        arguments="[overrides]",
+        summary="predict parameters, tokens, memory, time and dollars of a run",
+        description="Predict a run: parameters, tokens, operations, memory, time and dollars on each hardware, and "
+        "what is likely to limit it. Trains nothing.",
+        add_arguments=add_plan_arguments,
+        run=plan,
+        intermixed=True,
+    ),
+    Command(
+        name="sweep",
+        arguments="NAME",
+        summary="run a named sweep, resume it, compare its runs",
+        description="Run a named sweep of conf/sweep, each run in a process of its own. The same command again resumes "
+        "what is not done; a wider one runs only what is new.",
+        epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
+        add_arguments=add_sweep_arguments,
+        run=sweep,
+        intermixed=True,
+        shows_progress=True,
+        outlives_terminal=True,
+        is_resumable=True,
+    ),
+)

@@ -94,6 +94,18 @@ class DecayShape(StrEnum):
     linear = "linear"
 
 
+class RunOrder(StrEnum):
+    """By what `runs` sorts its list."""
+
+    age = "age"
+    name = "name"
+    status = "status"
+    size = "size"
+    steps = "steps"
+    loss = "loss"
+    dollars = "dollars"
+
+
 class TrackingMode(StrEnum):
     auto = "auto"  # online where an API key is found, else offline
     online = "online"

@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
@@ -49,13 +50,6 @@ class Composed(NamedTuple):
     def remote(self) -> bool:
         """Whether it would run on another machine than this."""
         return self.launcher.endswith((".SlurmLauncher", ".RayLauncher", ".RayAWSLauncher"))
-
-
-def conf_folder() -> Path:
-    """The YAML: beside the package in a checkout, inside it when installed."""
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "conf"
-    return beside if (beside / "config.yaml").is_file() else package / "conf"
 
 
 def hardware_choices() -> list[HardwareConfig]:

@@ -19,7 +19,8 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import VERSION_BASE, compose_text, conf_folder, parse, register, sweep_name
+from tinystories_lm.config.compose import VERSION_BASE, compose_text, parse, register, sweep_name
+from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.preflight import Launch, Request, ResolvedJob, check_what_is_left, compose_jobs, resolve
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links

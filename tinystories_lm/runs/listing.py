@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from tinystories_lm.config.choices import RunOrder
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_settings, read_summary
@@ -38,10 +39,7 @@ class Listed:
     overrides: list[str]  # what was typed
 
 
-SORTS = ("age", "name", "status", "size", "steps", "loss", "dollars")
-
-
-def list_runs(words: Sequence[str] = (), *, sort: str = "age", outputs: Path = OUTPUTS) -> list[Listed]:
+def list_runs(words: Sequence[str] = (), *, sort: RunOrder = RunOrder.age, outputs: Path = OUTPUTS) -> list[Listed]:
     """All runs under outputs/ in which every word is found: in folder, name, status, verdict or what was typed.
 
     Raises UsageError where there is none at all.

@@ -6,15 +6,24 @@ from enum import IntEnum
 class ExitCode(IntEnum):
     """What a command's exit status means."""
 
-    DONE = 0
-    FAILED = 1  # failed, or a replay found a difference
-    USAGE = 2  # wrong usage, configuration or hardware
-    DAMAGED = 3  # data or checkpoint damaged
-    CANNOT_WRITE = 5  # the disk is full or read-only
-    DIVERGED = 6  # the loss or a gradient stayed non-finite
-    NEWER_FORMAT = 7  # made by a newer version of this program
-    IN_USE = 8  # the run folder belongs to another process
-    INTERRUPTED = 75  # stopped on request with a checkpoint: the same command resumes the run
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> "ExitCode":
+        """Make a member that is its number and also has a meaning in words."""
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.meaning = meaning
+        return code
+
+    DONE = 0, "done"
+    FAILED = 1, "failed, or a replay found a difference"
+    USAGE = 2, "wrong usage, configuration or hardware"
+    DAMAGED = 3, "data or checkpoint damaged"
+    CANNOT_WRITE = 5, "the disk is full or read-only"
+    DIVERGED = 6, "the loss or a gradient stayed non-finite"
+    NEWER_FORMAT = 7, "made by a newer version of this program"
+    IN_USE = 8, "the run folder belongs to another process"
+    INTERRUPTED = 75, "stopped on request with a checkpoint: the same command resumes the run"
 
 
 class CommandError(Exception):
