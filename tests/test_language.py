@@ -1,7 +1,11 @@
-"""The documentation speaks the field's language: the words of CONTRIBUTING.md's third rule are avoided."""
+"""Documentation and code speak the field's language: the words of CONTRIBUTING.md's third rule are avoided."""
 
+import io
 import re
+import tokenize
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 AVOIDED = re.compile(
@@ -9,10 +13,25 @@ AVOIDED = re.compile(
     r"|(is|are|was) no (?!longer|more|less)\w+)\b",
     re.IGNORECASE,
 )
-PROSE = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments").rglob("*.md")]
+NAMES = re.compile(r"`[^`]*`|--\w+|^```.*?^```$|^>.*?$", flags=re.DOTALL | re.MULTILINE)  # flags, keys, stories
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments").rglob("*.md")]
+SPOKEN = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+
+
+def found_in(file: Path, text: str) -> list[str]:
+    return [f"{file.relative_to(ROOT)}: {found[0]!r}" for found in AVOIDED.finditer(NAMES.sub("", text))]
 
 
 def test_the_documentation_avoids_words_that_a_newcomer_has_to_decode() -> None:
-    for page in PROSE:
-        text = re.sub(r"^```.*?^```$|^>.*?$|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
-        assert not (found := AVOIDED.search(text)), f"{page.relative_to(ROOT)}: {found[0]!r}"
+    assert not [found for page in PAGES for found in found_in(page, page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.xfail(reason="the language pass over the package is under way", strict=False)
+def test_the_package_avoids_words_that_a_newcomer_has_to_decode() -> None:
+    found = []
+    for file in (ROOT / "tinystories_lm").rglob("*.py"):
+        if file.parent.name == "grammar":  # its words are stories
+            continue
+        tokens = tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline)
+        found += [word for token in tokens if token.type in SPOKEN for word in found_in(file, token.string)]
+    assert not found, "\n".join(found)
