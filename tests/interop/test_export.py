@@ -171,7 +171,7 @@ def test_a_failed_comparison_leaves_nothing_behind(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_tokenizer_that_reads_otherwise_leaves_nothing_behind(
+def test_a_tokenizer_that_encodes_differently_leaves_nothing_behind(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = module._write_tokenizer
@@ -183,7 +183,7 @@ def test_a_tokenizer_that_reads_otherwise_leaves_nothing_behind(
         path.write_text(path.read_text().replace('"add_prefix_space":false', '"add_prefix_space":true'))
 
     monkeypatch.setattr(module, "_write_tokenizer", write_wrong)
-    with pytest.raises(DamagedError, match="tokenizer reads"):
+    with pytest.raises(DamagedError, match="tokenizer encodes"):
         export(run, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
@@ -224,7 +224,7 @@ def test_a_folder_that_holds_something_is_refused_before_anything_is_read(tmp_pa
     with pytest.raises(UsageError, match="not empty"):
         export_run("no such run", tmp_path / "out", precision=Precision.float32, with_gguf=False)
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         export_run("no such run", tmp_path / "file", precision=Precision.float32, with_gguf=False)
     assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
 
@@ -268,7 +268,7 @@ def test_the_card_has_the_figures_of_the_exported_checkpoint_and_no_places(train
     assert (front["library_name"], front["pipeline_tag"]) == ("transformers", "text-generation")
     step = int(load_model(str(trained.path)).checkpoint.name.removeprefix("step-"))
     rows = {row["progress/step"]: row for row in read_records(trained.metrics) if "val/loss" in row}
-    assert f"| validation loss | {rows[step]['val/loss']:.4f} nats a token |" in card
+    assert f"| validation loss | {rows[step]['val/loss']:.4f} nats per token |" in card
     assert f"| bits per byte | {rows[step]['val/bits_per_byte']:.4f} |" in card
     assert card.count("~~~~~~text\nOne day") == 3
     assert "| 999 |" not in card, "after the exported checkpoint"

@@ -134,7 +134,7 @@ def test_what_was_exported_comes_back_bit_for_bit(tmp_path: Path, config: Config
         ids = torch.randint(ours.model.embedding.num_embeddings, (2, 32))
         assert torch.equal(ours.model(ids), back.model(ids))
     card = (tmp_path / "again" / "README.md").read_text()
-    assert "came to tinystories_lm as `out`" in card and "## Training" not in card
+    assert "imported from `out`" in card and "## Training" not in card
 
 
 def test_neither_transformers_nor_a_network_is_needed(
@@ -242,10 +242,10 @@ def refusal(stock: Path, config: Config, *, kind: type[CommandError] = UsageErro
         ({"num_hidden_layers": 3}, "no tensor model.layers.2."),
         ({"num_hidden_layers": 10**9}, "bytes of weights"),
         ({"intermediate_size": 2**40}, "bytes of weights"),
-        ({"layer_types": 5}, "cannot tell what the model is"),
-        ({"layer_types": [["x"]]}, "cannot tell what the model is"),
-        ({"model_type": ["llama"]}, "cannot tell what the model is"),
-        ({"rms_norm_eps": 10**400}, "cannot tell what the model is"),
+        ({"layer_types": 5}, "does not describe a model"),
+        ({"layer_types": [["x"]]}, "does not describe a model"),
+        ({"model_type": ["llama"]}, "does not describe a model"),
+        ({"rms_norm_eps": 10**400}, "does not describe a model"),
         ({"intermediate_size": 40}, "mlp.gate_proj.weight is [48, 32]"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings=true"),
     ],
@@ -326,15 +326,18 @@ def two_ends(tokenizer: dict[str, Any]) -> None:
         (lambda tokenizer: tokenizer.update(decoder=None), "decoder.type=None"),
         (lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Metaspace"}), "pre_tokenizer.type=Metaspace"),
         (lambda tokenizer: tokenizer.update(normalizer={"type": "NFC"}), "normalizer.type=NFC"),
-        (lambda tokenizer: tokenizer.pop("model"), "no byte-level BPE"),
+        (lambda tokenizer: tokenizer.pop("model"), "not a byte-level BPE"),
         (prefix_space, "add_prefix_space=True"),
         (missing_byte, "256 bytes"),
         (begin, "post_processor.type=TemplateProcessing"),
         (not_special, "added_tokens='<pad>'"),
         (two_ends, "as another entry"),
-        (lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Sequence", "pretokenizers": []}), "no byte-level"),
-        (lambda tokenizer: tokenizer["model"]["vocab"].update(zzz="9"), "no byte-level"),
-        (lambda tokenizer: tokenizer["added_tokens"][0].update(id=[1]), "no byte-level"),
+        (
+            lambda tokenizer: tokenizer.update(pre_tokenizer={"type": "Sequence", "pretokenizers": []}),
+            "not a byte-level",
+        ),
+        (lambda tokenizer: tokenizer["model"]["vocab"].update(zzz="9"), "not a byte-level"),
+        (lambda tokenizer: tokenizer["added_tokens"][0].update(id=[1]), "not a byte-level"),
     ],
 )
 def test_a_tokenizer_of_another_kind_is_refused_by_name(stock: Path, config: Config, damage: Any, message: str) -> None:

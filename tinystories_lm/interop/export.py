@@ -1,6 +1,6 @@
-"""The `export` command: a run's model as a folder that stock transformers loads with no code of ours.
+"""The `export` command: write a run's model as a folder that transformers loads without custom code.
 
-The folder is read back by transformers before it takes its name: the same logits and the same tokens, or no folder.
+transformers reads the folder back before it gets its final name. Unless logits and tokens agree, nothing is written.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from tinystories_lm.system.files import new_folder, write_json, write_text
 
 TOLERANCE = 1e-5  # between logits in float32
 SAMPLES = 3
-TEXTS = (  # that both tokenizers are to read and write alike
+TEXTS = (  # both tokenizers must encode and decode these alike
     "Once upon a time, there was a little dog named Cookie. \"It's mine!\" she said , and wouldn 't share .",
     "  two spaces,\ttab,\r\nlines\n\n\n and a trailing space ",
     "naïve café, Ærøskøbing, Ελλάδα, 東京, e\u0301, \u200bzero width, 🐶👩‍👩‍👧",
@@ -41,12 +41,14 @@ TEXTS = (  # that both tokenizers are to read and write alike
 
 
 class Exported(NamedTuple):
+    """What `export` wrote."""
+
     folder: Path
     files: list[str]
     architecture: str
     parameters: ParameterCount
     precision: Precision
-    logit_difference: float  # the largest, between transformers' model and ours with the same weights
+    logit_difference: float  # the largest between transformers' model and this program's, with the same weights
 
     def __str__(self) -> str:
         return (
@@ -56,12 +58,12 @@ class Exported(NamedTuple):
 
 
 def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool) -> Exported:
-    """Write run `name` at its best checkpoint to `folder`, which is new or empty.
+    """Write run `name` at its best checkpoint to `folder`, which must be new or empty.
 
-    precision: of the stored matrices and vectors; `auto` is float32, as they were trained.
+    precision: of the stored weights; `auto` means float32, as they were trained.
 
-    Raises UsageError for a model that no stock class can hold and for a missing package, DamagedError where what was
-    read back is not what was written: nothing is left behind then.
+    Raises UsageError for a model that no stock class can represent and for a missing package, and DamagedError where
+    the folder, read back, differs from the run. No folder is left behind in either case.
     """
     require_unused(folder)
     transformers = _require_transformers()
@@ -107,7 +109,7 @@ def _require_transformers() -> ModuleType:
 
 @torch.no_grad()
 def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
-    """The model's tensors by their stock names. The model's own are rounded to `dtype` too: it is what is exported.
+    """Return the model's tensors by their stock names, and round the model itself to `dtype` for the comparison.
 
     Raises UsageError naming a tensor that no stock class has.
     """
@@ -121,7 +123,7 @@ def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def _write_samples(trained: LoadedModel) -> list[Sample]:
-    """Of the exported weights themselves: those in the run's files are its last step's, not its best one's."""
+    """Write samples with the exported weights; those in the run's files come from its last step, not its best."""
     config = trained.config.sampling
     prompts = config.prompts[:SAMPLES] or [""]
     each = -(-SAMPLES // len(prompts))
@@ -133,7 +135,7 @@ def _write_samples(trained: LoadedModel) -> list[Sample]:
 
 
 def _write_tokenizer(folder: Path, trained: LoadedModel) -> None:
-    """The run's file as it is, and what stock classes want to know besides."""
+    """Copy the run's tokenizer.json and write the settings that stock classes expect beside it."""
     write_text(folder / "tokenizer.json", trained.run.tokenizer.read_text(encoding="utf-8"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -149,10 +151,10 @@ def _write_tokenizer(folder: Path, trained: LoadedModel) -> None:
 def _write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
     path = folder / "model.safetensors"
     try:
-        save_file(tensors, path, metadata={"format": "pt"})  # without which transformers refuses the file
+        save_file(tensors, path, metadata={"format": "pt"})  # transformers refuses a file without it
     except SafetensorError as error:  # how safetensors reports a full disk
         raise CannotWriteError(f"cannot write {path.name}: {error}: free some space or name another folder") from error
-    path.chmod((folder / "config.json").stat().st_mode)  # safetensors keeps its files from other users
+    path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes its files unreadable for other users
 
 
 def _write_card(
@@ -169,9 +171,9 @@ def _write_card(
 def _compare(
     transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer, architecture: str
 ) -> float:
-    """The largest difference between the logits of the model in `folder` and ours, over a context of random tokens.
+    """Return the largest difference between the logits of the exported model and ours, over a context of random tokens.
 
-    Raises DamagedError where it is above TOLERANCE, or where the tokenizers differ.
+    Raises DamagedError where it exceeds TOLERANCE, and where the tokenizers differ.
     """
     with _quiet(transformers):
         try:
@@ -179,9 +181,11 @@ def _compare(
                 folder, dtype=torch.float32, local_files_only=True
             )
             stock_tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:  # of many kinds, and all mean the same
+        except Exception as error:  # transformers raises many types here
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DamagedError(f"transformers cannot read what was exported: {reason}: nothing was written") from error
+            raise DamagedError(
+                f"transformers cannot load the exported model ({reason}): nothing was written"
+            ) from error
     assert type(stock).__name__ == architecture
     vocab_size, context = model.embedding.num_embeddings, model.config.context_tokens
     tokens = torch.randint(vocab_size, (1, context), generator=torch.Generator().manual_seed(0))
@@ -195,13 +199,15 @@ def _compare(
     for text in TEXTS:
         ids = tokenizer.encode(text).ids
         if stock_tokenizer(text, verbose=False)["input_ids"] != ids or stock_tokenizer.decode(ids) != text:
-            raise DamagedError(f"the exported tokenizer reads {text!r} otherwise than the run's: nothing was written")
+            raise DamagedError(
+                f"the exported tokenizer encodes {text!r} differently from the run's: nothing was written"
+            )
     return difference
 
 
 @contextlib.contextmanager
 def _quiet(transformers: ModuleType) -> Iterator[None]:
-    """No bar for a file that is read in a blink."""
+    """Hide transformers' progress bars within the block."""
     logging = transformers.utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

@@ -1,4 +1,4 @@
-"""The model as one GGUF file, the form that llama.cpp and what is built on it read.
+"""Write the model as one GGUF file, the format of llama.cpp and the tools built on it.
 
 Shapes: H heads, K head width, k (= K/2), D d_model.
 """
@@ -21,25 +21,27 @@ from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type, tensor_names
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-PRE_TOKENIZER = "gpt-2"  # llama.cpp's name of GPT-2's way to cut a text into words
+PRE_TOKENIZER = "gpt-2"  # llama.cpp's name of GPT-2's pre-tokenizer
 INTERLEAVED = (".self_attn.q_proj.weight", ".self_attn.k_proj.weight")
 
 
 def require_gguf() -> ModuleType:
-    """The package that writes the format; raises UsageError where it is not installed."""
+    """Import the package that writes the format; raises UsageError where it is not installed."""
     try:
         import gguf
     except ImportError as error:
         raise UsageError("a GGUF file needs the package gguf: pip install 'tinystories_lm[gguf]'") from error
-    logging.getLogger("gguf").setLevel(logging.WARNING)  # it tells of the byte order at each file
+    logging.getLogger("gguf").setLevel(logging.WARNING)  # it logs the byte order of each file
     return gguf
 
 
 def require_gpt2_words(tokenizer: Tokenizer) -> None:
-    """Raises UsageError for a tokenizer (of an imported model) that cuts words otherwise than GPT-2's."""
+    """Require GPT-2's pre-tokenizer; raises UsageError for an imported tokenizer that splits words differently."""
     cut = json.loads(tokenizer.to_str())["pre_tokenizer"]
     if cut["type"] != "ByteLevel" or not cut.get("use_regex", True):
-        raise UsageError(f"tokenizer.json pre_tokenizer.type={cut['type']}: a GGUF file here has GPT-2's only")
+        raise UsageError(
+            f"tokenizer.json pre_tokenizer.type={cut['type']}: a GGUF file needs GPT-2's; leave --gguf out"
+        )
 
 
 def write_gguf(
@@ -47,10 +49,10 @@ def write_gguf(
 ) -> None:
     """Write `path` and read it back.
 
-    tensors: by their stock names, float32 or bfloat16; matrices are stored as they are, vectors in float32.
-    licence: of the corpus, empty where it is not known.
+    tensors: by their stock names, float32 or bfloat16; matrices keep their dtype, vectors are stored in float32.
+    licence: of the corpus; empty where unknown.
 
-    Raises DamagedError where what is read is not what was to be written.
+    Raises DamagedError where the file, read back, differs.
     """
     gguf = require_gguf()
     require_gpt2_words(tokenizer)
@@ -79,7 +81,7 @@ def write_gguf(
 
 
 def _interleaved(stock: str, tensor: Tensor, kind: str, heads: int) -> Tensor:
-    """GGUF's `llama` turns neighbours (2i, 2i + 1) of a head, this program and `qwen3` the pairs (i, i + K/2)."""
+    """Permute for GGUF's `llama`, which rotates the pairs (2i, 2i + 1) of a head instead of (i, i + K/2)."""
     if kind != "llama" or not stock.endswith(INTERLEAVED):
         return tensor
     return rearrange(tensor, "(H two k) D -> (H k two) D", H=heads, two=2)
@@ -128,7 +130,7 @@ def _add_tokenizer(gguf: ModuleType, writer: Any, tokenizer: Tokenizer) -> None:
 
 
 def _stored_form(gguf: ModuleType, tensor: Tensor) -> tuple[NDArray[Any], Any]:
-    """The tensor's bytes, and what GGUF calls them; numpy has no bfloat16."""
+    """Return the tensor's bytes and GGUF's name of their type; numpy has no bfloat16."""
     if tensor.dim() == 1 or tensor.dtype == torch.float32:
         return tensor.float().contiguous().numpy(), gguf.GGMLQuantizationType.F32
     assert tensor.dtype == torch.bfloat16

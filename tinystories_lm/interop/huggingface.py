@@ -1,7 +1,7 @@
-"""The same model in other words: transformers' Llama, and its Qwen3 for a model with QK-norm.
+"""Map this program's models to transformers' classes: Llama, or Qwen3 for a model with QK-norm.
 
-Every setting and every tensor of ours stands here beside its stock name, for `export` and for `import`. What has no
-place on the other side is refused by name: a model that is nearly right gives wrong text without a word.
+`export` and `import` share these tables of settings and tensors with their stock names. A setting without a
+counterpart is refused by name, because a nearly right model would write wrong text silently.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.system.errors import UsageError
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-# Settings that are one key each, with the same value.
+# Settings that correspond to one key with the same value.
 KEYS = {
     "n_layers": "num_hidden_layers",
     "d_model": "hidden_size",
@@ -40,7 +40,7 @@ BLOCK_TENSORS = {
     "mlp.down": "mlp.down_proj",
 }
 QK_NORM_TENSORS = {"attention.query_norm": "self_attn.q_norm", "attention.key_norm": "self_attn.k_norm"}
-# Keys of a stock config that this program has one value for. Absent or null is that value.
+# Keys of a stock config for which this program supports one value. A missing key or null means that value.
 ONLY: dict[str, tuple[object, str]] = {
     "auto_map": ({}, "code from a model's folder is never run"),
     "quantization_config": ({}, "quantised weights are not read: export them in float32 or bfloat16"),
@@ -48,21 +48,22 @@ ONLY: dict[str, tuple[object, str]] = {
     "attention_bias": (False, "projections here have no biases"),
     "mlp_bias": (False, "projections here have no biases"),
     "use_sliding_window": (False, "attention here sees the whole context"),
-    "partial_rotary_factor": (1, "rotary positions here turn whole heads"),
+    "partial_rotary_factor": (1, "RoPE here rotates whole heads"),
 }
-# What the stock classes take where the key is absent, if it differs from what follows from the other keys.
+# Defaults of the stock classes that differ from the value implied by the other keys.
 CLASS_DEFAULTS = {"llama": {}, "qwen3": {"num_key_value_heads": 32, "head_dim": 128}}
 WHERE = "config.json"
 
 
 def model_type(config: ModelConfig) -> str:
+    """Return transformers' name of the model's family."""
     return "qwen3" if config.qk_norm else "llama"
 
 
 def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[str, Any]:
-    """The config.json of the stock class that computes what this model computes.
+    """Return the config.json of the stock class that computes the same function.
 
-    No padding token: row 0 of the embedding, the end of a text, would then get no gradient in fine-tuning.
+    It has no padding token: row 0 of the embedding, the end of a text, would then get no gradient in fine-tuning.
 
     Raises UsageError naming a setting that no stock class has.
     """
@@ -85,7 +86,7 @@ def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[st
         "mlp_bias": False,
         "attention_dropout": 0.0,
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-        "rope_theta": config.rope_theta,  # where transformers 4 looks for it
+        "rope_theta": config.rope_theta,  # for transformers 4
         "bos_token_id": END_OF_TEXT_ID,
         "eos_token_id": END_OF_TEXT_ID,
         "pad_token_id": None,
@@ -95,10 +96,10 @@ def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[st
 
 
 def generation_config(config: SamplingConfig) -> dict[str, Any]:
-    """The run's sampling settings as generation_config.json.
+    """Return the run's sampling settings as generation_config.json.
 
-    Without its stop strings, for which `generate` would demand a tokenizer at each call, and `beyond_context`, for
-    which it has no name.
+    The stop strings are left out, because `generate` would demand a tokenizer at each call, and so is `beyond_context`,
+    for which it has no counterpart.
     """
     settings: dict[str, Any] = {"do_sample": config.temperature > 0, "max_new_tokens": config.max_tokens}
     if config.temperature > 0:
@@ -113,7 +114,7 @@ def generation_config(config: SamplingConfig) -> dict[str, Any]:
 
 
 def tensor_names(config: ModelConfig) -> dict[str, str]:
-    """Our name of every tensor that is stored, and its stock name."""
+    """Map the name of every stored tensor to its stock name."""
     block = BLOCK_TENSORS | (QK_NORM_TENSORS if config.qk_norm else {})
     outer = {ours: stock for ours, stock in OUTER_TENSORS.items() if ours != "head" or not config.tie_embeddings}
     return {f"{ours}.weight": f"{stock}.weight" for ours, stock in outer.items()} | {
@@ -124,14 +125,16 @@ def tensor_names(config: ModelConfig) -> dict[str, str]:
 
 
 class StockModel(NamedTuple):
+    """What a stock config.json describes."""
+
     config: ModelConfig
     vocab_size: int
 
 
 def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
-    """The inverse of `stock_config`.
+    """Read a stock config.json; the inverse of `stock_config`.
 
-    Raises UsageError naming the key that this program cannot represent, or that is not there.
+    Raises UsageError naming the key that is missing or that this program cannot represent.
     """
     kind = stock.get("model_type")
     if kind not in ARCHITECTURES:
@@ -147,7 +150,7 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     values.setdefault("tie_embeddings", False)
     for name, key in KEYS.items():
         if name not in values:
-            raise UsageError(f"{WHERE} has no {key}: this program cannot tell what the model is")
+            raise UsageError(f"{WHERE} has no {key}, which the model's shape depends on; add it")
     _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
     vocab_size = _value(stock, "vocab_size", int)
     try:
@@ -167,41 +170,43 @@ def _typed_keys() -> list[tuple[str, str, type]]:
 def _value(stock: Mapping[str, Any], key: str, type_of: type) -> Any:
     value = stock.get(key)
     if value is None:
-        raise UsageError(f"{WHERE} has no {key}: this program cannot tell what the model is")
+        raise UsageError(f"{WHERE} has no {key}, which the model's shape depends on; add it")
     if type_of is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type_of:
-        raise _refused(key, value, f"that is no {type_of.__name__}")
+        raise _refused(key, value, f"it must be of type {type_of.__name__}")
     return value
 
 
 def _check_heads(stock: Mapping[str, Any], *, width: int, heads: int) -> None:
     if width < 1 or heads < 1 or width % (2 * heads):
-        raise _refused("hidden_size", width, f"that is no even multiple of num_attention_heads={heads}")
+        raise _refused("hidden_size", width, f"it must be a multiple of 2 × num_attention_heads={heads}")
     for key, wanted, why in (
         (
             "num_key_value_heads",
             heads,
-            f"here it is num_attention_heads={heads}: each head has its own keys and values",
+            f"it must equal num_attention_heads={heads}, because each head has its own keys and values here",
         ),
-        ("head_dim", width // heads, f"here it is hidden_size / num_attention_heads = {width // heads}"),
+        ("head_dim", width // heads, f"it must equal hidden_size / num_attention_heads = {width // heads}"),
     ):
         if stock.get(key) is not None and stock[key] != wanted:
             raise _refused(key, stock[key], why)
 
 
 def _rope_theta(stock: Mapping[str, Any]) -> float:
-    """Of transformers 5 (`rope_parameters`) or 4 (`rope_theta` and `rope_scaling`)."""
+    """Read RoPE's base as transformers 5 (`rope_parameters`) or 4 (`rope_theta`, `rope_scaling`) stores it."""
     theta = stock.get("rope_theta")
     for key in ("rope_parameters", "rope_scaling"):
         part = stock.get(key) or {}
         if not isinstance(part, dict):
-            raise _refused(key, part, "that is no object")
+            raise _refused(key, part, "it must be an object")
         kind = part.get("rope_type", part.get("type", "default"))
         if kind != "default":
-            raise _refused(f"{key}.rope_type", kind, "rotary positions here are not scaled")
+            raise _refused(f"{key}.rope_type", kind, "RoPE is not scaled here")
         if part.get("partial_rotary_factor") not in (None, 1):
-            raise _refused(f"{key}.partial_rotary_factor", part["partial_rotary_factor"], "whole heads are turned here")
+            raise _refused(
+                f"{key}.partial_rotary_factor", part["partial_rotary_factor"], "RoPE rotates whole heads here"
+            )
         theta = part.get("rope_theta", theta)
     return float(_value({"rope_theta": theta}, "rope_theta", float))
 
@@ -211,8 +216,8 @@ def _refused(key: str, value: object, why: str) -> UsageError:
 
 
 def require_unused(folder: Path) -> None:
-    """Raises UsageError where `folder` is something already, other than an empty folder."""
+    """Require that `folder` does not exist or is an empty folder; raises UsageError otherwise."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UsageError(f"{folder} is there and is no folder: name another")
+        raise UsageError(f"{folder} exists and is not a folder: name another one")
     if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty: name a new folder, nothing is overwritten")
+        raise UsageError(f"{folder} is not empty, and nothing is overwritten: name a new folder")

@@ -1,7 +1,7 @@
-"""The `import` command: a stock Llama-shaped folder becomes a run folder, to be evaluated and sampled here.
+"""The `import` command: convert a folder with a Llama-shaped model to a run folder, to evaluate and sample it.
 
-Needs no transformers: config.json, safetensors and tokenizer.json are read as they are, and no code from the folder
-is run.
+transformers is not needed: config.json, safetensors and tokenizer.json are read directly, and no code from the folder
+is executed.
 """
 
 import dataclasses
@@ -28,32 +28,34 @@ from tinystories_lm.system.files import new_folder, sha256_of, write_text
 from tinystories_lm.system.json_files import read_json, write_sealed
 from tinystories_lm.training.optimizer import build_optimizer
 
-LARGEST_VOCABULARY = 65_536  # token ids are kept as uint16
+LARGEST_VOCABULARY = 65_536  # token ids are stored as uint16
 LEAST_BYTES_PER_WEIGHT = 2
 READ_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
-LEFT_OUT = ".rotary_emb.inv_freq"  # old folders have them; they are computed from rope_theta
+LEFT_OUT = ".rotary_emb.inv_freq"  # older folders store these; they follow from rope_theta
 
 
 class Imported(NamedTuple):
+    """What `import` read."""
+
     run: Path
     model: ModelConfig
     parameters: ParameterCount
-    end_token: str  # the end of a text, as it was called there
+    end_token: str  # the source's name of the end-of-text token
     end_id: int
 
     def __str__(self) -> str:
         moved = (self.end_token, self.end_id) != (END_OF_TEXT, END_OF_TEXT_ID)
-        was = f"; the end of a text was {self.end_token} ({self.end_id}), and is {END_OF_TEXT} ({END_OF_TEXT_ID}) here"
+        was = f"; its end of text {self.end_token} ({self.end_id}) became {END_OF_TEXT} ({END_OF_TEXT_ID})"
         return f"{self.run}: {self.parameters}" + (was if moved else "")
 
 
 def import_run(source: Path, run: Path, config: Config) -> Imported:
-    """Make the run folder `run`, new or empty, of the model in `source`.
+    """Convert the model in `source` to the run folder `run`, which must be new or empty.
 
-    config: what the model is to be evaluated on and how it is to write; its model section is replaced.
+    config: how the model is evaluated and sampled; its model section is replaced.
 
-    Raises UsageError naming the key, the tensor or the part of the tokenizer that this program cannot represent,
-    DamagedError for broken files; nothing is left behind then.
+    Raises UsageError naming the key, the tensor or the part of the tokenizer that this program cannot represent, and
+    DamagedError for broken files. No folder is left behind in either case.
     """
     require_unused(run)
     if not (source / WHERE).is_file():
@@ -61,10 +63,12 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
     stock = read_json((source / WHERE).resolve())
     try:
         model_config, vocab_size = read_stock_config(stock)
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:  # values of kinds that no such file has
-        raise UsageError(f"{WHERE}: {error!r}: this program cannot tell what the model is") from error
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:  # a value of an unexpected type
+        raise UsageError(
+            f"{WHERE} does not describe a model: {error!r}; name a folder with a Llama-shaped model"
+        ) from error
     if vocab_size > LARGEST_VOCABULARY:
-        raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program has room for {LARGEST_VOCABULARY}")
+        raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program supports at most {LARGEST_VOCABULARY}")
     tokenizer = own_tokenizer(source, end_id=_end_id(source, stock), vocab_size=vocab_size)
     model = _load(source, model_config, vocab_size, end_id=tokenizer.end_id)
     data = dataclasses.replace(config.data, vocab_size=vocab_size)
@@ -76,7 +80,7 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
 
 
 def _end_id(source: Path, stock: dict[str, Any]) -> int:
-    """The entry after which a text is at its end: config.json's, or else generation_config.json's."""
+    """Read the id of the end-of-text token from config.json or generation_config.json."""
     found, where = stock.get("eos_token_id"), WHERE
     if found is None and (source / "generation_config.json").is_file():
         where = "generation_config.json"
@@ -84,14 +88,14 @@ def _end_id(source: Path, stock: dict[str, Any]) -> int:
     if isinstance(found, list) and len(found) == 1:
         (found,) = found
     if found is None:
-        raise UsageError(f"{WHERE} has no eos_token_id: this program needs to know where a text ends")
+        raise UsageError(f"{WHERE} has no eos_token_id, which marks the end of a text: add it")
     if type(found) is not int:
-        raise UsageError(f"{where}: eos_token_id={found}: this program knows one end of a text: leave one entry there")
+        raise UsageError(f"{where}: eos_token_id={found}: this program supports one end of text: keep one entry")
     return found
 
 
 def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) -> Transformer:
-    """The model with the folder's weights in float32; rows 0 and `end_id` of the vocabulary's matrices swapped."""
+    """Load the model in float32, with rows 0 and `end_id` of the embedding and the head swapped."""
     _check_sizes(source, count_parameters(config, vocab_size=vocab_size).total)
     with torch.device("meta"):
         model = Transformer(config, vocab_size=vocab_size)
@@ -102,7 +106,7 @@ def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) ->
     if missing := sorted(set(names.values()) - set(found)):
         raise UsageError(f"{source.name} has no tensor {missing[0]}, which {WHERE} asks for")
     if unexpected := sorted(set(found) - set(names.values())):
-        raise UsageError(f"{source.name} has a tensor {unexpected[0]}, for which this program's model has no place")
+        raise UsageError(f"{source.name} has a tensor {unexpected[0]}, which this program's model does not have")
     order = torch.arange(vocab_size)
     order[[END_OF_TEXT_ID, end_id]] = order[[end_id, END_OF_TEXT_ID]]
     with torch.no_grad():
@@ -116,14 +120,14 @@ def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) ->
 
 
 def _check_sizes(source: Path, parameters: int) -> None:
-    """Refuse a model that the folder's files cannot hold, before any time or memory goes into it."""
+    """Refuse a config.json that asks for more weights than the files hold, before memory is allocated."""
     size = sum(file.stat().st_size for file in _weight_files(source))
     if size < LEAST_BYTES_PER_WEIGHT * parameters:
         raise UsageError(f"{source.name} has {size:,} bytes of weights; {WHERE} asks for {parameters:,} of them")
 
 
 def _read_tensors(source: Path) -> dict[str, Tensor]:
-    """All tensors of the folder's safetensors files, checked one by one."""
+    """Read all tensors of the folder's safetensors files and check each of them."""
     tensors: dict[str, Tensor] = {}
     for file in _weight_files(source):
         try:
@@ -141,25 +145,29 @@ def _read_tensors(source: Path) -> dict[str, Tensor]:
 
 
 def _weight_files(source: Path) -> list[Path]:
-    """One file, or those of an index."""
+    """List the weight files: model.safetensors, or those of its index."""
     index = source / "model.safetensors.index.json"
     if index.is_file():
         places = read_json(index.resolve()).get("weight_map")
         names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
         if not names or any(Path(name).name != name for name in names):
-            raise DamagedError(f"{index} names no files of this folder")
+            raise DamagedError(f"{index} must name files of this folder")
         files = [source / name for name in names]
     else:
         files = [source / "model.safetensors"]
     if missing := [file.name for file in files if not file.is_file()]:
         pickled = sorted(file.name for file in source.glob("pytorch_model*"))
-        why = f"; {pickled[0]} is a pickle, which is never read: save the model as safetensors" if pickled else ""
+        why = (
+            f"; {pickled[0]} is a pickle, which this program does not read: save the model as safetensors"
+            if pickled
+            else ""
+        )
         raise UsageError(f"{source} has no {missing[0]}{why}")
     return files
 
 
 def _check_tied(found: dict[str, Tensor], names: dict[str, str], *, tied: bool) -> None:
-    """A tied head may be stored beside the embedding, as the same numbers; it is taken out."""
+    """Drop a tied head that is stored beside the embedding; raises UsageError where the two differ."""
     head = found.pop("lm_head.weight", None) if tied else None
     if head is not None and not torch.equal(head, found.get(names["embedding.weight"], torch.empty(0))):
         raise UsageError(f"{WHERE}: tie_word_embeddings=true, but lm_head.weight is not model.embed_tokens.weight")
@@ -174,9 +182,9 @@ def _write_run(
     *,
     imported_from: str,
 ) -> None:
-    """Step 0 of a run that is done, with no figure that nobody has measured.
+    """Write the run folder: a finished run at step 0, without any figure that was not measured.
 
-    imported_from: the folder's name, without its place.
+    imported_from: the source folder's name, without its path.
     """
     write_config(run, config)
     write_text(run.tokenizer, tokenizer.text)
@@ -187,10 +195,7 @@ def _write_run(
         "imported_from": imported_from,
         "end_of_text": {"token": tokenizer.end_token, "id": tokenizer.end_id},
         "config_hash": config_hash(config),
-        "corpus": {
-            "tokenizer_sha256": sha256_of(run.tokenizer),
-            "vocab_size": model.embedding.num_embeddings,
-        },
+        "corpus": {"tokenizer_sha256": sha256_of(run.tokenizer), "vocab_size": model.embedding.num_embeddings},
         "pieces": [],
     }
     write_sealed(run.environment, record)

@@ -1,4 +1,4 @@
-"""Another program's byte-level BPE tokenizer in this program's form: the end of a text is entry 0, by its name here."""
+"""Convert another program's byte-level BPE tokenizer: the end of text becomes entry 0, under the name used here."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import read_json
 
 FILE = "tokenizer.json"
-CUTS = ("Split", "Digits")  # pre-tokenizers that only cut a text
-# What must be so in `model`, for no text to be unknown and each to come back exactly; absent is as good.
+CUTS = ("Split", "Digits")  # pre-tokenizers that only split a text
+# Required values in `model`, so that every text can be encoded and decodes exactly; a missing key is accepted.
 MODEL_ONLY = {
     "byte_fallback": (False,),
     "dropout": (None, 0.0),
@@ -23,26 +23,28 @@ MODEL_ONLY = {
 
 
 class OwnTokenizer(NamedTuple):
-    text: str  # of the tokenizer.json
-    end_token: str  # the end of a text, as it was called
-    end_id: int  # and where it stood: the embedding's rows 0 and `end_id` are to be swapped
+    """A converted tokenizer."""
+
+    text: str  # content of tokenizer.json
+    end_token: str  # the source's name of the end-of-text token
+    end_id: int  # its id there: rows 0 and `end_id` of the embedding must be swapped
 
 
 def own_tokenizer(folder: Path, *, end_id: int, vocab_size: int) -> OwnTokenizer:
-    """Swap entries 0 and `end_id` of the folder's vocabulary, and name the first of them END_OF_TEXT.
+    """Swap entries 0 and `end_id` of the folder's vocabulary, and name the new entry 0 END_OF_TEXT.
 
-    A tokenizer that has it so already stays as it is, byte for byte.
+    A tokenizer that already has this form is copied byte for byte.
 
-    Raises UsageError naming what is not byte-level BPE, what an encoding would add to a text, or a size that is not
-    `vocab_size`; DamagedError for a broken file.
+    Raises UsageError naming what is not byte-level BPE, what it would add to a text, or a size other than `vocab_size`;
+    DamagedError for a broken file.
     """
     path = folder / FILE
     if not path.is_file():
-        raise UsageError(f"{folder} has no {FILE}: the model's tokenizer is needed in that form")
+        raise UsageError(f"{folder} has no {FILE}: save the model's tokenizer in that format")
     try:
         return _own_tokenizer(folder, read_json(path.resolve()), end_id=end_id, vocab_size=vocab_size)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UsageError(f"{FILE}: {error!r}: that is no byte-level BPE tokenizer") from error
+        raise UsageError(f"{FILE} is not a byte-level BPE tokenizer: {error!r}") from error
 
 
 def _own_tokenizer(folder: Path, stored: dict[str, Any], *, end_id: int, vocab_size: int) -> OwnTokenizer:
@@ -61,7 +63,7 @@ def _own_tokenizer(folder: Path, stored: dict[str, Any], *, end_id: int, vocab_s
 
 
 def _byte_level_vocabulary(stored: dict[str, Any]) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """All entries with those that are added to the model's, and the latter alone."""
+    """Return all entries with their ids, and the added tokens alone."""
     model, added = stored["model"], list(stored.get("added_tokens") or [])
     if model.get("type") != "BPE":
         raise _refused("model.type", model.get("type"), "this program reads byte-level BPE")
@@ -69,10 +71,10 @@ def _byte_level_vocabulary(stored: dict[str, Any]) -> tuple[dict[str, int], list
         if part.get("type") != "ByteLevel":
             raise _refused(f"{key}.type", part.get("type"), "this program reads byte-level BPE")
     if stored.get("normalizer") is not None:
-        raise _refused("normalizer.type", stored["normalizer"].get("type"), "texts are read here as they are")
+        raise _refused("normalizer.type", stored["normalizer"].get("type"), "this program does not normalise texts")
     for key, allowed in MODEL_ONLY.items():
         if model.get(key, allowed[0]) not in allowed:
-            raise _refused(f"model.{key}", model[key], "this program reads byte-level BPE that knows every text")
+            raise _refused(f"model.{key}", model[key], "this program reads byte-level BPE that can encode every text")
     vocabulary: dict[str, int] = dict(model["vocab"])
     if missing := set(pre_tokenizers.ByteLevel.alphabet()) - set(vocabulary):
         raise _refused("model.vocab", f"without {sorted(missing)[0]!r}", "each of the 256 bytes needs an entry")
@@ -84,7 +86,7 @@ def _byte_level_vocabulary(stored: dict[str, Any]) -> tuple[dict[str, int], list
 
 
 def _last_cut(stored: dict[str, Any]) -> dict[str, Any]:
-    """The pre-tokenizer, or the last of several, before which others may only cut."""
+    """Return the pre-tokenizer, or the last of a sequence in which the others only split."""
     part = stored.get("pre_tokenizer") or {}
     *cuts, last = part["pretokenizers"] if part.get("type") == "Sequence" else [part]
     for cut in cuts:
@@ -97,12 +99,12 @@ def _check_size(vocabulary: dict[str, int], vocab_size: int) -> None:
     if len(vocabulary) != vocab_size or sorted(vocabulary.values()) != list(range(vocab_size)):
         raise UsageError(
             f"vocab_size={vocab_size}: {FILE} has {len(vocabulary)} entries, numbered to {max(vocabulary.values())}: "
-            "each row of the embedding needs its entry"
+            "each row of the embedding needs one entry"
         )
 
 
 def _refuse_additions(folder: Path, stored: dict[str, Any]) -> None:
-    """What is put before or after every text: here nothing is, so the model would read other texts than it knows."""
+    """Refuse a tokenizer that adds tokens to texts: without them the model would read unfamiliar input."""
     settings = folder / "tokenizer_config.json"
     for key in ("add_bos_token", "add_eos_token", "add_prefix_space"):
         if settings.is_file() and read_json(settings.resolve()).get(key):
@@ -112,15 +114,15 @@ def _refuse_additions(folder: Path, stored: dict[str, Any]) -> None:
     try:
         tokenizer = Tokenizer.from_str(json.dumps(stored))
     except Exception as error:  # tokenizers raises plain Exception
-        raise UsageError(f"{FILE} is no readable tokenizer: {error}") from error
+        raise UsageError(f"{FILE} cannot be read as a tokenizer: {error}") from error
     tokenizer.no_padding()
     if tokenizer.encode("a").ids != tokenizer.encode("a", add_special_tokens=False).ids:
         kind = stored["post_processor"].get("type")
-        raise _refused("post_processor.type", kind, "it adds tokens to a text, this program adds none")
+        raise _refused("post_processor.type", kind, "it adds tokens to a text, which this program does not do")
 
 
 def _is_own(stored: dict[str, Any], added: list[dict[str, Any]]) -> bool:
-    """Nothing in the file would do anything here that this program's own tokenizers do not."""
+    """Return whether the file has only what this program's own tokenizers have."""
     extras = ("truncation", "padding", "post_processor")
     return all(stored.get(key) is None for key in extras) and any(token["id"] == END_OF_TEXT_ID for token in added)
 

@@ -1,7 +1,6 @@
-"""The README.md of an exported model: what it is, what it learnt from, how good it is, and what it is not.
+"""Write the README.md of an exported model: what it is, its data and training, its quality and its limits.
 
-Every figure is read from the run's own files; what is not known is not there. No place on a machine and no user is
-named.
+Every figure is read from the run's own files, and unknown figures are left out. The card names no path and no user.
 """
 
 import html
@@ -26,7 +25,7 @@ FENCE = "~~~~~~"
 
 
 class Licence(NamedTuple):
-    """Of a corpus; `ids` are those of the model hub."""
+    """The licence of a corpus; `ids` are the model hub's."""
 
     ids: tuple[str, ...]
     text: str
@@ -39,17 +38,18 @@ LICENCES = {
     ),
 }
 GRAMMAR = Licence(("mit",), "stories written by the seeded grammar of tinystories_lm: MIT")
-UNKNOWN = Licence(("unknown",), "a corpus of the user's own: its licence is not known to the program")
+UNKNOWN = Licence(("unknown",), "a local corpus, whose licence is unknown")
 
 
 def licence_of(data: DataConfig) -> Licence:
+    """Return the licence of the corpus."""
     if data.source is Source.hub:
         return LICENCES.get(data.hub_path, UNKNOWN)
     return GRAMMAR if data.path is None else UNKNOWN
 
 
 def rows_so_far(run: RunFolder, progress: Progress) -> list[MetricsRow]:
-    """The rows of metrics.jsonl up to the exported checkpoint."""
+    """Return the rows of metrics.jsonl up to the exported checkpoint."""
     return [row for row in read_metrics(run) if row["progress/step"] <= progress.step]
 
 
@@ -62,9 +62,9 @@ def model_card(
     with_curve: bool,
     with_gguf: bool,
 ) -> str:
-    """The card in Markdown.
+    """Return the card as Markdown.
 
-    progress: of the exported checkpoint, whose figures are reported.
+    progress: that of the exported checkpoint, whose figures the card reports.
     """
     config, record = trained.config, read_record(trained.run)
     imported = record.imported_from
@@ -79,12 +79,12 @@ def model_card(
         parts += [
             "## Data\n\n" + _data(config, record),
             "## Training\n\n" + _table(_training_rows(config, record, progress)),
-            "## How good it is\n\n"
+            "## Quality\n\n"
             + _validation(progress, eval_tokens=config.training.eval_tokens)
             + _evaluation(trained)
             + _curve(rows, with_curve=with_curve),
         ]
-    parts += ["## What it writes\n\n" + _samples(samples), "## Limits\n\n" + _limits(trained, imported)]
+    parts += ["## Samples\n\n" + _samples(samples), "## Limits\n\n" + _limits(trained, imported)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,7 +101,7 @@ def _front_matter(config: Config, *, imported: bool) -> str:
 def _what_it_is(trained: LoadedModel, imported: str | None) -> str:
     count = count_parameters(trained.config.model, vocab_size=trained.tokenizer.get_vocab_size())
     if imported is not None:
-        return f"A language model: {count}. It was trained elsewhere and came to tinystories_lm as {_code(imported)}."
+        return f"A language model: {count}. It was trained elsewhere and imported from {_code(imported)}."
     corpus = trained.config.data.name
     return f"A small language model trained from scratch on the corpus {_code(corpus)} by tinystories_lm: {count}."
 
@@ -118,8 +118,8 @@ inputs = tokenizer("Once upon a time", return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
 ```
 
-No code but transformers' own is needed. `model.generate()` without a prompt begins a text of the model's own."""
-    return text + ("\n\n`model.gguf` is the same model for llama.cpp and its kin." if with_gguf else "")
+No custom code is needed. `model.generate()` without a prompt starts a new text."""
+    return text + ("\n\n`model.gguf` is the same model for llama.cpp and related tools." if with_gguf else "")
 
 
 def _model_rows(trained: LoadedModel, *, precision: str) -> list[tuple[str, object]]:
@@ -135,7 +135,7 @@ def _model_rows(trained: LoadedModel, *, precision: str) -> list[tuple[str, obje
         ("MLP", f"SwiGLU, {model.d_ff} wide"),
         ("positions", f"RoPE, base {model.rope_theta:g}"),
         ("norm", f"RMSNorm, eps {model.norm_eps:g}" + (", also on queries and keys" if model.qk_norm else "")),
-        ("embeddings", "one matrix for input and output" if model.tie_embeddings else "input and output apart"),
+        ("embeddings", "one matrix for input and output" if model.tie_embeddings else "separate for input and output"),
         ("context", f"{model.context_tokens} tokens"),
         ("vocabulary", f"{vocab_size:,} entries, byte-level BPE"),
         ("weights", precision),
@@ -161,7 +161,7 @@ def _data(config: Config, record: RunRecord) -> str:
 
 
 def _training_rows(config: Config, record: RunRecord, progress: Progress) -> list[tuple[str, object]]:
-    """Up to the exported checkpoint."""
+    """List the training settings and figures up to the exported checkpoint."""
     training, optimizer = config.training, config.optimizer
     rows: list[tuple[str, object]] = [
         ("steps", f"{progress.step:,}" + (f" of {training.steps:,}" if progress.step != training.steps else "")),
@@ -201,19 +201,19 @@ def _validation(progress: Progress, *, eval_tokens: int) -> str:
     if progress.val_loss is None:
         return "It was not evaluated.\n\n"
     rows: list[tuple[str, object]] = [
-        ("validation loss", f"{progress.val_loss:.4f} nats a token"),
+        ("validation loss", f"{progress.val_loss:.4f} nats per token"),
         ("perplexity", f"{perplexity(progress.val_loss):.3f}"),
     ]
     if progress.val_bits_per_byte is not None:
         rows.append(("bits per byte", f"{progress.val_bits_per_byte:.4f}"))
-    text = f"On the first {eval_tokens:,} tokens of the validation split, or all it has: the same at every evaluation."
+    text = f"Measured on the first {eval_tokens:,} tokens of the validation split, or all of it, at every evaluation."
     if progress.val_step != progress.step:
         text += f" The figures are those of step {progress.val_step:,}, the last evaluation before this checkpoint."
     return f"{text}\n\n{_table(rows)}\n\n"
 
 
 def _evaluation(trained: LoadedModel) -> str:
-    """What `evaluate` found of this very checkpoint on the run's own text, if it was asked."""
+    """Format what `evaluate` measured for this checkpoint on the run's own text, if it did."""
     found, corpus = read_evaluation(trained.run), read_record(trained.run).corpus
     if found is None or found.step != step_of(trained.checkpoint):
         return ""
@@ -221,15 +221,15 @@ def _evaluation(trained: LoadedModel) -> str:
     if trained_on is not None and found.data_fingerprint not in (None, trained_on):
         return ""
     rows: list[tuple[str, object]] = [
-        ("validation loss", f"{found.val_loss:.4f} nats a token"),
+        ("validation loss", f"{found.val_loss:.4f} nats per token"),
         ("perplexity", f"{found.val_perplexity:.3f}"),
         ("bits per byte", f"{found.val_bits_per_byte:.4f}"),
     ]
-    shares = {"stories that loop": found.looping, "words that the training text lacks": found.non_words}
+    shares = {"stories that loop": found.looping, "words absent from the training text": found.non_words}
     rows += [(label, f"{share:.1%}") for label, share in shares.items() if share is not None]
     text = (
-        f"On the whole validation split, {found.val_tokens:,} tokens of {found.val_bytes:,} bytes, with strided "
-        "context:"
+        f"Measured on the whole validation split ({found.val_tokens:,} tokens, {found.val_bytes:,} bytes), "
+        "with strided context:"
     )
     return f"{text}\n\n{_table(rows)}\n\n"
 
@@ -257,25 +257,27 @@ def _samples(samples: Sequence[Sample]) -> str:
     settings = {key: value for key, value in samples[0].settings.items() if value and key != "seed"}
     drawn = ", ".join(f"{key} {value}" for key, value in settings.items())
     shown = [f"{FENCE}text\n{sample.text.replace(FENCE, '')}\n{FENCE}" for sample in samples]
-    return f"Unedited, by these weights and tinystories_lm's own decoder ({_plain(drawn)}).\n\n" + "\n\n".join(shown)
+    return f"Unedited, written by these weights with tinystories_lm's decoder ({_plain(drawn)}).\n\n" + "\n\n".join(
+        shown
+    )
 
 
 def _limits(trained: LoadedModel, imported: str | None) -> str:
     data, context = trained.config.data, trained.config.model.context_tokens
     kinds = {
-        "roneneldan/TinyStories": "It writes short stories for small children, in the words that a language model used "
-        "for TinyStories, and little else.",
-        "Salesforce/wikitext": "It writes what looks like an encyclopedia's articles; what they say is invented.",
+        "roneneldan/TinyStories": "It writes short stories for small children, in the vocabulary of TinyStories, "
+        "and little else.",
+        "Salesforce/wikitext": "It writes text in the style of encyclopedia articles; their content is invented.",
     }
     known = kinds.get(data.hub_path, "It writes texts like those of its corpus and little else.")
     lines = [
         *([] if imported is not None else [known]),
         "It knows no facts, follows no instructions and cannot hold a conversation.",
-        "A story may lose its thread: names, pronouns and things change, a sentence may contradict the one before.",
-        f"It reads and writes at most {context} tokens; it was trained on no longer text.",
-        "Nothing was done to make its texts safe or fair; what its corpus has of prejudice it may repeat.",
+        "A story may become inconsistent: names, pronouns and objects change, and sentences may contradict each other.",
+        f"It reads and writes at most {context} tokens; it was not trained on longer texts.",
+        "It was not made safe or fair; it may repeat the prejudices of its corpus.",
         "The tokenizer has no padding token: for prompts of different lengths, pad on the left and mask the padding.",
-        "The marker `<|endoftext|>` within a text is read as the end of a text, here as in transformers' other models.",
+        "The marker `<|endoftext|>` within a text is read as the end of a text, as in transformers' other models.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -286,7 +288,7 @@ def _table(rows: Sequence[Sequence[object]], header: Sequence[str] = ("", "")) -
 
 
 def _plain(text: str) -> str:
-    """Text of the user's or of data as text: one line, and no HTML, which Markdown would pass on."""
+    """Return text from users or data as one line with HTML escaped, since Markdown would pass it through."""
     return html.escape(" ".join(text.split()), quote=False)
 
 
