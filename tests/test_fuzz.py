@@ -13,16 +13,8 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import check_checkpoint, load_weights
-from tinystories_lm.runs.folder import (
-    RunFolder,
-    overrides_of,
-    read_config,
-    read_environment,
-    read_metrics,
-    read_samples,
-    read_settings,
-    read_summary,
-)
+from tinystories_lm.runs.folder import RunFolder, overrides_of, read_config
+from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.errors import CommandError
 from tinystories_lm.system.json_files import from_json
@@ -69,14 +61,13 @@ def checkpoint_of(run: RunFolder) -> None:
 
 
 READERS: list[tuple[str, Callable[[RunFolder], object], int]] = [
-    ("environment.json", read_environment, 3000),
+    ("environment.json", read_record, 3000),
     ("summary.json", read_summary, 3000),
     ("status.json", read_status_file, 2000),
     ("metrics.jsonl", read_metrics, 2000),
     ("samples.jsonl", read_samples, 2000),
     (".hydra/overrides.yaml", overrides_of, 2000),
-    ("config.yaml", read_settings, 500),
-    ("config.yaml", read_config, 300),
+    ("config.yaml", read_config, 800),
     ("tokenizer.json", lambda run: load_tokenizer(run.tokenizer), 1000),
     ("checkpoints/step-00000012/manifest.json", checkpoint_of, 2000),
     ("checkpoints/step-00000012/state.json", checkpoint_of, 1000),

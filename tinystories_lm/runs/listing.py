@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.config.choices import RunOrder
-from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_settings, read_summary
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
 from tinystories_lm.runs.lookup import runs_below
-from tinystories_lm.runs.schemas import METRICS
-from tinystories_lm.runs.status import read_status, read_status_file
+from tinystories_lm.runs.tolerant_reader import TolerantReader
 from tinystories_lm.system.console import amount, coloured, table
-from tinystories_lm.system.errors import CommandError, UsageError
-from tinystories_lm.system.jsonl import last_record
+from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.stdio import escape_controls
 
 
@@ -68,48 +65,29 @@ def _matches(one: Listed, word: str) -> bool:
 
 
 def _listed(run: RunFolder) -> Listed:
-    """What the folder says; a damaged file costs its own cells only."""
-    name: str | None = None
-    steps: int | None = None
-    parameters: int | None = None
-    with contextlib.suppress(CommandError):
-        stored = read_settings(run)
-        name, steps = stored["name"], stored["training"]["steps"]
-        with contextlib.suppress(TypeError, ValueError):  # a model that is none
-            model = ModelConfig(**stored["model"])
-            parameters = count_parameters(model, vocab_size=stored["data"]["vocab_size"]).total
-    status, step = "damaged", None
-    summary: dict[str, Any] = {}
-    with contextlib.suppress(CommandError):
-        status, step = str(read_status(run)), read_status_file(run).step
-    with contextlib.suppress(CommandError):
-        summary = read_summary(run) if run.summary.is_file() else {}
-    if not summary:
-        summary = last_record(run.metrics, METRICS)
-    verdict = summary.get("verdict")
-    named = verdict.get("name") if isinstance(verdict, dict) else None
+    """Return what the folder holds; a damaged file costs its own cells only."""
+    reader = TolerantReader(run)
+    config, status, figures = reader.config(), reader.status(), reader.newest_figures()
+    parameters = figures.parameters
+    if parameters is None and config is not None:
+        parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
+    step = figures.step
+    if step is None and status is not None:
+        step = status.step
     return Listed(
         run=os.path.relpath(run.path),
-        name=name,
-        status=status,
-        verdict=str(named) if named else None,
-        parameters=_integer(summary.get("parameters")) or parameters,
-        step=_integer(summary.get("progress/step", step)),
-        steps=steps,
-        loss=_number(summary.get("val/loss")),
-        perplexity=_number(summary.get("val/perplexity")),
-        dollars=_number(summary.get("cost/usd")),
+        name=config.name if config is not None else None,
+        status=str(status.status) if status is not None else "damaged",
+        verdict=figures.verdict.name if figures.verdict is not None else None,
+        parameters=parameters,
+        step=step,
+        steps=config.training.steps if config is not None else None,
+        loss=figures.val_loss,
+        perplexity=figures.val_perplexity,
+        dollars=figures.dollars,
         age_seconds=max(0.0, time.time() - run.status.stat().st_mtime),
         overrides=overrides_of(run),
     )
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def describe(runs: Sequence[Listed]) -> str:

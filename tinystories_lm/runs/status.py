@@ -1,13 +1,16 @@
-"""status.json: what became of a run."""
+"""Read and write status.json: what became of a run."""
 
 import time
 from enum import StrEnum
-from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
 
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.runs.records import read_as
+from tinystories_lm.runs.schemas import Count
+from tinystories_lm.system.errors import CannotWriteError, DamagedError
 from tinystories_lm.system.files import lock, write_json
-from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.redaction import redact
 
 
@@ -18,55 +21,59 @@ class Status(StrEnum):
     DONE = "done"
 
 
-def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
-    value = {
-        "status": status,
-        "reason": redact(reason),
-        "step": step,
-        "updated": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-    write_json(run.status, value)
-
-
-class StatusFile(NamedTuple):
-    """What status.json says."""
+class StatusFile(Struct, frozen=True, kw_only=True):
+    """status.json; reason, step and updated are empty in a file that lacks them."""
 
     status: Status
-    reason: str
-    step: int
+    reason: str = ""
+    step: Count = 0
+    updated: str = ""  # local time with its offset from UTC
+
+
+def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
+    """Write status.json, without keys and passwords in the reason."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    file = StatusFile(status=status, reason=redact(reason), step=step, updated=now)
+    write_json(run.status, msgspec.to_builtins(file))
 
 
 def read_status_file(run: RunFolder) -> StatusFile:
-    """Raises DamagedError where status.json is missing or damaged."""
+    """Return the content of status.json; `running` becomes `interrupted` when no process holds the run's folder.
+
+    Raises DamagedError where the file is missing or damaged.
+    """
     try:
-        said = read_json(run.status, {"status": Status, "reason?": str, "step?": int})
+        file = read_as(run.status, StatusFile)
     except DamagedError as error:
-        raise DamagedError(f"{error}; the command that trained the run writes it anew") from error
-    return StatusFile(Status(said["status"]), said.get("reason", ""), said.get("step", 0))
+        raise DamagedError(f"{error}; run the command that trained it again to write the file") from error
+    if file.status is Status.RUNNING and not _is_held(run):
+        return msgspec.structs.replace(file, status=Status.INTERRUPTED)
+    return file
+
+
+def _is_held(run: RunFolder) -> bool:
+    try:
+        with lock(run.lock, wait=False) as holder:
+            return holder is not None
+    except CannotWriteError:  # on a read-only disk nobody can ask: the file is believed
+        return True
+
+
+def read_status(run: RunFolder) -> Status:
+    """Return what became of the run; raises DamagedError where status.json is missing or damaged."""
+    return read_status_file(run).status
 
 
 def step_reached(run: RunFolder) -> int:
-    """The step that status.json names; 0 for a run that was never begun, or does not say."""
+    """Return the step in status.json; 0 for a run that was never started, or whose file is damaged."""
     try:
         return read_status_file(run).step
     except DamagedError:
         return 0
 
 
-def read_status(run: RunFolder) -> Status:
-    """What became of the run: a run that says it is running, while no process holds its folder, was killed.
-
-    Raises DamagedError where its status.json is missing or damaged.
-    """
-    status = read_status_file(run).status
-    if status is Status.RUNNING:
-        with lock(run.lock, wait=False) as holder:
-            return Status.RUNNING if holder else Status.INTERRUPTED
-    return status
-
-
 def is_running(run: RunFolder) -> bool:
-    """Whether the run is going on; one whose status is missing or damaged is not."""
+    """Return whether a process is training the run; a run whose status is missing or damaged is not running."""
     try:
         return read_status(run) is Status.RUNNING
     except DamagedError:

@@ -15,14 +15,14 @@ from tinystories_lm.jobs.train import start_hydra, start_launcher, train_in_fold
 from tinystories_lm.planning.estimate import check_affordable
 from tinystories_lm.planning.preflight import Request, ResolvedJob, resolve
 from tinystories_lm.runs.folder import RunFolder, refuse_links
-from tinystories_lm.runs.schemas import METRICS
+from tinystories_lm.runs.schemas import parse_metrics_row
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.sweeps.members import Member, plan, refuse_twins
 from tinystories_lm.sweeps.tables import describe_end, describe_plan
 from tinystories_lm.system.console import duration, progress_bar
 from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted
 from tinystories_lm.system.files import lock, writing
-from tinystories_lm.system.jsonl import last_record
+from tinystories_lm.system.jsonl import last_row
 from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
 
 log = logging.getLogger(__name__)
@@ -160,5 +160,5 @@ def _last_line(path: Path) -> str:
 
 
 def _last_step(run: RunFolder) -> int:
-    step: int = last_record(run.metrics, METRICS).get("progress/step", 0)
-    return step
+    row = last_row(run.metrics, parse_metrics_row)
+    return int(row["progress/step"]) if row is not None else 0

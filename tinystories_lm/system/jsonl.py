@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import DamagedError
@@ -99,17 +99,22 @@ def read_lines(path: Path) -> list[bytes]:
     return content.split(b"\n")
 
 
-def read_rows(path: Path, parse: Callable[[Any], T]) -> list[T]:
-    """Return all whole rows; leaves out the half row of a killed writer, and damaged rows with a warning.
+class Rows(NamedTuple, Generic[T]):
+    rows: list[T]
+    damaged: int  # lines that were left out; half a line at the end does not count
+
+
+def scan_rows(path: Path, parse: Callable[[Any], T]) -> Rows[T]:
+    """Return all whole rows of a file that a running or killed process may have left in the middle of a line.
 
     parse: makes a row of a JSON value; raises ValueError for a damaged one.
 
-    Raises DamagedError for what is not a plain file.
+    Raises DamagedError for what is not a plain file, or has more rows than a run writes.
     """
     try:
         lines = read_lines(path)
     except FileNotFoundError:
-        return []
+        return Rows([], 0)
     except OSError as error:
         raise DamagedError(f"{path} cannot be read: {error}") from error
     rows: list[T] = []
@@ -119,9 +124,29 @@ def read_rows(path: Path, parse: Callable[[Any], T]) -> list[T]:
             rows.append(parse(from_json(line)))
         except ValueError:
             damaged += bool(line.strip()) and number < len(lines)
+    return Rows(rows, damaged)
+
+
+def read_rows(path: Path, parse: Callable[[Any], T]) -> list[T]:
+    """Return all whole rows as `scan_rows` does, with a warning of the damaged ones."""
+    rows, damaged = scan_rows(path, parse)
     if damaged:
         log.warning("%s: %d damaged row%s left out", path, damaged, "s" * (damaged > 1))
     return rows
+
+
+def last_row(path: Path, parse: Callable[[Any], T]) -> T | None:
+    """Return the last whole row without reading the others; None where there is none."""
+    try:
+        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST_ROW_BYTES))
+            lines = file.read(LONGEST_ROW_BYTES).split(b"\n")
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with contextlib.suppress(ValueError):
+            return parse(from_json(line))
+    return None
 
 
 def read_records(path: Path, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:

@@ -9,10 +9,10 @@ import pytest
 
 from tests.analysis.report.browser import CHROMIUM, Browser, Tab
 from tests.analysis.report.runs import composed, make_run, rows_of
-from tinystories_lm.analysis.report import read_runs
 from tinystories_lm.analysis.report.build import write_report
 from tinystories_lm.analysis.report.read_runs import Reader
 from tinystories_lm.config.schema import Config
+from tinystories_lm.runs import tolerant_reader
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.files import lock, to_json, write_json
@@ -223,7 +223,7 @@ def test_two_hundred_runs(browser: Browser, tmp_path: Path, monkeypatch: pytest.
         base = composed()
         return replace(base, training=replace(base.training, seed=int(run.path.name)))
 
-    monkeypatch.setattr(read_runs, "read_config", config_of)
+    monkeypatch.setattr(tolerant_reader, "read_config", config_of)
     rows = "".join(to_json(row) + "\n" for row in rows_of(4000, every=8, evaluate=80))
     for seed in range(200):
         run = RunFolder(tmp_path / "outputs" / "sweeps" / "seeds" / f"{seed:03d}")

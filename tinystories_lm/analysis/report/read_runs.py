@@ -1,5 +1,6 @@
-"""What run folders say, as plain values. What is missing or damaged is told beside the rest and stops nothing."""
+"""Read run folders for the report: what is missing or damaged is listed beside the rest and stops nothing."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any
 
-from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite, is_finite
+import msgspec
+
+from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of, read_config
-from tinystories_lm.runs.status import Status, read_status
-from tinystories_lm.system.errors import CommandError, DamagedError
-from tinystories_lm.system.json_files import from_json, read_json
-from tinystories_lm.system.jsonl import read_lines
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
+from tinystories_lm.runs.schemas import RunRecord, SampleRow, Summary
+from tinystories_lm.runs.status import Status, StatusFile
+from tinystories_lm.runs.tolerant_reader import TolerantReader
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3
@@ -27,14 +28,14 @@ FILES = ("config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "s
 
 
 class State(StrEnum):
-    """What became of a run, as the page says it."""
+    """What became of a run, as the page shows it."""
 
     RUNNING = "running"
     INTERRUPTED = "interrupted"
     FAILED = "failed"
     DONE = "done"
     IMPORTED = "imported"  # a model from elsewhere: no curve
-    UNKNOWN = "unknown"  # nothing readable says it
+    UNKNOWN = "unknown"  # its status cannot be read
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Run:
     path: as the reader would type it.
     figures: the newest known, under the names of metrics.jsonl and summary.json; what is not known is not there.
     problems: what could not be read, in words.
-    updated: when it was last heard of, in seconds since 1970.
+    updated: when its files last changed, in seconds since 1970.
     """
 
     path: str
@@ -103,16 +104,13 @@ def _signature(path: Path) -> tuple[int, int] | None:
 
 
 def read_run(folder: RunFolder) -> Run:
-    """Everything the page needs of one run; never raises for what a run folder may hold."""
-    problems: list[str] = []
-    config = _config(folder, problems)
-    summary = _object(folder.summary, problems)
-    status = _object(folder.status, problems)
-    environment = _object(folder.environment, problems)
-    rows = [finite(row) for row in _rows(folder.metrics, problems)]
-    state = _state(folder, status, summary, problems)
+    """Return everything the page needs of one run; never raises for what a run folder may hold."""
+    reader = TolerantReader(folder)
+    config, summary, status = reader.config(), reader.summary(), reader.status()
+    record, rows, samples = reader.record(), reader.metrics(), reader.samples()
+    state = _state(status, summary)
     if state is State.DONE and not folder.summary.is_file():
-        problems.append("summary.json is missing")
+        reader.problems.append("summary.json is missing")
     group = folder.path.absolute().parent
     return Run(
         path=_typed(folder.path),
@@ -121,14 +119,14 @@ def read_run(folder: RunFolder) -> Run:
         group_name=clean(f"sweep {group.name}" if group.parent.name == "sweeps" else group.name),
         overrides=tuple(map(clean, overrides_of(folder))),
         state=state,
-        reason=shown(status.get("reason")),
-        updated=_updated(folder, status, state),
-        verdict=_verdict(summary.get("verdict")),
+        reason=shown(status.reason) if status is not None else "",
+        updated=_updated(folder, status),
+        verdict=_verdict(summary),
         config=config,
-        figures=_figures(config, summary, environment, rows),
+        figures=_figures(config, summary, record, rows),
         rows=rows,
-        samples=_samples(folder, summary, problems),
-        problems=tuple(problems),
+        samples=_samples(samples, summary),
+        problems=tuple(map(shown, reader.problems)),
     )
 
 
@@ -166,96 +164,33 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]
 
 
 def _typed(path: Path) -> str:
-    """A path as a command takes it: what lies below outputs/ without that."""
-    text = str(path)
-    return clean(text.removeprefix(f"{OUTPUTS}/"))
+    """Return the path as a command takes it: below outputs/, without that prefix."""
+    return clean(str(path).removeprefix(f"{OUTPUTS}/"))
 
 
-def _config(folder: RunFolder, problems: list[str]) -> Config | None:
-    if not folder.config.is_file():
-        problems.append("config.yaml is missing")
-        return None
-    try:
-        return read_config(folder)
-    except DamagedError as error:
-        problems.append(shown(f"config.yaml cannot be read: {str(error).partition(': ')[2] or error}"))
-    except Exception as error:  # whatever a strange file makes of the YAML reader, the other runs are shown
-        problems.append(f"config.yaml cannot be read: {type(error).__name__}")
-    return None
-
-
-def _object(path: Path, problems: list[str]) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        return read_json(path)
-    except DamagedError:
-        problems.append(f"{path.name} is damaged")
-        return {}
-
-
-def _rows(path: Path, problems: list[str]) -> list[dict[str, Any]]:
-    """All whole rows; half a row at the end, which a running or killed writer leaves, is no problem."""
-    try:
-        lines = read_lines(path) if path.is_file() else []
-    except OSError:
-        problems.append(f"{path.name} cannot be read")
-        return []
-    rows, damaged = [], 0
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = from_json(line) if line.strip() else None
-        except ValueError:
-            damaged += number < len(lines)
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-        elif row is not None:
-            damaged += 1
-    if damaged:
-        problems.append(f"{damaged} line{'s' * (damaged > 1)} of {path.name} left out: damaged")
-    return rows
-
-
-def _state(folder: RunFolder, status: Mapping[str, Any], summary: Mapping[str, Any], problems: list[str]) -> State:
-    name = status.get("status")
-    if not isinstance(name, str) or name not in {str(one) for one in Status}:
-        if status or not folder.status.is_file():
-            problems.append("status.json names no status" if status else "status.json is missing")
+def _state(status: StatusFile | None, summary: Summary | None) -> State:
+    if status is None:
         return State.UNKNOWN
-    if "imported_from" in summary:
-        return State.IMPORTED
-    try:
-        return State(read_status(folder).value)
-    except (CommandError, OSError):  # whether a process holds the run cannot be asked on a read-only disk
-        return State(name)
+    return State.IMPORTED if summary is not None and summary.imported_from is not None else State(status.status.value)
 
 
-def _updated(folder: RunFolder, status: Mapping[str, Any], state: State) -> float | None:
-    if state is not State.RUNNING:
-        try:
-            return datetime.strptime(str(status.get("updated")), "%Y-%m-%dT%H:%M:%S%z").timestamp()
-        except (ValueError, OverflowError):
-            pass
-    heard = [os.stat(path).st_mtime for path in (folder.status, folder.metrics, folder.config) if path.is_file()]
-    return max(heard, default=None)
+def _updated(folder: RunFolder, status: StatusFile | None) -> float | None:
+    if status is not None and status.status is not Status.RUNNING:
+        with contextlib.suppress(ValueError, OverflowError):
+            return datetime.strptime(status.updated, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    written = [os.stat(path).st_mtime for path in (folder.status, folder.metrics, folder.config) if path.is_file()]
+    return max(written, default=None)
 
 
-def _verdict(value: object) -> Verdict | None:
-    if isinstance(value, str):
-        value = {"name": value}
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+def _verdict(summary: Summary | None) -> Verdict | None:
+    if summary is None or summary.verdict is None:
         return None
-    return Verdict(shown(value["name"]), _sentences(value.get("because")), _sentences(value.get("next")))
-
-
-def _sentences(value: object) -> tuple[str, ...]:
-    found = value if isinstance(value, list) else [] if value is None else [value]
-    return tuple(shown(one) for one in found)
+    found = summary.verdict
+    return Verdict(shown(found.name), tuple(map(shown, found.because)), tuple(map(shown, found.next)))
 
 
 def _figures(
-    config: Config | None, summary: Mapping[str, Any], environment: Mapping[str, Any], rows: Sequence[Row]
+    config: Config | None, summary: Summary | None, record: RunRecord | None, rows: Sequence[Row]
 ) -> dict[str, float]:
     figures: dict[str, float] = {}
     for row in rows:
@@ -267,39 +202,28 @@ def _figures(
     if losses:
         figures["best/val_loss"] = min(losses)
     if config is not None:
-        corpus = environment.get("corpus")
-        vocab_size = corpus.get("vocab_size") if isinstance(corpus, dict) else None
-        vocab_size = vocab_size if isinstance(vocab_size, int) else config.data.vocab_size
+        recorded = record.corpus.vocab_size if record is not None and record.corpus is not None else None
+        vocab_size = recorded if recorded is not None else config.data.vocab_size
         figures["parameters"] = count_parameters(config.model, vocab_size=vocab_size).total
         figures["training.steps"] = config.training.steps
-    names = (STEP, TOKENS, SECONDS, DOLLARS, *VALIDATION, "best/val_loss", "parameters")
-    figures |= {name: summary[name] for name in names if is_finite(summary.get(name))}
-    return finite(figures)  # also the mean of two finite ones may be none
+    if summary is not None:
+        final = msgspec.to_builtins(summary)
+        names = (STEP, TOKENS, SECONDS, DOLLARS, *VALIDATION, "best/val_loss", "parameters")
+        figures |= {name: final[name] for name in names if name in final}
+    return finite(figures)  # the median of two finite numbers may be infinite
 
 
-def _samples(folder: RunFolder, summary: Mapping[str, Any], problems: list[str]) -> tuple[Sample, ...]:
-    """What the model wrote last, and the stories of the summary."""
-    rows = [row for row in _rows(folder.samples, problems) if isinstance(row.get("text"), str)]
-    last = [row for row in rows if row.get("step") == rows[-1].get("step")]
-    found = {row["text"]: _sample(row) for row in last}
-    stories = summary.get("stories")
-    for text in stories if isinstance(stories, list) else []:
-        if isinstance(text, str) and text not in found:
-            found[text] = Sample(None, "", _cut(text), "")
+def _samples(rows: Sequence[SampleRow], summary: Summary | None) -> tuple[Sample, ...]:
+    """Return what the model wrote last, and the stories of the summary."""
+    found = {row.text: _sample(row) for row in rows if row.step == rows[-1].step}
+    for text in (summary.stories if summary is not None else None) or []:
+        found.setdefault(text, Sample(None, "", _cut(text), ""))
     return tuple(found.values())[:MOST_SAMPLES]
 
 
-def _sample(row: Mapping[str, Any]) -> Sample:
-    options = row.get("settings")
-    told = ", ".join(f"{key} {shown(value)}" for key, value in options.items()) if isinstance(options, dict) else ""
-    prompt = row.get("prompt")
-    step = row.get("step")
-    return Sample(
-        step=float(step) if isinstance(step, int | float) and is_finite(step) else None,
-        prompt=_cut(prompt) if isinstance(prompt, str) else "",
-        text=_cut(row["text"]),
-        settings=told[:500],
-    )
+def _sample(row: SampleRow) -> Sample:
+    options = ", ".join(f"{key} {shown(value)}" for key, value in (row.settings or {}).items())
+    return Sample(step=float(row.step), prompt=_cut(row.prompt), text=_cut(row.text), settings=options[:500])
 
 
 def _cut(text: str) -> str:
