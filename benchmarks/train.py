@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.setup import keep_freed_memory
-from tinystories_lm.model.attention import causal, causal_in_blocks
+from tinystories_lm.model.attention import attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.files import write_json
 from tinystories_lm.system.jsonl import read_records
@@ -64,7 +64,9 @@ def bare(steps: int, *, as_ours: bool) -> float:
     if as_ours:
         keep_freed_memory()
     model = Transformer(
-        compose_config(OURS).config.model, vocab_size=V, attention_fn=causal_in_blocks if as_ours else causal
+        compose_config(OURS).config.model,
+        vocab_size=V,
+        attention_fn=attention_in_blocks if as_ours else attention_by_kernel,
     )
     model.initialise(0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.95), weight_decay=0.1, fused=True)

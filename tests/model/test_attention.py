@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tinystories_lm.model.attention import causal, causal_in_blocks
+from tinystories_lm.model.attention import attention_by_kernel, attention_in_blocks
 
 
 def some(tokens: int, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:
@@ -15,7 +15,7 @@ def some(tokens: int, *, dtype: torch.dtype = torch.float32) -> list[Tensor]:
 @pytest.mark.parametrize("tokens", [1, 5, 8, 21])  # within a block, one, and a remainder
 def test_blocks_give_the_values_and_gradients_of_torchs_kernel(tokens: int) -> None:
     q, k, v = some(tokens)
-    ours, theirs = causal_in_blocks(q, k, v, block=8), causal(q, k, v)
+    ours, theirs = attention_in_blocks(q, k, v, block=8), attention_by_kernel(q, k, v)
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn(ours.shape)
     for one, other in zip(
@@ -28,13 +28,16 @@ def test_blocks_give_the_values_and_gradients_of_torchs_kernel(tokens: int) -> N
 
 def test_in_bfloat16_blocks_round_scores_once_more_than_torchs_kernel_and_no_worse() -> None:
     q, k, v = some(300, dtype=torch.bfloat16)
-    truth = causal(*(x.double() for x in (q, k, v)))
-    ours, theirs = ((attend(q, k, v).double() - truth).abs().mean() for attend in (causal_in_blocks, causal))
+    truth = attention_by_kernel(*(x.double() for x in (q, k, v)))
+    ours, theirs = (
+        (attention_fn(q, k, v).double() - truth).abs().mean()
+        for attention_fn in (attention_in_blocks, attention_by_kernel)
+    )
     assert ours < 2 * theirs
 
 
 def test_no_token_depends_on_a_later_one() -> None:
     q, k, v = some(21)
-    later = causal_in_blocks(q, k, v, block=8)[:, :, 12].sum()
+    later = attention_in_blocks(q, k, v, block=8)[:, :, 12].sum()
     for gradient in torch.autograd.grad(later, (k, v)):
         assert gradient[:, :, :13].any() and not gradient[:, :, 13:].any()

@@ -17,7 +17,7 @@ from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
-from tinystories_lm.model.attention import AttentionFn, causal, causal_in_blocks
+from tinystories_lm.model.attention import AttentionFn, attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training.compile import compile_loss
@@ -52,13 +52,13 @@ def losses_of(loss_of: LossOf, residual: torch.dtype, attend: AttentionFn) -> li
 
 @pytest.mark.parametrize(
     ("residual", "attend"),
-    [(torch.float32, causal), (torch.bfloat16, causal), (torch.float32, causal_in_blocks)],
+    [(torch.float32, attention_by_kernel), (torch.bfloat16, attention_by_kernel), (torch.float32, attention_in_blocks)],
     ids=["torch's attention", "bfloat16 residual", "attention in blocks"],
 )
 def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(
     residual: torch.dtype, attend: AttentionFn
 ) -> None:
-    eager, fast = losses_of(mean_loss, residual, causal), losses_of(compiled(), residual, attend)
+    eager, fast = losses_of(mean_loss, residual, attention_by_kernel), losses_of(compiled(), residual, attend)
     assert fast == pytest.approx(eager, abs=0.02)
     assert eager[-1] < eager[0] - 0.3, "they learn"
 

@@ -1,10 +1,11 @@
-"""A trained model arranged for writing token after token: what `Transformer` computes, in fewer and larger steps.
+"""Decode with a KV cache: compute what `Transformer` computes, one token at a time, in fewer and larger operations.
 
-Matrices that read the same input are one, the norms' gains are multiplied into the matrices behind them, keys and
-values are kept, and a product takes the form that this processor does fastest. Products are in the weights' dtype,
-all between them is float32.
+Matrices that read the same input are merged, the norms' gains are multiplied into the matrices behind them, keys and
+values are kept, and each product takes the form that is fastest on this processor. Products are computed in the dtype
+of the weights, everything between them in float32.
 
-Shapes: B texts, T tokens, C kept tokens, D d_model, H heads, K head width, F d_ff, V vocabulary, N rows of a matrix.
+Shapes: B texts, T tokens, C kept tokens, D d_model, H heads, K head width, F d_ff, V vocabulary, N rows of a matrix,
+M its columns.
 """
 
 import math
@@ -12,15 +13,20 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from tinystories_lm.model.transformer import Attention, Block, RMSNorm, Transformer, rope_tables
+from tinystories_lm.generation.products import Product, product
+from tinystories_lm.model.attention import Attention, KernelMask
+from tinystories_lm.model.layers import RMSNorm, rope_tables
+from tinystories_lm.model.transformer import Block, Transformer
 
-Product = Callable[[Tensor], Tensor]  # float32 in, float32 out
+Watch = Callable[[str, Tensor], None]  # called with the name and the output of each part of the model
 
 
 class Layer(NamedTuple):
+    """A block's weights, arranged for decoding."""
+
     query_key_value: Product
     output: Product
     gate_up: Product
@@ -28,39 +34,45 @@ class Layer(NamedTuple):
     query_key_gain: Tensor | None  # [2H, K], with QK-norm
 
 
+class Places(NamedTuple):
+    """What depends on where the newest tokens stand in their texts."""
+
+    cos: Tensor  # [T, 1, K], or [B, T, 1, K]
+    sin: Tensor  # the first half negative
+    mask: KernelMask
+
+
 class Decoder:
-    """Reads texts of any lengths together, then takes one token for each at a time.
+    """Read texts of any lengths together, then take one token of each text at a time.
 
     batch_size: the number of texts.
     dtype: of the matrices.
 
-    Texts are aligned at their newest token: shorter ones have padding before them, which nothing looks at.
+    Texts are aligned at their newest token: shorter ones have padding before them, which no token sees.
     """
 
     def __init__(self, model: Transformer, batch_size: int, *, dtype: torch.dtype = torch.float32) -> None:
         config = self.config = model.config
         self.batch_size, self.device = batch_size, model.embedding.weight.device
         self.head_width = config.d_model // config.n_heads
+        blocks = [block for block in model.blocks if isinstance(block, Block)]
+        self._mask_of_newest = blocks[0].attention.mask_of_newest
         with torch.no_grad():
             self.embedding = model.embedding.weight.float()
-            self.layers = [_arrange(block, batch_size, dtype) for block in model.blocks]
-            head_VD = _with_gain(model.head.weight, model.norm.weight)
-            self.head = product(head_VD, batch_size, dtype)
-            turns = rope_tables(
-                torch.arange(config.context_tokens, device=self.device),
-                head_width=self.head_width,
-                theta=config.rope_theta,
-            )
-        self._cos_C1K = torch.cat((turns.cos_T1k, turns.cos_T1k), dim=-1)
-        self._sin_C1K = torch.cat((-turns.sin_T1k, turns.sin_T1k), dim=-1)
-        self.keys: list[Tensor] = []  # [B, H, C, K] a layer
+            self.layers = [_arrange(block, batch_size, dtype) for block in blocks]
+            self.head = product(_with_gain(model.head.weight, model.norm.weight), batch_size, dtype)
+            positions_C = torch.arange(config.context_tokens, device=self.device)
+            tables = rope_tables(positions_C, head_width=self.head_width, theta=config.rope_theta)
+        self._cos_C1K = torch.cat((tables.cos_T1k, tables.cos_T1k), dim=-1)
+        self._sin_C1K = torch.cat((-tables.sin_T1k, tables.sin_T1k), dim=-1)
+        self.keys: list[Tensor] = []  # [B, H, C, K] for each layer
         self.values: list[Tensor] = []
         self.length = 0  # tokens kept so far, padding included
-        self._padding_B: Tensor | None = None  # tokens of it before each text; None where all are of one length
+        self._padding_B: Tensor | None = None  # padding tokens before each text; None where all are of one length
 
     @torch.inference_mode()
     def read(self, texts: Sequence[Sequence[int]]) -> Tensor:
-        """Forget all before, read the texts in one pass; logits [B, V] for the token after each.
+        """Drop what was kept, read the texts in one pass, and return the logits [B, V] for the token after each.
 
         Raises ValueError for an empty text and for one longer than the context.
         """
@@ -68,12 +80,12 @@ class Decoder:
 
     @torch.inference_mode()
     def step(self, tokens_B: Tensor) -> Tensor:
-        """Take the next token of each text; logits [B, V] for the one after it."""
+        """Take the next token of each text and return the logits [B, V] for the one after it."""
         return self._forward(tokens_B[:, None])
 
     @torch.inference_mode()
     def where_not_finite(self, text: Sequence[int]) -> str:
-        """The first part of the model whose output, while it reads `text`, is not finite; empty where none is."""
+        """Name the first part of the model whose output is not finite while it reads `text`; empty if all are."""
         found: list[str] = []
 
         def watch(part: str, output: Tensor) -> None:
@@ -84,10 +96,13 @@ class Decoder:
         return "".join(found)
 
     def _begin(self, texts: Sequence[Sequence[int]]) -> Tensor:
-        """Make room for new texts; their tokens [B, T], with padding before the shorter ones."""
+        """Make room for new texts and return their tokens [B, T], with padding before the shorter ones."""
         lengths, limit = [len(text) for text in texts], self.config.context_tokens
         if len(texts) != self.batch_size or min(lengths) < 1 or max(lengths) > limit:
-            raise ValueError(f"{len(texts)} texts of {lengths} tokens; this reads {self.batch_size} of 1 to {limit}")
+            raise ValueError(
+                f"{len(texts)} texts of {lengths} tokens do not fit: this decoder reads {self.batch_size} texts "
+                f"of 1 to {limit} tokens"
+            )
         longest, shortest = max(lengths), min(lengths)
         self._padding_B = None
         if shortest < longest:
@@ -100,27 +115,27 @@ class Decoder:
         padded = [[0] * (longest - len(text)) + list(text) for text in texts]
         return torch.tensor(padded, device=self.device)
 
-    def _forward(self, tokens_BT: Tensor, watch: Callable[[str, Tensor], None] = lambda part, output: None) -> Tensor:
+    def _forward(self, tokens_BT: Tensor, watch: Watch = lambda part, output: None) -> Tensor:
         x_BTD = F.embedding(tokens_BT, self.embedding)
         watch("the embedding", x_BTD)
         places = self._places(tokens_BT.shape[1])
         for number, layer in enumerate(self.layers):
-            x_BTD = x_BTD + self._attend(number, layer, x_BTD, places)
+            x_BTD = x_BTD + self._attention(number, layer, x_BTD, places)
             watch(f"the attention of layer {number}", x_BTD)
-            x_BTD = x_BTD + self._mix(layer, x_BTD)
+            x_BTD = x_BTD + self._mlp(layer, x_BTD)
             watch(f"the MLP of layer {number}", x_BTD)
         self.length += tokens_BT.shape[1]
         logits_BV = self.head(self._normalised(x_BTD[:, -1:]))[:, -1]
         watch("the output head", logits_BV)
         return logits_BV
 
-    def _attend(self, number: int, layer: Layer, x_BTD: Tensor, places: "Places") -> Tensor:
+    def _attention(self, number: int, layer: Layer, x_BTD: Tensor, places: Places) -> Tensor:
         heads, (batch, length, width) = self.config.n_heads, x_BTD.shape
         qkv_BTHK = layer.query_key_value(self._normalised(x_BTD)).view(batch, length, 3 * heads, self.head_width)
         qk_BTHK = qkv_BTHK[:, :, : 2 * heads]
         if layer.query_key_gain is not None:
             qk_BTHK = self._normalised(qk_BTHK) * layer.query_key_gain
-        # the half-split turn: (a, b) times the cosines, plus (b, a) times the sines, whose first half is negative
+        # `apply_rope` in two operations: (a, b) times the cosines plus (b, a) times the sines, the first half negative
         qk_BTHK = torch.addcmul(qk_BTHK * places.cos, qk_BTHK.roll(self.head_width // 2, dims=-1), places.sin)
         qkv_BHTK = (qk_BTHK[:, :, :heads], qk_BTHK[:, :, heads:], qkv_BTHK[:, :, 2 * heads :])
         q_BHTK, k_BHTK, v_BHTK = (part.transpose(1, 2) for part in qkv_BHTK)
@@ -128,90 +143,36 @@ class Decoder:
         keys_BHCK, values_BHCK = self.keys[number], self.values[number]
         keys_BHCK[:, :, self.length : end] = k_BHTK
         values_BHCK[:, :, self.length : end] = v_BHTK
+        attn_mask, is_causal = places.mask
         y_BHTK = F.scaled_dot_product_attention(
-            q_BHTK, keys_BHCK[:, :, :end], values_BHCK[:, :, :end], attn_mask=places.mask, is_causal=places.causal
+            q_BHTK, keys_BHCK[:, :, :end], values_BHCK[:, :, :end], attn_mask=attn_mask, is_causal=is_causal
         )
         return layer.output(y_BHTK.transpose(1, 2).reshape(batch, length, width))
 
-    def _mix(self, layer: Layer, x_BTD: Tensor) -> Tensor:
+    def _mlp(self, layer: Layer, x_BTD: Tensor) -> Tensor:
         gate_BTF, up_BTF = layer.gate_up(self._normalised(x_BTD)).chunk(2, dim=-1)
         return layer.down(F.silu(gate_BTF) * up_BTF)
 
     def _normalised(self, x: Tensor) -> Tensor:
-        """RMSNorm but for its gain: x / sqrt(mean(x²) + eps), in few operations, of which one is large.
+        """Apply RMSNorm but for its gain: x / sqrt(mean(x²) + eps), in few operations, only one of them large.
 
         The root of the width is part of the gain, see `_with_gain`.
         """
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         return x * (norm * norm + x.shape[-1] * self.config.norm_eps).rsqrt()
 
-    def _places(self, n_tokens: int) -> "Places":
-        """Turns and visibility of the next `n_tokens` of each text."""
+    def _places(self, n_tokens: int) -> Places:
+        """Return the rotations and the mask of the next `n_tokens` of each text."""
         first, end = self.length, self.length + n_tokens
+        mask = self._mask_of_newest(n_tokens, end, padding_B=self._padding_B)
         if self._padding_B is None:
-            return Places(self._cos_C1K[first:end], self._sin_C1K[first:end], None, causal=n_tokens > 1)
-        slots_T, slots_C = (torch.arange(*span, device=self.device) for span in ((first, end), (0, end)))
-        positions_BT = (slots_T - self._padding_B[:, None]).clamp(0, self.config.context_tokens - 1)
-        seen_TC = slots_C <= slots_T[:, None]
-        real_BTC = (slots_C >= self._padding_B[:, None])[:, None]
-        itself_TC = slots_C == slots_T[:, None]  # padding looks at itself: at nothing, it would turn into NaN
-        mask_B1TC = (seen_TC & real_BTC | itself_TC)[:, None]
-        return Places(self._cos_C1K[positions_BT], self._sin_C1K[positions_BT], mask_B1TC, causal=False)
+            return Places(self._cos_C1K[first:end], self._sin_C1K[first:end], mask)
+        positions_BT = torch.arange(first, end, device=self.device) - self._padding_B[:, None]
+        positions_BT = positions_BT.clamp(0, self.config.context_tokens - 1)
+        return Places(self._cos_C1K[positions_BT], self._sin_C1K[positions_BT], mask)
 
 
-class Places(NamedTuple):
-    """What a token's place in its text decides."""
-
-    cos: Tensor  # [T, 1, K], or [B, T, 1, K]
-    sin: Tensor  # the first half negative
-    mask: Tensor | None  # [B, 1, T, C], True where a token may look
-    causal: bool  # each sees itself and those before it; a single newest token sees all
-
-
-def product(weight_NM: Tensor, rows: int, dtype: torch.dtype) -> Product:
-    """x times the transposed matrix, in the form that is fastest for so many rows of x at a time.
-
-    Measured with benchmarks/generate.py on 2 cores of an AMD EPYC, for 512 × 1,536: a row of float32 goes through
-    F.linear in 280 us, through a product of the matrix's two halves in 85 us, since MKL takes the one matrix on
-    one thread; 16 rows take 370 us, and 175 us where oneDNN was given the matrix in its own order.
-    """
-    weight_NM = weight_NM.to(dtype).contiguous()
-    n, m = weight_NM.shape
-    on_x86 = weight_NM.device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX")
-
-    def linear(x: Tensor) -> Tensor:
-        return F.linear(x.to(dtype), weight_NM).float()
-
-    if on_x86 and dtype is torch.float32 and rows == 1 and n % 2 == 0:
-        halves_2NM = weight_NM.view(2, n // 2, m)
-
-        def by_halves(x: Tensor) -> Tensor:
-            if x.numel() > m:  # a text that is read
-                return linear(x)
-            return torch.bmm(halves_2NM, x.reshape(1, m).t().expand(2, m, 1)).view(*x.shape[:-1], n)
-
-        return by_halves
-    if on_x86 and _has_onednn(dtype):
-        ordered = torch.ops.mkldnn._reorder_linear_weight(weight_NM)
-
-        def by_onednn(x: Tensor) -> Tensor:
-            y: Tensor = torch.ops.mkldnn._linear_pointwise(x.to(dtype), ordered, None, "none", [], "")
-            return y.float()
-
-        return by_onednn
-    return linear
-
-
-def _has_onednn(dtype: torch.dtype) -> bool:
-    """Whether torch was built with the operators that its own compiler uses for products on this processor."""
-    names = ("_reorder_linear_weight", "_linear_pointwise", "_is_mkldnn_bf16_supported")
-    if not torch.backends.mkldnn.is_available() or not all(hasattr(torch.ops.mkldnn, name) for name in names):
-        return False
-    return dtype is torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def _arrange(block: nn.Module, batch_size: int, dtype: torch.dtype) -> Layer:
-    assert isinstance(block, Block)
+def _arrange(block: Block, batch_size: int, dtype: torch.dtype) -> Layer:
     attention, mlp = block.attention, block.mlp
     qkv_NM = torch.cat([part.weight for part in (attention.query, attention.key, attention.value)])
     gate_up_NM = torch.cat([mlp.gate.weight, mlp.up.weight])
@@ -225,7 +186,7 @@ def _arrange(block: nn.Module, batch_size: int, dtype: torch.dtype) -> Layer:
 
 
 def _head_gains(attention: Attention) -> Tensor | None:
-    """The gains of QK-norm for queries, then keys [2H, K], with the root of the width in them; None without."""
+    """Return QK-norm's gains for queries, then keys [2H, K], times the root of the width; None without QK-norm."""
     gains: list[Tensor] = [
         norm.weight for norm in (attention.query_norm, attention.key_norm) if isinstance(norm, RMSNorm)
     ]
@@ -236,5 +197,5 @@ def _head_gains(attention: Attention) -> Tensor | None:
 
 
 def _with_gain(weight_NM: Tensor, gain_M: Tensor) -> Tensor:
-    """The matrix behind a norm, with the norm's gain and the root of its width in it."""
+    """Multiply the gain of the norm before a matrix, and the root of its width, into the matrix."""
     return weight_NM.float() * (gain_M.float() * math.sqrt(gain_M.numel()))

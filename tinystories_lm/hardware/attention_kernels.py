@@ -10,7 +10,7 @@ from torch.nn.attention import sdpa_kernel
 from tinystories_lm.config.choices import Attention
 from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.hardware.processor import BLOCKS_PAY_TOKENS
-from tinystories_lm.model.attention import causal
+from tinystories_lm.model.attention import attention_by_kernel
 from tinystories_lm.system.errors import UsageError
 
 BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
@@ -69,7 +69,7 @@ def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
     q, k, v = leaves
     began = time.perf_counter()
     for _ in range(repeats):
-        y_BHTK = causal(q, k, v)
+        y_BHTK = attention_by_kernel(q, k, v)
         gradients = torch.autograd.grad(y_BHTK, leaves, torch.ones_like(y_BHTK))
     float(gradients[0].flatten()[0])  # reading a number waits for the device
     return time.perf_counter() - began

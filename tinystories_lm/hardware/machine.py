@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tinystories_lm.config.choices import Attention
 from tinystories_lm.hardware.detect import device_name
-from tinystories_lm.model.attention import AttentionFn, causal, causal_in_blocks
+from tinystories_lm.model.attention import AttentionFn, attention_by_kernel, attention_in_blocks
 
 KERNELS = {
     Attention.flash: SDPBackend.FLASH_ATTENTION,
@@ -56,7 +56,7 @@ class Machine:
     @property
     def attention_fn(self) -> AttentionFn:
         """For a model that is trained here."""
-        return causal_in_blocks if self.attention is Attention.blocks else causal
+        return attention_in_blocks if self.attention is Attention.blocks else attention_by_kernel
 
     def for_inference(self) -> "Machine":
         """The same machine for reading and writing texts.

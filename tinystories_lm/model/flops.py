@@ -1,6 +1,6 @@
-"""What a config implies by arithmetic alone: parameters, operations and memory. Nothing here needs torch.
+"""Count the parameters and FLOPs that a model config implies, without torch.
 
-Letters as in model.py: B batch, T tokens, D d_model, F d_ff, V vocabulary, L layers.
+Letters: T tokens, D d_model.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class ParameterCount(NamedTuple):
 
 
 def count_parameters(config: ModelConfig, *, vocab_size: int) -> ParameterCount:
-    """Exact counts."""
+    """Count the parameters exactly."""
     width, head_width = config.d_model, config.d_model // config.n_heads
     attention = 4 * width * width + (2 * head_width if config.qk_norm else 0)
     block = attention + 3 * width * config.d_ff + 2 * width
@@ -40,15 +40,21 @@ class Flops(NamedTuple):
 
 
 def training_flops(config: ModelConfig, *, vocab_size: int) -> Flops:
-    """6 for each weight of a matrix that tokens are multiplied by, and 6 T D a layer for causal attention.
+    """Count 6 for each weight of a matrix that tokens are multiplied by, and 12 D a layer for each key that is seen.
 
-    Kaplan et al. 2020, table 1: the output head counts, the embedding look-up does not. Attention's two products are
-    T x K by K x T a head, of which the mask leaves half.
+    Kaplan et al. 2020, table 1: the output head counts, the embedding look-up does not. Attention's two products take
+    2 D each for a query and a key, over all heads, and twice as much in the backward pass.
     """
     matrices = config.n_layers * (4 * config.d_model**2 + 3 * config.d_model * config.d_ff)
-    attention = config.n_layers * config.context_tokens * config.d_model
-    return Flops(6.0 * (matrices + vocab_size * config.d_model), 6.0 * attention)
+    attention = config.n_layers * mean_seen_keys(config) * config.d_model
+    return Flops(6.0 * (matrices + vocab_size * config.d_model), 12.0 * attention)
+
+
+def mean_seen_keys(config: ModelConfig) -> float:
+    """Return how many keys the mask of model/attention lets a query see, on average over a full context."""
+    return config.context_tokens / 2
 
 
 def flops_per_token(config: ModelConfig, *, vocab_size: int) -> float:
+    """Return the floating-point operations of a training step for each token."""
     return training_flops(config, vocab_size=vocab_size).total

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tinystories_lm.config.choices import OPTIMIZERS, Device, Precision
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.hardware.processor import BLOCKS_PAY_TOKENS, chosen_precision
-from tinystories_lm.model.flops import count_parameters
+from tinystories_lm.model.flops import count_parameters, mean_seen_keys
 from tinystories_lm.system.console import storage
 
 
@@ -65,7 +65,7 @@ def activation_bytes_per_token(config: Config, *, vocab_size: int) -> float:
     inner = kept_bytes_per_token(model, vocab_size=vocab_size, precision=precision) - logits
     on_cpu = config.hardware.device in (Device.cpu, Device.auto)
     in_blocks = on_cpu and model.context_tokens <= BLOCKS_PAY_TOKENS
-    scores = model.n_layers * model.n_heads * model.context_tokens / 2 if in_blocks else 0
+    scores = model.n_layers * model.n_heads * mean_seen_keys(model) if in_blocks else 0
     return PEAK_OVER_KEPT * inner + LOGIT_BYTES * vocab_size + SCORE_BYTES * scores
 
 
