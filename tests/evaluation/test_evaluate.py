@@ -57,8 +57,8 @@ def test_the_results_are_written_to_the_run_folder_and_its_summary_in_wandb(
     run: RunFolder, found: dict[str, object]
 ) -> None:
     assert read_json(run.path / "evaluation.json") == found
-    (mirrored,) = (run.path / "wandb").glob("offline-run-*-abc")
-    summary = json.dumps(of_type(inspect(mirrored), "summary"))
+    (segment,) = (run.path / "wandb").glob("offline-run-*-abc")
+    summary = json.dumps(of_type(inspect(segment), "summary"))
     for name in ("val/perplexity", "val/bytes", "stories/distinct_2", "held_out/non_words"):
         assert f"evaluation/{name}" in summary
 

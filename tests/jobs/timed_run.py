@@ -1,4 +1,4 @@
-"""`tinystories-lm`, with the seconds that the copy in W&B took from the training's thread.
+"""Run `tinystories-lm` and measure the seconds that the tracker takes from the training's thread.
 
 python -m tests.jobs.timed_run FIGURES ARGUMENTS: the figures land as JSON in the file FIGURES.
 """
@@ -35,7 +35,7 @@ def timed(what: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def tracker_cpu_seconds() -> float:
-    """The processor time of the mirror's own thread, which holds the interpreter's lock while it works."""
+    """Return the processor time of the tracker's own thread, which holds the interpreter's lock while it works."""
     for thread in threading.enumerate():
         if thread.name == "wandb-tracker" and thread.ident is not None and hasattr(time, "pthread_getcpuclockid"):
             return time.clock_gettime(time.pthread_getcpuclockid(thread.ident))
@@ -43,7 +43,7 @@ def tracker_cpu_seconds() -> float:
 
 
 def beside(train: Callable[..., Any]) -> Callable[..., Any]:
-    """The loop, with what the mirror's thread took beside it."""
+    """Wrap the loop so that it also counts what the tracker's thread takes."""
 
     @functools.wraps(train)
     def measured(*arguments: Any, **keywords: Any) -> Any:

@@ -12,7 +12,7 @@ pytest.importorskip("wandb_workspaces", reason="the extra `dashboards` is not in
 
 
 def metrics(panel: dict[str, Any]) -> list[str]:
-    """What a panel's two axes show, as the server will read it."""
+    """Return what a panel's two axes show, as the server will read it."""
     config = panel["config"]
     return [str(config.get("xAxis")), *map(str, config.get("metrics", []))]
 
@@ -54,4 +54,4 @@ def test_without_a_server_it_is_one_line(command: Command, environment: dict[str
     environment |= {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
     refused = command("dashboard")
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1
-    assert "W&B did not take the workspace" in refused.stderr
+    assert "W&B did not accept the workspace" in refused.stderr

@@ -1,4 +1,4 @@
-"""Whole runs of the command line beside a W&B that fails: no step is lost, and one printed command mends the copy."""
+"""Runs of the command line beside a W&B that fails: no step is lost, one printed command completes the copy."""
 
 import contextlib
 import hashlib
@@ -21,16 +21,16 @@ from tests.conftest import SMALL_RUN
 from tests.tracking.wandb_server import WandbServer
 
 KEY = "a1b2c3d4e5" * 4
-START_SECONDS, END_SECONDS = 10, 30  # what the README promises with the default timeouts
+START_SECONDS, END_SECONDS = 10, 30  # what the documentation promises with the default timeouts
 SHORT = ["tracking.init_timeout_seconds=2", "tracking.finish_timeout_seconds=2"]
 ROWS_BEFORE = 20  # of a fault in the middle
-LEFT_SECONDS = 6  # for Python itself to end, on a busy machine; without W&B it takes one to three
+LEFT_SECONDS = 6  # for Python itself to exit on a busy machine; without W&B it takes one to three
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @dataclass
 class Trial:
-    """A run beside a server, in a folder of its own."""
+    """A run and a server, in a folder of its own."""
 
     folder: Path
     server: WandbServer
@@ -48,19 +48,19 @@ class Trial:
         return [json.loads(line)["progress/step"] for line in (self.run / "metrics.jsonl").read_text().splitlines()]
 
     def arrived(self) -> list[int]:
-        """The steps of the newest run's rows at the server, in their order."""
+        """Return the steps of the newest run's rows at the server, in their order."""
         newest = [*self.server.runs.values()][-1]
         return [row["progress/step"] for row in newest.rows if "progress/step" in row]
 
     def service(self, child: int) -> int:
-        """The process of W&B's service below the run's."""
+        """Return the process of W&B's service below the run's."""
         for _ in range(200):
             listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(child)], capture_output=True, text=True)
             for line in listed.stdout.splitlines():
                 if "wandb-core" in line:
                     return int(line.split()[0])
             time.sleep(0.05)
-        raise AssertionError("no service of W&B's was begun")
+        raise AssertionError("W&B's service was not started")
 
 
 Fault = Callable[[Trial, int], object]
@@ -86,7 +86,7 @@ def at(url: str) -> Fault:
 
 
 def shadowed(module: str, text: str) -> Fault:
-    """Another module of this name is found before the real one."""
+    """Put another module of this name before the real one."""
 
     def fail(trial: Trial, _: int) -> None:
         file = trial.folder / "shadow" / module
@@ -106,7 +106,7 @@ def signalled(number: signal.Signals) -> Fault:
 
 
 def full(trial: Trial, child: int) -> None:
-    """The service can write no further, as on a full disk; the run itself can."""
+    """Stop the service from writing, as on a full disk; the run itself still can."""
     if not hasattr(resource, "prlimit"):
         pytest.skip("another process's limits are Linux's")
     resource.prlimit(trial.service(child), resource.RLIMIT_FSIZE, (8000, 8000))
@@ -154,13 +154,13 @@ def trial(tmp_path: Path, environment: dict[str, str]) -> Iterator[Trial]:
 
 
 def settings(corpus: Path, *words: str) -> list[str]:
-    """Those of a small run, as changed by `words`."""
-    said = [*SMALL_RUN, f"data.path={corpus}", "hydra.run.dir=run", *words]
-    return list({word.partition("=")[0]: word for word in said}.values())
+    """Return the settings of a small run, changed by `words`."""
+    given = [*SMALL_RUN, f"data.path={corpus}", "hydra.run.dir=run", *words]
+    return list({word.partition("=")[0]: word for word in given}.values())
 
 
 def train(trial: Trial, words: list[str], middle: Fault | None = None) -> tuple[dict[str, float], str]:
-    """Train with a fault that comes in the middle, if any; returns the seconds it took of the run, and what it said."""
+    """Train, with a fault in the middle if given; return the seconds that tracking took, and standard error."""
     before, figures = dict(trial.environment), trial.folder / "figures.json"
     command = [sys.executable, "-m", "tests.jobs.timed_run", str(figures), "train", *words]
     with subprocess.Popen(command, cwd=trial.folder, env=before, stderr=subprocess.PIPE, text=True) as process:
@@ -168,13 +168,13 @@ def train(trial: Trial, words: list[str], middle: Fault | None = None) -> tuple[
             while process.poll() is None and not has_rows(trial.run / "metrics.jsonl"):
                 time.sleep(0.01)
             middle(trial, process.pid)
-        _, said = process.communicate(timeout=150)
+        _, errors = process.communicate(timeout=150)
         ended = time.time()
-    assert process.returncode == 0, said
+    assert process.returncode == 0, errors
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert f"port-{process.pid}.txt" not in listed, "the service is gone with its run"
     seconds = json.loads(figures.read_text())
-    return seconds | {"left": ended - seconds["left"]}, said
+    return seconds | {"left": ended - seconds["left"]}, errors
 
 
 def has_rows(file: Path) -> bool:
@@ -183,9 +183,9 @@ def has_rows(file: Path) -> bool:
     return False
 
 
-def mend(trial: Trial, said: str) -> str:
-    """Type the last command that the run told of, now that the server works; returns its program."""
-    words = shlex.split(re.findall(r"`((?:wandb sync|tinystories-lm upload) [^`]*)`", said)[-1])
+def complete_copy(trial: Trial, errors: str) -> str:
+    """Run the last command that the run printed, now that the server works; return its program."""
+    words = shlex.split(re.findall(r"`((?:wandb sync|tinystories-lm upload) [^`]*)`", errors)[-1])
     trial.server.recover()
     trial.environment |= {"WANDB_BASE_URL": trial.server.url, "WANDB_API_KEY": KEY, "PYTHONPATH": str(REPOSITORY)}
     module = {"wandb": ["wandb", "sync", "--yes", *words[2:]], "tinystories-lm": ["tinystories_lm", *words[1:]]}
@@ -199,13 +199,13 @@ def weights(run: Path) -> str:
     return hashlib.sha256((newest / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_without_the_package_a_run_is_whole_and_upload_sends_it_from_elsewhere(trial: Trial, corpus: Path) -> None:
+def test_without_the_package_a_run_is_complete_and_upload_sends_it_from_elsewhere(trial: Trial, corpus: Path) -> None:
     START["missing"](trial, 0)
-    _, said = train(trial, settings(corpus, "tracking=wandb"))
-    assert said.count("W&B: the package is not installed") == 1
-    assert said.count("`tinystories-lm upload run` sends the rest") == 1
+    _, errors = train(trial, settings(corpus, "tracking=wandb"))
+    assert errors.count("W&B: the package is not installed") == 1
+    assert errors.count("`tinystories-lm upload run` sends the rest") == 1
     (trial.run / "evaluation.json").write_text('{"val/loss": 1.25, "name": "run", "samples": []}')
-    assert mend(trial, said) == "tinystories-lm"
+    assert complete_copy(trial, errors) == "tinystories-lm"
     assert trial.arrived() == sorted(set(trial.rows()))
     (run,) = trial.server.runs.values()
     assert run.exit_code == 0 and run.summary["parameters"] > 0 and run.summary["evaluation/val/loss"] == 1.25
@@ -220,9 +220,9 @@ def test_without_the_package_a_run_is_whole_and_upload_sends_it_from_elsewhere(t
 
 def test_rows_that_the_service_could_not_write_are_sent_from_the_run_folder(trial: Trial, corpus: Path) -> None:
     words = settings(corpus, "tracking=offline", "training.steps=200", "training.eval_every_steps=100", *SHORT)
-    _, said = train(trial, words, full)
-    assert "wandb sync" not in said
-    assert mend(trial, said) == "tinystories-lm"
+    _, errors = train(trial, words, full)
+    assert "wandb sync" not in errors
+    assert complete_copy(trial, errors) == "tinystories-lm"
     assert trial.arrived() == sorted(set(trial.rows())) == list(range(0, 201, 2))
 
 
@@ -232,7 +232,7 @@ LONGER_STEPS = list(range(0, 401, 2))  # of which it has rows
 
 @pytest.fixture(scope="module")
 def untracked(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The weights that the longer run ends with where there is no W&B."""
+    """Return the weights of the longer run without W&B."""
     folder = tmp_path_factory.mktemp("untracked")
     words = [sys.executable, "-m", "tinystories_lm", "train", *settings(corpus, *LONGER)]
     subprocess.run(words, cwd=folder, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, check=True, capture_output=True)
@@ -248,13 +248,13 @@ def test_with_the_default_timeouts_nothing_is_lost_and_little_time(
     words = settings(corpus, *LONGER, mode)
     if fault in START:
         START[fault](trial, 0)
-    seconds, said = train(trial, words, MIDDLE.get(fault))
+    seconds, errors = train(trial, words, MIDDLE.get(fault))
     assert seconds["start"] < START_SECONDS
     assert seconds["end"] + seconds["left"] < END_SECONDS + LEFT_SECONDS and seconds["end"] < END_SECONDS - 3
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert sorted(set(trial.rows())) == LONGER_STEPS
     assert weights(trial.run) == untracked
-    assert (mend(trial, said) == "wandb") == (fault in KEPT_OFFLINE)
+    assert (complete_copy(trial, errors) == "wandb") == (fault in KEPT_OFFLINE)
     assert trial.arrived() == LONGER_STEPS
     run = [*trial.server.runs.values()][-1]
     assert run.exit_code == 0 and "val/bits_per_byte" in run.summary
@@ -262,8 +262,8 @@ def test_with_the_default_timeouts_nothing_is_lost_and_little_time(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", [None, "hanging later", "service killed"])
-def test_the_mirror_takes_less_than_a_hundredth_of_the_time(fault: str | None, trial: Trial) -> None:
-    """What its calls take of the loop, and its thread of the interpreter, in a run of the default model."""
+def test_the_tracker_takes_less_than_a_hundredth_of_the_time(fault: str | None, trial: Trial) -> None:
+    """Its calls take time of the loop, and its thread of the interpreter; measured in a run of the default model."""
     words = ["training.steps=60", "training.batch_size=4", "training.eval_every_steps=30", "training.log_every_steps=2"]
     small = ["data.vocab_size=512", "training.eval_tokens=4096", "sampling.max_tokens=16", "hydra.run.dir=run"]
     here = ["hardware=cpu", "hardware.threads=1", "tracking.init_timeout_seconds=60"]  # the start counts apart
@@ -282,10 +282,10 @@ def test_a_full_disk_below_wandb_costs_no_row(size: str, mode: str, trial: Trial
     if mounted.returncode:
         pytest.skip("nothing can be mounted here")
     try:
-        seconds, said = train(trial, settings(corpus, *LONGER, f"tracking={mode}"))
+        seconds, errors = train(trial, settings(corpus, *LONGER, f"tracking={mode}"))
         assert seconds["start"] < START_SECONDS and seconds["end"] < END_SECONDS - 3
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
-        mend(trial, said)
+        complete_copy(trial, errors)
         assert trial.arrived() == sorted(set(trial.rows())) == LONGER_STEPS
     finally:
         subprocess.run(["umount", str(disk)], check=True)

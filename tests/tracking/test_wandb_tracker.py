@@ -1,4 +1,4 @@
-"""The W&B mirror with the real SDK: read back offline, uploaded to a small server, and to servers that fail."""
+"""The W&B tracker with the real SDK: read back offline, uploaded to a small server, and to servers that fail."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from tests.conftest import SMALL_RUN, Command
 from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.tracking.wandb_auth import chosen_mode
+from tinystories_lm.tracking.wandb_auth import resolve_mode
 from tinystories_lm.tracking.wandb_tracker import WandbTracker, start_tracker
 
 KEY = "a1b2c3d4e5" * 4
@@ -31,7 +31,7 @@ SLOW = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Nobody's key, settings or server; the SDK reads them anew, and leaves no process behind."""
+    """Hide every key, setting and server from the SDK, and check that it leaves no process behind."""
     for name in list(os.environ):
         if name.startswith("WANDB_") or name == "NETRC":
             monkeypatch.delenv(name)
@@ -51,7 +51,7 @@ def forget() -> None:
 
 
 def services() -> list[int]:
-    """The SDK's processes below this one."""
+    """Return the SDK's processes below this one."""
     command = ["ps", "-o", "pid=,stat=,comm=", "--ppid", str(os.getpid())]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     found = [line.split() for line in lines if "wandb-core" in line]
@@ -60,7 +60,7 @@ def services() -> list[int]:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
-    """A W&B server, and a key for it."""
+    """Start a W&B server and set a key for it."""
     with WandbServer() as running:
         monkeypatch.setenv("WANDB_BASE_URL", running.url)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
@@ -90,7 +90,7 @@ def sample(text: str) -> dict[str, object]:
 
 
 def log_all(tracker: WandbTracker, steps: range) -> float:
-    """Log the rows; returns the seconds that the slowest took."""
+    """Log the rows and return the seconds that the slowest took."""
     slowest = 0.0
     for row in rows(steps):
         began = time.perf_counter()
@@ -100,7 +100,7 @@ def log_all(tracker: WandbTracker, steps: range) -> float:
 
 
 def inspect(folder: Path) -> list[dict[str, Any]]:
-    """The records of a run's folder, as the SDK's own tool reads them."""
+    """Return the records of a run's folder, as the SDK's own tool reads them."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0, shown.stderr
@@ -112,13 +112,13 @@ def of_type(records: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def history(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows that hold metrics, without what the SDK adds."""
+    """Return the rows that hold metrics, without what the SDK adds."""
     items = [{key: value for key, value in row["item"].items() if key[0] != "_"} for row in of_type(records, "history")]
     return [item for item in items if "progress/step" in item]
 
 
 def sync_command(text: str) -> list[str]:
-    """The last command that the log tells the user to type, to be run here."""
+    """Return the last command that the log offers to the user, to be run here."""
     words = shlex.split(text.rpartition("`wandb sync ")[2].partition("`")[0])
     assert words, text
     return [sys.executable, "-m", "wandb", "sync", "--yes", *words]
@@ -193,7 +193,7 @@ def test_auto_is_online_only_where_a_key_is_found(monkeypatch: pytest.MonkeyPatc
         with monkeypatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
-            return chosen_mode(mode)
+            return resolve_mode(mode)
 
     assert chosen() is TrackingMode.offline
     assert chosen(WANDB_API_KEY=KEY) is TrackingMode.online
@@ -244,7 +244,7 @@ def test_a_server_that_fails_at_the_start_costs_seconds_and_no_row(
     assert [row["progress/step"] for row in history(inspect(tracker.folder))] == [0, 1, 2]
     ours = [record for record in caplog.records if record.name.startswith("tinystories_lm.")]
     warnings = [record.getMessage() for record in ours if record.levelno == logging.WARNING]
-    (warning,) = [warning for warning in warnings if "no answer yet" not in warning]  # said on a busy machine
+    (warning,) = [warning for warning in warnings if "has not answered yet" not in warning]  # on a busy machine
     assert f"`wandb sync wandb/{tracker.folder.name}`" in warning
     assert capfd.readouterr() == ("", "")
     assert not holds_key(tmp_path)
@@ -307,13 +307,13 @@ def test_offline_an_artifact_is_kept_to_be_sent_with_the_run(tmp_path: Path, ser
 
 
 def keep(folder: Path, steps: range) -> None:
-    """The run folder's own record of these rows."""
+    """Write the run folder's own record of these rows."""
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(steps)))
 
 
 @pytest.mark.parametrize("arrived", [10, 5])
-def test_a_resumed_run_leaves_no_gap_and_says_nothing_twice(arrived: int, server: WandbServer, tmp_path: Path) -> None:
-    """Cut off after ten rows, of which all or five arrived; the checkpoint was that of step 6."""
+def test_a_resumed_run_leaves_no_gap_and_no_duplicate(arrived: int, server: WandbServer, tmp_path: Path) -> None:
+    """The run was cut off after ten rows, of which all or five arrived; the checkpoint was that of step 6."""
     first = start(tmp_path, tracking("online", **PATIENT))
     log_all(first, range(arrived))
     first.finish(exit_code=75)
@@ -330,7 +330,7 @@ def test_a_resumed_run_leaves_no_gap_and_says_nothing_twice(arrived: int, server
 
 
 @pytest.mark.parametrize("written", [10, 5])
-def test_offline_the_newest_piece_of_a_resumed_run_is_the_whole_run(
+def test_offline_the_newest_segment_of_a_resumed_run_is_the_whole_run(
     written: int, server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = start(tmp_path, tracking())
@@ -347,7 +347,7 @@ def test_offline_the_newest_piece_of_a_resumed_run_is_the_whole_run(
     assert done.returncode == 0, done.stderr
     assert [row["progress/step"] for row in server.runs["run1"].rows] == list(range(13))
     keep(tmp_path, range(13))
-    third = start(tmp_path, tracking(), resumed_at=12)  # what was sent stays, and is not said again
+    third = start(tmp_path, tracking(), resumed_at=12)  # what was sent stays, and is not repeated
     log_all(third, range(13, 15))
     caplog.clear()
     with caplog.at_level(logging.INFO):
@@ -357,10 +357,10 @@ def test_offline_the_newest_piece_of_a_resumed_run_is_the_whole_run(
     assert [row["progress/step"] for row in history(inspect(third.folder))] == [13, 14]
 
 
-def test_a_run_that_was_offline_and_goes_on_online_is_there_once(
+def test_a_run_that_was_offline_and_resumes_online_is_there_once(
     server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What was kept offline would say the rows twice, so it goes once all of them are there."""
+    """What was kept offline would duplicate the rows, so it is removed once all of them are there."""
     first = start(tmp_path, tracking())
     log_all(first, range(10))
     first.finish(exit_code=75)
@@ -374,10 +374,10 @@ def test_a_run_that_was_offline_and_goes_on_online_is_there_once(
     assert not list((tmp_path / "wandb").glob("offline-run-*")) and "wandb sync" not in caplog.text
 
 
-def test_a_run_that_was_online_and_goes_on_offline_is_sent_by_upload(
+def test_a_run_that_was_online_and_resumes_offline_is_sent_by_upload(
     server: WandbServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`wandb sync` would add what is there already."""
+    """`wandb sync` would duplicate what is there already."""
     first = start(tmp_path, tracking("online", **PATIENT))
     log_all(first, range(10))
     first.finish(exit_code=75)
@@ -393,7 +393,7 @@ def test_a_run_that_was_online_and_goes_on_offline_is_sent_by_upload(
 
 
 @pytest.mark.parametrize("fault", ["401", *(pytest.param(f, marks=SLOW) for f in ("dies", "dies before the samples"))])
-def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_sends_the_rest(
+def test_a_server_that_fails_in_the_middle_delays_nothing_and_one_command_sends_the_rest(
     fault: str, server: WandbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker = start(tmp_path, tracking("online", init_timeout_seconds=20))
@@ -426,7 +426,7 @@ def test_a_server_that_fails_in_the_middle_holds_nothing_up_and_one_command_send
 def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
     blow: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for module in ("wandb_tracker", "wandb_run"):
+    for module in ("wandb_tracker", "wandb_run", "wandb_table"):
         monkeypatch.setattr(f"tinystories_lm.tracking.{module}.GRACE_SECONDS", 0.5)
     tracker = start(tmp_path, tracking(), "one")
     (service,) = services()
@@ -438,9 +438,9 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
         began = time.monotonic()
         tracker.finish(exit_code=0)
         assert time.monotonic() - began < FINISH_SECONDS + 3
-        assert caplog.text.count("after 5 errors the run goes on without it") == (blow is signal.SIGKILL)
+        assert caplog.text.count("after 5 errors the run continues without it") == (blow is signal.SIGKILL)
         assert service not in services()
-        assert "wandb sync" not in caplog.text  # it has not got the rows of after the blow
+        assert "wandb sync" not in caplog.text  # it lacks the rows after the blow
         assert caplog.text.count("`tinystories-lm upload .` sends the rest") == 1
         second = start(tmp_path, tracking(), "two")
         log_all(second, range(3))
@@ -488,10 +488,10 @@ def test_tracking_off_and_a_missing_or_broken_package_cost_nothing(tmp_path: Pat
     missing, first, broken, second = done.stderr.splitlines()
     assert "not installed" in missing
     assert "two versions at once" in broken
-    assert first == second == "W&B: not all is there; `tinystories-lm upload .` sends the rest"
+    assert first == second == "W&B: the copy is incomplete; `tinystories-lm upload .` sends the rest"
 
 
-def test_a_run_of_the_command_is_mirrored_with_its_metrics_and_its_end(
+def test_a_run_of_the_command_is_copied_with_its_metrics_and_its_end(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:
     overrides = [override for override in SMALL_RUN if override != "tracking=off"]
@@ -508,10 +508,10 @@ def test_a_run_of_the_command_is_mirrored_with_its_metrics_and_its_end(
     assert "val/bits_per_byte" in json.dumps(of_type(records, "summary"))
 
 
-def test_an_evaluation_that_was_stopped_arrives_when_the_run_goes_on(
+def test_an_evaluation_that_was_stopped_arrives_when_the_run_resumes(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str], server: WandbServer
 ) -> None:
-    """W&B takes nothing more of a step once a later one, or a run's end, has closed it."""
+    """W&B accepts nothing more of a step once a later one, or a run's end, has closed it."""
     environment |= {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "HOME": str(tmp_path)}
     overrides = [override for override in SMALL_RUN if override != "tracking=off"]
     words = ["train", *overrides, "tracking=online", f"data.path={corpus}", "hydra.run.dir=run"]

@@ -1,4 +1,4 @@
-"""As much of a W&B server as the SDK needs to upload a run: GraphQL, file streams and uploads, kept in memory.
+"""Serve as much of W&B as the SDK needs to upload a run: GraphQL, file streams and uploads, kept in memory.
 
 Unknown operations are answered with no data, as a server of another version would.
 """
@@ -39,15 +39,15 @@ class WandbServer:
     def __init__(self) -> None:
         self.runs: dict[str, UploadedRun] = {}
         self.files: dict[str, bytes] = {}  # by their path on the server
-        self.artifacts: list[tuple[str, str]] = []  # name and type of each that was begun
+        self.artifacts: list[tuple[str, str]] = []  # name and type of each that was started
         self.status = 200  # what every request is answered with, or those that `refused` names
         self.refused = ""  # a pattern of operations and paths; empty means all
         self.delay_seconds = 0.0  # before every answer
-        self.resets = False  # break the connection in the place of an answer
+        self.resets = False  # break the connection instead of answering
         self.requests: list[str] = []
-        self.bodies: list[bytes] = []  # all that was said to the server, but for the headers, which hold the key
+        self.bodies: list[bytes] = []  # everything sent to the server except the headers, which contain the key
         self.dead = False
-        self._awake = threading.Event()  # not set: a request waits for ever
+        self._awake = threading.Event()  # not set: a request waits without end
         self._awake.set()
         self._lock = threading.Lock()
         self._http = self._listening(0)
@@ -56,7 +56,7 @@ class WandbServer:
     def _listening(self, port: int) -> ThreadingHTTPServer:
         http = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"server_state": self}))
         http.daemon_threads = True
-        http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that goes away is no news
+        http.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that leave are expected
         return http
 
     def _serve(self) -> None:
@@ -70,7 +70,7 @@ class WandbServer:
         self.die()
 
     def die(self) -> None:
-        """Answer nobody any more: open connections break, new ones are refused."""
+        """Stop answering: open connections break, new ones are refused."""
         if not self.dead:
             self.dead = True
             self._awake.set()
@@ -78,11 +78,11 @@ class WandbServer:
             self._http.server_close()
 
     def hang(self) -> None:
-        """Take every request and answer none."""
+        """Accept every request and answer none."""
         self._awake.clear()
 
     def recover(self) -> None:
-        """Work again, at the same address and with all that had arrived."""
+        """Work again, at the same address and with everything that had arrived."""
         self.status, self.refused, self.delay_seconds, self.resets = 200, "", 0.0, False
         self._awake.set()
         if self.dead:
@@ -94,7 +94,7 @@ class WandbServer:
         return self.status != 200 and re.search(self.refused, what) is not None
 
     def will_answer(self) -> bool:
-        """Wait as long as is due; a request that was left hanging is never answered, for its sender is gone."""
+        """Wait as configured; a request that was left hanging is never answered, since its sender has gone."""
         time.sleep(self.delay_seconds)
         hanging = not self._awake.is_set()
         self._awake.wait()

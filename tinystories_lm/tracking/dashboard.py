@@ -1,4 +1,4 @@
-"""A workspace in W&B for these runs: rounds, scaling, speed and cost, samples."""
+"""Make a W&B workspace for these runs, with the sections rounds, scaling, speed and cost, samples."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -10,18 +10,31 @@ if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws
 
 NAME = "tinystories_lm"
+X_AXIS = "progress/tokens"
 
 
 def build_workspace(project: str, *, entity: str) -> "ws.Workspace":
-    """The workspace, made and validated without a network; grouped by W&B's group: the round, or the sweep.
+    """Make and validate the workspace without a network; runs are grouped by W&B's group: the round, or the sweep.
 
     Raises UsageError where the extra is not installed.
     """
     try:
-        import wandb_workspaces.reports.v2 as wr
         import wandb_workspaces.workspaces as ws
     except ImportError as error:
         raise UsageError("dashboard needs a package: pip install 'tinystories_lm[dashboards]'") from error
+    return ws.Workspace(
+        entity=entity,
+        project=project,
+        name=NAME,
+        sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in _sections().items()],
+        settings=ws.WorkspaceSettings(x_axis=X_AXIS),
+        runset_settings=ws.RunsetSettings(groupby=[ws.Metric("Group")], order=[ws.Ordering(ws.Summary("val/loss"))]),
+    )
+
+
+def _sections() -> dict[str, list[Any]]:
+    """Return the panels of each section."""
+    import wandb_workspaces.reports.v2 as wr
 
     def lines(title: str, x: str, *metrics: str, log_x: bool = False, log_y: bool = False) -> Any:
         return wr.LinePlot(title=title, x=x, y=list(metrics), log_x=log_x, log_y=log_y)
@@ -29,8 +42,8 @@ def build_workspace(project: str, *, entity: str) -> "ws.Workspace":
     def points(title: str, x: str, y: str) -> Any:
         return wr.ScatterPlot(title=title, x=wr.SummaryMetric(x), y=wr.SummaryMetric(y), log_x=True)
 
-    tokens, steps = "progress/tokens", "progress/step"
-    sections = {
+    tokens, steps = X_AXIS, "progress/step"
+    return {
         "Rounds": [
             lines("Validation loss by tokens", tokens, "val/loss", log_x=True),
             lines("Validation loss by steps", steps, "val/loss"),
@@ -54,32 +67,24 @@ def build_workspace(project: str, *, entity: str) -> "ws.Workspace":
         ],
         "Samples": [wr.WeavePanelSummaryTable(table_name="samples")],
     }
-    return ws.Workspace(
-        entity=entity,
-        project=project,
-        name=NAME,
-        sections=[ws.Section(name=name, panels=panels, is_open=True) for name, panels in sections.items()],
-        settings=ws.WorkspaceSettings(x_axis=tokens),
-        runset_settings=ws.RunsetSettings(groupby=[ws.Metric("Group")], order=[ws.Ordering(ws.Summary("val/loss"))]),
-    )
 
 
 def as_record(workspace: "ws.Workspace") -> dict[str, Any]:
-    """What would be sent, as plain values."""
+    """Return what would be sent, as plain values."""
     record: dict[str, Any] = json.loads(workspace._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
     return record
 
 
 def save(project: str, *, entity: str | None) -> str:
-    """Make the workspace in W&B; returns its address.
+    """Make the workspace in W&B and return its address.
 
-    Raises UsageError without a key, CommandError in one line for whatever the server answers.
+    Raises UsageError without a key, and CommandError in one line for whatever the server answers.
     """
     import wandb
 
     settings = wandb.setup(wandb.Settings(silent=True)).settings
     if not has_key(settings):
-        raise UsageError("W&B finds no API key: `wandb login`, or set WANDB_API_KEY, then the same command again")
+        raise UsageError("W&B finds no API key; run `wandb login` or set WANDB_API_KEY, then try again")
     try:
         workspace = build_workspace(project, entity=entity or str(wandb.Api(timeout=10).default_entity))
         workspace.save()
@@ -87,4 +92,4 @@ def save(project: str, *, entity: str | None) -> str:
     except CommandError:
         raise
     except Exception as error:  # the server's, the network's and the package's own
-        raise CommandError(f"W&B did not take the workspace: {' '.join(str(error).split())[:200]}") from error
+        raise CommandError(f"W&B did not accept the workspace: {' '.join(str(error).split())[:200]}") from error

@@ -1,4 +1,4 @@
-"""The `upload` command: a run into W&B from the run's own files, whatever became of the SDK's own meanwhile."""
+"""Upload a run to W&B from the run's own files, whatever happened to the SDK's files."""
 
 import dataclasses
 import uuid
@@ -6,6 +6,7 @@ import uuid
 import msgspec
 
 from tinystories_lm.config.choices import TrackingMode
+from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.runs.folder import RunFolder, locked, read_config, refuse_links
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
@@ -13,19 +14,19 @@ from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.tracking.wandb_tracker import evaluation_metrics, start_tracker
+from tinystories_lm.tracking.wandb_tracker import WandbTracker, evaluation_metrics, start_tracker
 
 EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPTED}
-INIT_SECONDS, FINISH_SECONDS = 30, 600  # longer than a run's: here nothing else waits
+INIT_SECONDS, FINISH_SECONDS = 30, 600  # longer than a run's: nothing else waits here
 
 
 def upload(name: str, *, anew: bool = False) -> str:
-    """Send the rows of after W&B's last, the table of samples and the final figures; returns the run's page.
+    """Send the rows after W&B's last one, the table of samples and the final figures; return the run's page.
 
-    anew: all rows, as a run of its own beside what W&B has.
+    anew: send all rows, as a new run beside the one that W&B has.
 
-    Raises CommandError where W&B does not answer, UsageError for a run that has no row, and RunFolderInUseError for
-    one that is going on: it sends its rows itself.
+    Raises CommandError where W&B does not answer, UsageError for a run without rows, and RunFolderInUseError for a run
+    in progress, which sends its rows itself.
     """
     run = find_run(name)
     status = read_status(run)
@@ -33,47 +34,53 @@ def upload(name: str, *, anew: bool = False) -> str:
         raise RunFolderInUseError(f"{run.path} is still running and sends its rows itself")
     with locked(run.path):
         refuse_links(run)
-        return _upload(run, status, anew=anew)
+        rows = read_metrics(run) if run.metrics.is_file() else []
+        if not rows:
+            raise UsageError(f"{run.path} has no rows to send")
+        tracker = _send(run, last_step=int(rows[-1]["progress/step"]), anew=anew)
+        tracker.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
+    if tracker.mode is not TrackingMode.online or not tracker.is_complete:
+        raise CommandError(f"W&B does not have all of {run.path} yet; try again when it answers")
+    return tracker.url or ""
 
 
-def _upload(run: RunFolder, status: Status, *, anew: bool) -> str:
-    config = read_config(run)
-    rows = read_metrics(run) if run.metrics.is_file() else []
-    if not rows:
-        raise UsageError(f"{run.path} has no rows to send")
-    record = read_record(run)
+def _send(run: RunFolder, *, last_step: int, anew: bool) -> WandbTracker:
+    """Hand everything that the run folder has to a tracker."""
+    config, record = read_config(run), read_record(run)
     run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if anew else "")
-    last = int(rows[-1]["progress/step"])
+    name = f"{config.name}-{run_id[:6]}"
     tracker = start_tracker(
-        dataclasses.replace(
-            config.tracking,
-            mode=TrackingMode.online,
-            init_timeout_seconds=INIT_SECONDS,
-            finish_timeout_seconds=FINISH_SECONDS,
-        ),
+        _patient(config.tracking),
         run.path,
         run_id=run_id,
-        name=f"{config.name}-{run_id[:6]}",
+        name=name,
         settings=dataclasses.asdict(config) | {"environment": msgspec.to_builtins(record)},
-        resumed_at=last,
+        resumed_at=last_step,
         is_done=True,
     )
-    newest = [msgspec.to_builtins(sample) for sample in read_samples(run) if sample.step == last]
+    newest = [msgspec.to_builtins(sample) for sample in read_samples(run) if sample.step == last_step]
     if newest:
-        tracker.log_samples(last, newest)
+        tracker.log_samples(last_step, newest)
     figures = _figures(run)
     tracker.summarize(figures)
     if config.tracking.artifacts and "best/step" in figures:
         best = {"step": figures["best/step"], "val/loss": figures["best/val_loss"], "parameters": figures["parameters"]}
-        tracker.log_model(best_checkpoint(run), name=f"{config.name}-{run_id[:6]}", metadata=best)
-    tracker.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
-    if tracker.mode is not TrackingMode.online or not tracker.is_whole:
-        raise CommandError(f"{run.path} is not all in W&B yet: try again when it answers")
-    return tracker.url or ""
+        tracker.log_model(best_checkpoint(run), name=name, metadata=best)
+    return tracker
+
+
+def _patient(config: TrackingConfig) -> TrackingConfig:
+    """Return the settings for a command that only uploads."""
+    return dataclasses.replace(
+        config,
+        mode=TrackingMode.online,
+        init_timeout_seconds=INIT_SECONDS,
+        finish_timeout_seconds=FINISH_SECONDS,
+    )
 
 
 def _figures(run: RunFolder) -> dict[str, object]:
-    """As the run itself, and `evaluate` after it, would have sent them."""
+    """Return the final figures as the run itself, and `evaluate` after it, send them."""
     figures: dict[str, object] = msgspec.to_builtins(read_summary(run)) if run.summary.is_file() else {}
     if isinstance(verdict := figures.get("verdict"), dict):
         figures["verdict"] = verdict["name"]

@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     import wandb
 
 
-def chosen_mode(mode: TrackingMode) -> TrackingMode:
-    """Settle `auto`: what WANDB_MODE or `wandb offline` says, else online where W&B finds a key, else offline."""
+def resolve_mode(mode: TrackingMode) -> TrackingMode:
+    """Resolve `auto`: WANDB_MODE or `wandb offline` decide, else online where W&B finds a key, else offline."""
     import wandb
 
-    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and says nothing, here or later
+    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and prints nothing, now or later
     if mode is not TrackingMode.auto:
         return mode
     if found.mode == "disabled":
@@ -21,12 +21,12 @@ def chosen_mode(mode: TrackingMode) -> TrackingMode:
 
 
 def has_key(settings: "wandb.Settings") -> bool:
-    """Whether there is a key where the SDK looks for one: the environment, its settings, the netrc file."""
+    """Return whether a key is where the SDK looks for one: the environment, its settings, the netrc file."""
     if settings.api_key or settings.identity_token_file:
         return True
     try:
         from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
 
         return read_netrc_auth(host=settings.base_url) is not None
-    except Exception:  # a key it cannot use, or an SDK of another build: going online will tell
+    except Exception:  # a key it cannot use, or an SDK of another build: the attempt to go online decides
         return True

@@ -1,4 +1,4 @@
-"""One run of W&B's SDK: begun online or offline, and the SDK's service ended where it stands in the way."""
+"""Start a run of W&B's SDK, online or offline, and end the SDK's service where it stands in the way."""
 
 import contextlib
 import logging
@@ -7,113 +7,136 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.system.redaction import redact
-from tinystories_lm.tracking.wandb_auth import chosen_mode
+from tinystories_lm.tracking.wandb_auth import resolve_mode
 from tinystories_lm.tracking.wandb_files import sync_command, upload_command
 
 if TYPE_CHECKING:
     import wandb
 
 LOGIN_TIMEOUT_SECONDS = 2
-GRACE_SECONDS = 2  # what a deadline of the SDK's own may be late
+GRACE_SECONDS = 2  # by which the SDK may miss a deadline of its own
 SAMPLE_COLUMNS = ("step", "prompt", "text", "settings")
 
 log = logging.getLogger(__name__)
 
 
 class NoRunError(Exception):
-    """W&B's SDK cannot begin a run, not even offline."""
+    """W&B's SDK cannot start a run, not even offline."""
 
 
-def begin_run(
-    config: TrackingConfig,
-    folder: Path,
-    *,
-    run_id: str,
-    name: str,
-    tags: list[str],
-    settings: dict[str, object],
-    resumed: bool,
-    sent_before: bool,
-) -> "wandb.Run | None":
-    """The SDK's run, offline where it cannot be online; None where W&B is told to be silent.
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """What W&B gets to know of a run when it starts.
 
-    sent_before: W&B may have rows of it, which `wandb sync` would say twice.
+    settings: the run's resolved settings and record; never the process's environment.
+    is_resumed: W&B may have the run already, and adds to it.
+    was_online: W&B may have rows of the run, which `wandb sync` would duplicate.
+    """
+
+    config: TrackingConfig
+    folder: Path
+    run_id: str
+    name: str
+    tags: list[str]
+    settings: dict[str, object]
+    is_resumed: bool
+    was_online: bool
+
+
+def start_run(spec: RunSpec) -> "wandb.Run | None":
+    """Start the SDK's run, offline where it cannot be online; return None where W&B itself is switched off.
 
     Raises NoRunError, in a line, where there can be none.
     """
-    # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
-    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    logging.raiseExceptions = False  # no traceback on the terminal where the SDK's own log meets a full disk
-    try:
-        import wandb
-    except Exception as error:  # a clash of versions may raise anything
-        missing = isinstance(error, ModuleNotFoundError) and error.name == "wandb"
-        why = "the package is not installed" if missing else f"the package cannot be imported ({one_line(error)})"
-        raise NoRunError(why) from error
-
-    def begin(mode: TrackingMode) -> "wandb.Run":
-        run = wandb.init(
-            project=config.project,
-            entity=config.entity,
-            group=config.group,
-            job_type=config.job_type,
-            tags=tags,
-            name=name,
-            id=run_id,
-            resume="allow" if resumed and mode is TrackingMode.online else None,
-            config=settings,
-            dir=str(folder),
-            mode="online" if mode is TrackingMode.online else "offline",
-            reinit="create_new",  # jobs of a sweep share a process
-            save_code=False,
-            settings=wandb.Settings(
-                init_timeout=config.init_timeout_seconds,
-                login_timeout=LOGIN_TIMEOUT_SECONDS,
-                finish_timeout=config.finish_timeout_seconds,
-                finish_timeout_raises=True,  # otherwise an upload cut short looks like a whole one
-                console="off",
-                silent=True,
-                disable_git=True,
-                disable_code=True,
-                disable_job_creation=True,
-                x_disable_meta=True,  # it would send Slurm's variables, a token among them; our record has the rest
-            ),
-        )
-        _define_axes(run)
-        empty = [0, *[""] * (len(SAMPLE_COLUMNS) - 1)]
-        wandb.Table(columns=list(SAMPLE_COLUMNS), data=[empty])  # imports for half a second, which the loop would share
-        return run
-
+    _import_sdk()
     reason = ""
     try:
-        mode = chosen_mode(config.mode)
+        mode = resolve_mode(spec.config.mode)
         if mode is TrackingMode.off:
             return None
         if mode is TrackingMode.online:
             try:
-                run = begin(mode)
+                run = _init(spec, mode)
                 log.info("W&B: %s", run.url)
                 return run
             except Exception as error:
                 reason = one_line(error)
                 abandon_service()  # the failed attempt still holds the run's id
-        run = begin(TrackingMode.offline)
+        run = _init(spec, TrackingMode.offline)
     except Exception as error:
-        raise NoRunError(f"it could not begin ({reason or one_line(error)})") from error
+        raise NoRunError(f"the SDK cannot start a run ({reason or one_line(error)})") from error
     if reason:
-        command = upload_command(folder) if sent_before else sync_command(run)
-        log.warning("W&B: not online (%s); kept offline, `%s` uploads it later", reason, command)
+        command = upload_command(spec.folder) if spec.was_online else sync_command(run)
+        log.warning("W&B: cannot go online (%s); the run is kept offline, `%s` uploads it later", reason, command)
     return run
 
 
+def _import_sdk() -> None:
+    """Import the SDK, quietly; raise NoRunError where it is missing or broken."""
+    # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    logging.raiseExceptions = False  # no traceback on the terminal where the SDK's own log meets a full disk
+    try:
+        import wandb  # noqa: F401
+    except Exception as error:  # a clash of versions may raise anything
+        is_missing = isinstance(error, ModuleNotFoundError) and error.name == "wandb"
+        why = "the package is not installed" if is_missing else f"the package cannot be imported ({one_line(error)})"
+        raise NoRunError(why) from error
+
+
+def _init(spec: RunSpec, mode: TrackingMode) -> "wandb.Run":
+    """Start the SDK's run in one mode; raise whatever the SDK raises."""
+    import wandb
+
+    config = spec.config
+    run = wandb.init(
+        project=config.project,
+        entity=config.entity,
+        group=config.group,
+        job_type=config.job_type,
+        tags=spec.tags,
+        name=spec.name,
+        id=spec.run_id,
+        resume="allow" if spec.is_resumed and mode is TrackingMode.online else None,
+        config=spec.settings,
+        dir=str(spec.folder),
+        mode="online" if mode is TrackingMode.online else "offline",
+        reinit="create_new",  # jobs of a sweep share a process
+        save_code=False,
+        settings=_sdk_settings(config),
+    )
+    _define_axes(run)
+    empty = [0, *[""] * (len(SAMPLE_COLUMNS) - 1)]
+    wandb.Table(columns=list(SAMPLE_COLUMNS), data=[empty])  # imports for half a second, which the loop would share
+    return run
+
+
+def _sdk_settings(config: TrackingConfig) -> "wandb.Settings":
+    import wandb
+
+    return wandb.Settings(
+        init_timeout=config.init_timeout_seconds,
+        login_timeout=LOGIN_TIMEOUT_SECONDS,
+        finish_timeout=config.finish_timeout_seconds,
+        finish_timeout_raises=True,  # otherwise an upload that was cut short looks like a complete one
+        console="off",
+        silent=True,
+        disable_git=True,
+        disable_code=True,
+        disable_job_creation=True,
+        x_disable_meta=True,  # it would send Slurm's variables, a token among them; our record has the rest
+    )
+
+
 def _define_axes(run: "wandb.Run") -> None:
-    """Curves against tokens, so that runs of other batch sizes compare; steps stay a choice of the dashboard."""
+    """Draw curves against tokens, so that runs of other batch sizes compare; the dashboard still offers steps."""
     run.define_metric("progress/step")
     run.define_metric("progress/tokens")
     for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
@@ -121,7 +144,7 @@ def _define_axes(run: "wandb.Run") -> None:
 
 
 def abandon_service() -> None:
-    """End the SDK's service and with it whatever it still holds: now, not in a hook that delays the exit."""
+    """End the SDK's service and whatever it still holds now, rather than in a hook that delays the exit."""
 
     def end() -> None:
         import wandb
@@ -131,19 +154,19 @@ def abandon_service() -> None:
 
     if "wandb" in sys.modules:
         process = _service_process()
-        if not within(GRACE_SECONDS, end) and process is not None:
-            process.kill()  # else it goes on while the server is silent, and says late what was sent meanwhile
+        if not finishes_within(GRACE_SECONDS, end) and process is not None:
+            process.kill()  # else it waits while the server is silent, and sends late what is sent otherwise meanwhile
 
 
 def _service_process() -> "subprocess.Popen[bytes] | None":
-    """The SDK's own process, where this build keeps it; None of another build, or where none was begun."""
+    """Return the SDK's own process, None where this build keeps it elsewhere or none was started."""
     with contextlib.suppress(Exception):
         return sys.modules["wandb"].setup()._connection._proc._process
     return None
 
 
-def within(seconds: float, call: Callable[[], object]) -> bool:
-    """Whether `call` ended without an error in time; one that did not is left behind in its thread."""
+def finishes_within(seconds: float, call: Callable[[], object]) -> bool:
+    """Return whether `call` ends in time without an error; one that does not is left behind in its thread."""
     done = threading.Event()
 
     def run() -> None:
@@ -158,5 +181,6 @@ def within(seconds: float, call: Callable[[], object]) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice on settings that are not the user's
+    """Return an error of the SDK in one line, without keys."""
+    message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice names settings that users do not have
     return redact(" ".join(message.split()))[:200] or type(error).__name__

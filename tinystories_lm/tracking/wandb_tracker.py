@@ -1,9 +1,9 @@
-"""The mirror in Weights & Biases: what the run folder has, shown in a dashboard, never the only copy.
+"""Copy a run to Weights & Biases; the run folder stays the record, W&B's copy is for looking at.
 
-Nothing here blocks, slows or ends a run. The SDK is imported, started, fed and finished by a thread of the mirror's
-own: a row costs the training loop one entry in a queue, starting and finishing are waited for up to a deadline, and
-after a few errors the mirror falls silent. Whatever was not uploaded, one printed command uploads: `wandb sync` for a
-run that was whole offline, else `tinystories-lm upload`, which asks W&B what it has; `wandb sync` would say that twice.
+Nothing here blocks, slows or ends a run. A thread of the tracker's own imports, starts, feeds and finishes the SDK: a
+row costs the training loop one entry in a queue, start and finish are awaited up to a deadline, and after a few errors
+the tracker falls silent. One printed command uploads whatever was not: `wandb sync` for a run that was kept whole
+offline, else `tinystories-lm upload`, which asks W&B what it has, where `wandb sync` would send duplicates.
 """
 
 import logging
@@ -14,38 +14,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
-from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.runs.records import read_metrics, read_samples
 from tinystories_lm.tracking.wandb_files import (
-    is_unsent,
     is_uploaded,
     is_written,
-    pieces_of,
-    remove_pieces,
+    remove_segments,
     sync_command,
-    unsent_pieces,
+    unsent_segments,
     upload_command,
-    was_online,
 )
+from tinystories_lm.tracking.wandb_resume import Earlier
 from tinystories_lm.tracking.wandb_run import (
     GRACE_SECONDS,
-    SAMPLE_COLUMNS,
     NoRunError,
+    RunSpec,
     abandon_service,
-    begin_run,
     one_line,
-    within,
+    start_run,
 )
+from tinystories_lm.tracking.wandb_table import SamplesTable
 
 if TYPE_CHECKING:
     import wandb
 
 ERRORS_BEFORE_SILENCE = 5
-TABLE_GROWTH = 10  # one part in so many
 MOST_WAITING = 10_000  # rows kept for an SDK that has stopped answering
 LONGEST_TAG = 64  # characters; the server refuses a run with a longer one
 
@@ -53,92 +46,82 @@ log = logging.getLogger(__name__)
 
 
 class WandbTracker:
-    """One W&B run; with `begin` None, nothing at all.
+    """One W&B run; without `start` it does nothing.
 
-    begin: makes the SDK's run, in the mirror's thread; returns None, or raises NoRunError, where there can be none.
-    folder: the run's, which the command that mends a mirror with gaps names.
-    samples: those of before a resume, for the table.
-    earlier: the rows of before a resume that still count; what of them W&B has not got is sent again.
-    sent_before: an earlier process of the run was online: W&B may have rows that no offline piece may repeat.
+    start: makes the SDK's run, in the tracker's thread; returns None, or raises NoRunError, where there can be none.
+    folder: the run's, for the command that completes an incomplete copy.
     """
 
     def __init__(
         self,
-        begin: "Callable[[], wandb.Run | None] | None",
+        start: "Callable[[], wandb.Run | None] | None",
         *,
         folder: Path,
         finish_timeout_seconds: int,
-        samples: Sequence[Mapping[str, object]] = (),
-        earlier: Sequence[Mapping[str, float | int]] = (),
-        sent_before: bool = False,
+        earlier: Earlier | None = None,
     ) -> None:
-        self._sent_before = sent_before
-        self._begin, self._finish_timeout_seconds, self._earlier = begin, finish_timeout_seconds, earlier
-        self._run_folder, self._written = folder, True  # whether the SDK's own files have every row
-        self._after_step = -1  # rows up to here are there already
+        self._start, self._run_folder, self._finish_timeout_seconds = start, folder, finish_timeout_seconds
+        self._earlier = earlier or Earlier()
+        self._last_copied_step = -1  # W&B has the rows up to this step already
         self._run: wandb.Run | None = None
-        self._table: dict[int, list[list[object]]] = {}  # its rows by their step
-        self._table_due = False
-        self._next_table = 0  # evaluations it is to have before it is sent again
-        for sample in samples:
-            self._table.setdefault(int(str(sample.get("step", 0))), []).append(_cells(sample))
+        self._table = SamplesTable()
+        for sample in self._earlier.samples:
+            self._table.keep(sample)
         self._calls: queue.SimpleQueue[Callable[[wandb.Run], object] | None] = queue.SimpleQueue()
-        self._begun, self._ended = threading.Event(), threading.Event()
-        self._errors, self._exit_code, self._whole = 0, 0, True
-        self._closed = begin is None
-        if begin is not None:
+        self._started, self._ended = threading.Event(), threading.Event()
+        self._errors, self._exit_code = 0, 0
+        self._is_uploaded = True  # the SDK has given no upload up
+        self._is_written = True  # the SDK's own files have every row
+        self._is_closed = start is None
+        if start is not None:
             threading.Thread(target=self._work, name="wandb-tracker", daemon=True).start()
 
     @property
     def folder(self) -> Path | None:
-        """Where the SDK keeps this run: `wandb sync` takes it."""
+        """The SDK's folder of this run, which `wandb sync` takes."""
         return None if self._run is None else Path(self._run.settings.sync_dir)
 
     @property
     def url(self) -> str | None:
-        """The run's page, of a run that is online."""
+        """The run's page, if the run is online."""
         return None if self._run is None or self._run.offline else self._run.url
 
     @property
     def mode(self) -> TrackingMode:
-        """What became of the mode that was asked for; off also where W&B could not be started."""
+        """The mode that the requested one has resolved to; off also where W&B could not be started."""
         if self._run is None:
             return TrackingMode.off
         return TrackingMode.offline if self._run.offline else TrackingMode.online
 
     @property
-    def is_whole(self) -> bool:
-        """Of a finished run: whether all of it was uploaded, or offline kept."""
-        return self._whole and self._written
+    def is_complete(self) -> bool:
+        """Whether all of a finished run was uploaded, or kept offline."""
+        return self._table.is_sent and self._is_uploaded and self._is_written
 
     def log(self, metrics: Mapping[str, float | int]) -> None:
         """Add one row, at its `progress/step`; rows of one step become one."""
         row = dict(metrics)
 
         def add(run: "wandb.Run") -> None:
-            if (step := int(row["progress/step"])) > self._after_step:
+            if (step := int(row["progress/step"])) > self._last_copied_step:
                 run.log(row, step=step)
 
-        self._later(add)
+        self._enqueue(add)
 
     def log_samples(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
-        """Add texts to the table of all that the run wrote; each has `prompt`, `text` and `settings`."""
-        rows = [_cells({**sample, "step": step}) for sample in samples]
-
-        def add(_: object) -> None:
-            self._table[step], self._table_due = rows, True
-
-        self._later(add)
+        """Add texts to the table of all that the run has written; each has `prompt`, `text` and `settings`."""
+        copied = [dict(sample) for sample in samples]
+        self._enqueue(lambda _: self._table.add(step, copied))
 
     def summarize(self, summary: Mapping[str, object]) -> None:
-        """Set the final figures, under the names of the metrics where they are such."""
+        """Set the final figures, under the metrics' names where they are metrics."""
         figures = dict(summary)
 
         def set_figures(run: "wandb.Run") -> None:
             run.log({}, commit=True)  # the last row, which waits for more of its step, would overwrite them
             run.summary.update(figures)
 
-        self._later(set_figures)
+        self._enqueue(set_figures)
 
     def log_model(self, folder: Path, *, name: str, metadata: Mapping[str, object]) -> None:
         """Send a checkpoint's files as a model artifact; offline they are kept with the run, to be sent with it."""
@@ -151,126 +134,98 @@ class WandbTracker:
             artifact.add_dir(str(folder))
             run.log_artifact(artifact)
 
-        self._later(send)
+        self._enqueue(send)
+
+    def wait_until_started(self, seconds: float) -> None:
+        """Wait for the start, so that its messages come first; a slower start continues beside the training."""
+        if not self._is_closed and not self._started.wait(seconds):
+            log.warning("W&B: the server has not answered yet; the run continues and its rows are kept")
 
     def finish(self, *, exit_code: int) -> None:
-        """Hand over what is left, for as long as the deadlines allow, and say how to send the rest."""
-        if self._closed:
+        """Send what is left, as long as the deadlines allow, and name the command that sends the rest."""
+        if self._is_closed:
             return
-        self._closed, self._exit_code = True, exit_code
+        self._is_closed, self._exit_code = True, exit_code
         self._calls.put(None)
         ended = self._ended.wait(self._finish_timeout_seconds + 2 * GRACE_SECONDS)
-        dropped = ended and not self._written and self.mode is TrackingMode.online
+        has_gaps = ended and not self._is_written and self.mode is TrackingMode.online
         if not ended or self._errors:
             abandon_service()
-            self._written = False
-        if dropped:  # rows of the middle, and W&B takes none of an earlier step
-            log.warning(
-                "W&B: rows are missing there; `%s` sends all, as a run of its own",
-                upload_command(self._run_folder, anew=True),
-            )
-        elif not self.is_whole:
-            log.warning("W&B: not all is there; `%s` sends the rest", upload_command(self._run_folder))
-        elif self._run is not None and unsent_pieces(self._run):
-            if not self._run.offline:  # all rows are there: what an earlier process kept would say them twice
-                remove_pieces(unsent_pieces(self._run))
-            elif self._sent_before:
-                log.info("W&B: kept offline; `%s` uploads it", upload_command(self._run_folder))
-            else:
-                log.info("W&B: kept offline; `%s` uploads it", sync_command(self._run))
+            self._is_written = False
+        self._report_rest(has_gaps=has_gaps)
 
-    def wait_until_begun(self, seconds: float) -> None:
-        """Wait for the start, so that what it says comes first; a slower one goes on beside the training."""
-        if not self._closed and not self._begun.wait(seconds):
-            log.warning("W&B: no answer yet; the run goes on, its rows are kept")
+    def _report_rest(self, *, has_gaps: bool) -> None:
+        """Log the command that sends what W&B lacks, and remove offline segments that it does not."""
+        if has_gaps:  # W&B takes no row of an earlier step
+            command = upload_command(self._run_folder, anew=True)
+            log.warning("W&B: rows in the middle are missing; `%s` sends the whole run as a new W&B run", command)
+        elif not self.is_complete:
+            log.warning("W&B: the copy is incomplete; `%s` sends the rest", upload_command(self._run_folder))
+        elif self._run is not None and (unsent := unsent_segments(self._run)):
+            if not self._run.offline:  # all rows are there: what an earlier process kept would duplicate them
+                remove_segments(unsent)
+                return
+            command = upload_command(self._run_folder) if self._earlier.was_online else sync_command(self._run)
+            log.info("W&B: the run is kept offline; `%s` uploads it", command)
 
-    def _later(self, call: "Callable[[wandb.Run], object]") -> None:
-        if self._closed or self._silent:
+    def _enqueue(self, call: "Callable[[wandb.Run], object]") -> None:
+        if self._is_closed or self._is_silent:
             return
         if self._calls.qsize() < MOST_WAITING:
             self._calls.put(call)
         else:
-            self._failed(TimeoutError(f"{MOST_WAITING:,} rows wait for an answer"))
+            self._count_error(TimeoutError(f"{MOST_WAITING:,} rows wait for an answer"))
 
     @property
-    def _silent(self) -> bool:
+    def _is_silent(self) -> bool:
         return self._errors >= ERRORS_BEFORE_SILENCE
 
-    def _failed(self, error: Exception) -> None:
+    def _count_error(self, error: Exception) -> None:
         self._errors += 1
         if self._errors == ERRORS_BEFORE_SILENCE:
-            log.warning("W&B: %s; after %d errors the run goes on without it", one_line(error), self._errors)
+            log.warning("W&B: %s; after %d errors the run continues without it", one_line(error), self._errors)
 
     def _work(self) -> None:
-        """The thread: begin, make the calls in their order, finish."""
-        assert self._begin is not None
-        try:
-            self._run = self._begin()
-        except NoRunError as error:
-            log.warning("W&B: %s; the run goes on without it", error)
-            self._written = False
-        if self._run is not None and self._earlier:
-            try:
-                self._catch_up(self._run)
-            except Exception as error:
-                self._failed(error)
-        self._begun.set()
+        """Start the SDK's run, make the calls in their order and finish it; the body of the tracker's thread."""
+        self._start_run()
+        self._started.set()
         while (call := self._calls.get()) is not None:
-            if self._run is None or self._silent:
+            if self._run is None or self._is_silent:
                 continue
             try:
                 call(self._run)
-                if self._calls.empty() and len(self._table) >= self._next_table:
-                    self._log_table(self._run)
+                if self._calls.empty() and self._table.has_grown:  # rows first: a table may wait for the server
+                    self._table.send(self._run)
             except Exception as error:  # whatever a tracker raises, a step is worth more
-                self._failed(error)
-        if self._run is not None and not self._silent:
-            self._log_table(self._run)
-            self._end(self._run)
+                self._count_error(error)
+        if self._run is not None and not self._is_silent:
+            self._table.send(self._run)
+            self._finish_run(self._run)
         self._ended.set()
 
-    def _catch_up(self, run: "wandb.Run") -> None:
-        """Leave no gap and say nothing twice, however the run was cut off before.
+    def _start_run(self) -> None:
+        assert self._start is not None
+        try:
+            self._run = self._start()
+        except NoRunError as error:
+            log.warning("W&B: %s; the run continues without it", error)
+            self._is_written = False
+        if self._run is not None and self._earlier.rows:
+            try:
+                self._last_copied_step = self._earlier.last_copied_step(self._run)
+                self._earlier.send(self._run, after_step=self._last_copied_step)
+            except Exception as error:
+                self._count_error(error)
 
-        Online the server says which step it waits for. Offline the newest piece stands for the whole run, and those
-        before, whose last rows a kill may have cost, are removed; but not once one of them was sent.
-        """
-        pieces = [piece for piece in pieces_of(run) if piece != Path(run.settings.sync_dir)]
-        if not run.offline:
-            self._after_step = run.step - 1
-        elif self._sent_before or not all(is_unsent(piece) for piece in pieces):
-            self._after_step = int(self._earlier[-1]["progress/step"])
-        for row in self._earlier:
-            if (step := int(row["progress/step"])) > self._after_step:
-                run.log(dict(row), step=step)
-        if run.offline and self._after_step < 0:
-            remove_pieces(pieces)
-
-    def _log_table(self, run: "wandb.Run") -> None:
-        """Send the newest table, after the rows: the SDK asks the server first, for 19 s where there is none.
-
-        The SDK keeps every table it was given, so a long one is sent again when it has grown by a tenth,
-        and at the end.
-        """
-        if not self._table_due:
-            return
-        import wandb
-
-        self._table_due = False
-        self._next_table = len(self._table) + len(self._table) // TABLE_GROWTH
-        rows = [row for _, rows in sorted(self._table.items()) for row in rows]
-        table = wandb.Table(columns=list(SAMPLE_COLUMNS), data=rows)
-        self._whole = within(GRACE_SECONDS, lambda: run.log({"samples": table}, commit=False))
-
-    def _end(self, run: "wandb.Run") -> None:
+    def _finish_run(self, run: "wandb.Run") -> None:
         try:
             run.finish(exit_code=self._exit_code)
-            self._whole = self._whole and is_uploaded(run)
-            self._written = is_written(run)
+            self._is_uploaded = is_uploaded(run)
+            self._is_written = is_written(run)
         except TimeoutError:
-            self._whole = False
+            self._is_uploaded = False
         except Exception as error:
-            self._failed(error)
+            self._count_error(error)
 
 
 def start_tracker(
@@ -284,52 +239,34 @@ def start_tracker(
     resumed_at: int | None,
     is_done: bool = False,
 ) -> WandbTracker:
-    """Begin the mirror of the run in `folder`, online where that is wanted and possible, else offline.
+    """Start to copy the run in `folder`, online where that is wanted and possible, else offline.
 
     tags: beside those of the config.
     settings: the run's resolved settings and record, for W&B's config; never the process's environment.
-    resumed_at: the step of the checkpoint that the run goes on from; rows of after it will be written again.
-    is_done: the run is over, and figures are to be added to what is there.
+    resumed_at: the step of the checkpoint that the run resumes from; rows after it will be written again.
+    is_done: the run is over, and figures are added to what W&B has.
     """
     if config.mode is TrackingMode.off:
         return WandbTracker(None, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds)
-    goes_on = resumed_at is not None
-    resumed = ["resumed"] if goes_on and not is_done else []
-    sent_before = was_online(folder, run_id)  # asked before this process may be
-    begin = partial(
-        begin_run,
-        config,
-        folder.resolve(),
+    is_resumed = resumed_at is not None
+    all_tags = [*config.tags, *tags, *(["resumed"] if is_resumed and not is_done else [])]
+    earlier = Earlier.read(folder, run_id, until_step=resumed_at)
+    spec = RunSpec(
+        config=config,
+        folder=folder.resolve(),
         run_id=run_id,
         name=name,
-        tags=[tag for tag in dict.fromkeys([*config.tags, *tags, *resumed]) if len(tag) <= LONGEST_TAG],
+        tags=[tag for tag in dict.fromkeys(all_tags) if len(tag) <= LONGEST_TAG],
         settings=dict(settings),
-        resumed=goes_on or is_done,
-        sent_before=sent_before,
+        is_resumed=is_resumed or is_done,
+        was_online=earlier.was_online,
     )
-    rows = read_metrics(RunFolder(folder)) if goes_on else []
-    earlier = [row for row in rows if _step_of(row) <= (resumed_at or 0)]
-    samples = read_samples(RunFolder(folder)) if goes_on else []
-    tracker = WandbTracker(
-        begin,
-        folder=folder,
-        finish_timeout_seconds=config.finish_timeout_seconds,
-        samples=[msgspec.to_builtins(sample) for sample in samples if sample.step <= (resumed_at or 0)],
-        earlier=earlier,
-        sent_before=sent_before,
-    )
-    tracker.wait_until_begun(config.init_timeout_seconds + GRACE_SECONDS)
+    start = partial(start_run, spec)
+    tracker = WandbTracker(start, folder=folder, finish_timeout_seconds=config.finish_timeout_seconds, earlier=earlier)
+    tracker.wait_until_started(config.init_timeout_seconds + GRACE_SECONDS)
     return tracker
 
 
-def _step_of(row: Mapping[str, Any]) -> int:
-    return int(row.get("progress/step", 0))
-
-
-def _cells(sample: Mapping[str, object]) -> list[object]:
-    return [sample.get("step"), sample.get("prompt"), sample.get("text"), str(sample.get("settings"))]
-
-
 def evaluation_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """The figures of an evaluation, under the names they have in W&B."""
+    """Return the figures of an evaluation under their names in W&B."""
     return {f"evaluation/{key}": value for key, value in result.items() if isinstance(value, int | float)}
