@@ -101,7 +101,7 @@ def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     assert told.returncode == 2 and "torch.compile does not work here" in told.stderr.splitlines()[-1]
     assert "Traceback" not in told.stderr
     program = (
-        "import sys; from tinystories_lm import conditions; conditions.COMPILE_PAYS_SECONDS = 0;"
+        "import sys; from tinystories_lm.jobs import reproducibility; reproducibility.COMPILE_PAYS_SECONDS = 0;"
         "from tinystories_lm.cli.main import main; sys.argv[0] = 'tinystories-lm'; sys.exit(main())"
     )
     command = [sys.executable, "-c", program, *words[3:], f"hydra.run.dir={tmp_path / 'auto'}"]

@@ -1,6 +1,7 @@
 """The settings that are a choice of words, and what each word means."""
 
 import math
+from collections.abc import Callable
 from enum import Enum, StrEnum
 from typing import NamedTuple
 
@@ -90,8 +91,15 @@ OPTIMIZERS = {
 
 
 class DecayShape(StrEnum):
-    cosine = "cosine"
+    cosine = "cosine"  # half a cosine (Loshchilov and Hutter 2017)
     linear = "linear"
+
+
+# The share of the learning rate that remains after a share of the decay, 1 at 0 and 0 at 1.
+DECAY_SHAPES: dict[DecayShape, Callable[[float], float]] = {
+    DecayShape.cosine: lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    DecayShape.linear: lambda progress: 1.0 - progress,
+}
 
 
 class RunOrder(StrEnum):

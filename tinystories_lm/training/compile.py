@@ -1,4 +1,4 @@
-"""The loss as one compiled graph, made before the first step, so that what it takes is known."""
+"""Compile the loss before the first step, so that the time it takes is measured apart."""
 
 import time
 from typing import NamedTuple
@@ -19,27 +19,27 @@ class Compiled(NamedTuple):
 
 
 def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
-    """Compile forward and backward for batches of this shape. The weights stay as they are.
+    """Compile forward and backward for micro-batches of this shape, without changing the weights.
 
-    torch keeps what it compiled in TORCHINDUCTOR_CACHE_DIR, and the next run of the same shape is soon ready.
+    torch keeps compiled code in TORCHINDUCTOR_CACHE_DIR, so that the next run of the same shape starts sooner.
 
-    Raises UsageError where torch cannot compile here.
+    Raises UsageError where torch cannot compile.
     """
-    began = time.perf_counter()
+    started = time.perf_counter()
     loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
     try:
         with machine.computing():
             loss = loss_of(model, part)
         loss.backward()
         float(loss.detach())  # waits for the device
-    except Exception as error:  # each stage of the compiler has its own
+    except Exception as error:  # each stage of the compiler raises its own class
         if is_out_of_memory(error):
             raise
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         raise UsageError(
-            f"hardware.compile=on: torch.compile does not work here ({reason}): it needs a C++ compiler and a "
-            "TORCHINDUCTOR_CACHE_DIR that can be written; type hardware.compile=off, or auto to do without"
+            f"hardware.compile=on: torch.compile does not work here ({reason}); it needs a C++ compiler and a writable "
+            "TORCHINDUCTOR_CACHE_DIR; use hardware.compile=off, or auto to run without if it fails"
         ) from error
     finally:
         model.zero_grad(set_to_none=True)
-    return Compiled(loss_of, time.perf_counter() - began)
+    return Compiled(loss_of, time.perf_counter() - started)

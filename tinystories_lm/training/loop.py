@@ -1,4 +1,4 @@
-"""The loop: batches into weights, and the looks taken on the way.
+"""Train: the loop over steps, one step, and validation.
 
 Shapes: B batch, T tokens, V vocabulary.
 """
@@ -21,15 +21,16 @@ from tinystories_lm.training.schedule import learning_rate, set_learning_rate
 
 
 class StoppedError(Exception):
-    """A stop was requested, and nothing is half done."""
+    """A stop was requested; the weights and the optimizer are those after the last whole step."""
 
 
 def never() -> bool:
+    """Answer that no stop is requested."""
     return False
 
 
 def until_stopped(batches: Iterable[Batch], stop_requested: Callable[[], bool]) -> Iterator[Batch]:
-    """The batches; raises StoppedError before the next one once a stop is requested."""
+    """Yield the batches; raise StoppedError before the next one once a stop is requested."""
     for batch in batches:
         if stop_requested():
             raise StoppedError
@@ -129,13 +130,13 @@ def train_step(
     machine: Machine,
     stop_requested: Callable[[], bool] = never,
 ) -> StepResult:
-    """One optimizer step on the mean loss over all sequences of the micro-batches, which are of one size.
+    """Take one optimizer step on the mean loss over micro-batches of equal size.
 
-    Raises StoppedError, with all as it was before, where a stop is requested before the last of them.
+    A step whose loss or gradient is not finite changes nothing, because one such number would spread to every weight.
 
-    A step whose loss or gradient is no finite number changes nothing: one such number would spread to every weight.
+    Raises StoppedError if a stop is requested before the last micro-batch; weights and optimizer are then unchanged.
     """
-    optimizer.zero_grad(set_to_none=True)  # of a step that was stopped
+    optimizer.zero_grad(set_to_none=True)  # drops the gradients of a step that was stopped
     total = torch.zeros((), device=machine.device)
     for part in until_stopped(parts, stop_requested):
         with machine.computing():
@@ -149,6 +150,7 @@ def train_step(
 
 
 def micro_batches(batch: Batch, size: int) -> list[Batch]:
+    """Split a batch into parts of `size` sequences."""
     pairs = zip(batch.inputs_BT.split(size), batch.targets_BT.split(size), strict=True)
     return [Batch(inputs, targets) for inputs, targets in pairs]
 
@@ -156,12 +158,12 @@ def micro_batches(batch: Batch, size: int) -> list[Batch]:
 def validate(
     model: nn.Module, batches: Iterable[Batch], token_bytes_V: Tensor, machine: Machine, *, loss_of: LossOf
 ) -> ValidationLoss:
-    """Mean loss over all targets, and the same in bits per byte of the text that these targets stand for.
+    """Return the mean loss over all targets, and the same in bits per byte of the text that they encode.
 
-    token_bytes_V: how many bytes of text each token is, on the machine's device; bits per byte compare across
-        tokenizers.
-    loss_of: a compiled one is called with gradients on, though none is taken: that is the graph of the training
-        steps, and another would have to be compiled.
+    token_bytes_V: the length of each token's text in bytes, on the machine's device; bits per byte can be compared
+        between tokenizers.
+    loss_of: if compiled, it is called with gradients enabled, though none is computed: it then reuses the graph of the
+        training steps instead of compiling another.
     """
     found: list[Tensor] = []
     for batch in batches:
@@ -170,6 +172,6 @@ def validate(
             loss = loss_of(model, batch).detach()
         text_bytes = (token_bytes_V[batch.targets_BT * scored_BT] * scored_BT).sum()
         found.append(torch.stack((loss, scored_BT.sum().float(), text_bytes.float())))
-    losses, counts, lengths = torch.stack(found).T.tolist()  # the device is waited for here alone
+    losses, counts, lengths = torch.stack(found).T.tolist()  # the only wait for the device
     nats, tokens = sum(map(operator.mul, losses, counts)), int(sum(counts))
     return ValidationLoss(nats / tokens, nats / math.log(2) / max(1, sum(lengths)), tokens)

@@ -1,4 +1,7 @@
-"""The training loss and perplexity."""
+"""Compute the training loss, and perplexity from it.
+
+Shapes: B batch, T tokens, V vocabulary.
+"""
 
 import math
 from collections.abc import Callable
@@ -8,15 +11,15 @@ from torch.nn import functional as F
 
 from tinystories_lm.data.batches import IGNORED, Batch
 
-LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, or what torch.compile made of it
+LossOf = Callable[[nn.Module, Batch], Tensor]  # mean_loss, eager or compiled
 
 
 def mean_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean cross-entropy in nats per token that is not IGNORED, in float32."""
+    """Return the mean cross-entropy in float32, in nats for each target that is not IGNORED."""
     logits_BTV = model(batch.inputs_BT)
     return F.cross_entropy(logits_BTV.flatten(0, 1).float(), batch.targets_BT.flatten(), ignore_index=IGNORED)
 
 
 def perplexity(loss: float) -> float:
-    """e to the mean loss, as large as a float goes."""
+    """Return e to the power of a mean loss in nats; a loss over 700 counts as 700, so that a float can hold it."""
     return math.exp(min(loss, 700.0))

@@ -1,4 +1,4 @@
-"""Where a number that is no number began."""
+"""Find the first tensor that became NaN or infinite."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,10 @@ from tinystories_lm.training.loss import mean_loss
 
 
 def origin(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:
-    """The first tensor that is not finite when a step is taken again, in words; the weights stay as they are.
+    """Repeat a step's passes and describe the first tensor that is not finite, without changing the weights.
 
-    Looked for in the order of computing: weights, then what each module gives, then the gradients, from the head down.
+    Tensors are checked in the order in which they are computed: the weights, the output of each module, the loss, then
+    the gradients from the head down.
     """
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
@@ -37,13 +38,18 @@ def origin(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:
             if found:
                 return found[0]
             loss.backward()
-        broken = [
-            name
-            for name, weight in model.named_parameters()
-            if weight.grad is not None and not torch.isfinite(weight.grad).all()
-        ]
-        return f"the gradient of {broken[-1]}" if broken else "the sum of the gradients"
+        return _first_nonfinite_gradient(model)
     finally:
         for hook in hooks:
             hook.remove()
         model.zero_grad(set_to_none=True)
+
+
+def _first_nonfinite_gradient(model: nn.Module) -> str:
+    """Describe the gradient nearest to the loss that is not finite: the backward pass computes the last first."""
+    names = [
+        name
+        for name, weight in model.named_parameters()
+        if weight.grad is not None and not torch.isfinite(weight.grad).all()
+    ]
+    return f"the gradient of {names[-1]}" if names else "the sum of the gradients"

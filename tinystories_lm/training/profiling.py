@@ -1,4 +1,4 @@
-"""Where a step's time goes: torch's profiler over a few steps of a run."""
+"""Record where a step's time goes, with torch's profiler over a few steps of a run."""
 
 import contextlib
 import logging
@@ -19,10 +19,10 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def profiled(folder: Path, steps: int, device: torch.device) -> Iterator[Callable[[], None]]:
-    """Record `steps` steps of what runs within the block; what is yielded is to be called after each step.
+    """Record `steps` of the steps taken inside the block; yield the function to call after each step.
 
-    Leaves trace.json.gz, which Perfetto and chrome://tracing show, and profile.txt, the operations by the time they
-    take themselves, in `folder`: after the first ten steps and one to warm up, for a block that has as many.
+    After ten skipped steps and one of warm-up, and `steps` more, this leaves two files in `folder`: trace.json.gz, for
+    Perfetto or chrome://tracing, and profile.txt, the operations by their own time. A shorter run leaves neither.
     """
     if steps == 0:
         yield lambda: None
