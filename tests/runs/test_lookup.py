@@ -1,12 +1,16 @@
-"""Names mean what a person expects of them."""
+"""Names find the runs that a person means by them."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.analysis.report.runs import make_run
+from tests.interop.test_export import make_run as make_small_run
 from tinystories_lm.cli import main
-from tinystories_lm.runs.lookup import select
+from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.lookup import find_run, find_runs, find_sweep, interrupted_run
+from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
 
 
@@ -36,12 +40,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_names(names: list[str], meant: list[str], work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(work)
-    assert [str(run.path.relative_to("outputs")) for run in select(names)] == meant
+    assert [str(run.path.relative_to("outputs")) for run in find_runs(names)] == meant
 
 
 def test_a_preset_is_its_newest_run(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(work)
-    (found,) = select(["round2"])
+    (found,) = find_runs(["round2"])
     assert found.path == Path("outputs/round2/second")
 
 
@@ -50,7 +54,7 @@ def test_a_preset_is_its_newest_run(work: Path, monkeypatch: pytest.MonkeyPatch)
     [
         ("wyde", "did you mean wide"),
         ("roud2", "did you mean round2"),
-        ("bare", "no run lies"),
+        ("bare", "holds a run"),
         ("zzz", "there are: wide"),
     ],
 )
@@ -66,4 +70,84 @@ def test_an_unknown_name_is_one_line_and_exit_2(
 def test_nothing_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match="there is no run under outputs/ yet"):
-        select([])
+        find_runs([])
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("found") / "outputs"
+    for name in ("small/one", "small/two", "sweeps/sizes/ab12"):
+        make_small_run(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("small/one", "small/one"), ("one", "small/one"), ("sweeps/sizes/ab12", "sweeps/sizes/ab12"), ("ab12", "ab12")],
+)
+def test_a_run_is_found_by_its_folder_wherever_it_is_named_from(outputs: Path, name: str, found: str) -> None:
+    assert str(find_run(name, outputs=outputs).path).endswith(found)
+    assert find_run(str(outputs / "small/two"), outputs=outputs).path == outputs / "small/two"
+
+
+def test_a_presets_name_and_latest_are_the_newest(outputs: Path) -> None:
+    (outputs / "small/one/status.json").touch()
+    assert find_run("small", outputs=outputs).path.name == find_run("latest", outputs=outputs).path.name == "one"
+
+
+@pytest.mark.parametrize("name", ["smal", "small/oen", "ab13"])
+def test_a_run_that_is_not_there_is_answered_with_the_nearest(outputs: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"no such run; did you mean (small|.*one|ab12)") as raised:
+        find_run(name, outputs=outputs)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "a/" * 3000])
+def test_a_name_that_no_folder_can_have_is_one_line(outputs: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="too long"):
+        find_run(name, outputs=outputs)
+
+
+def test_a_run_that_is_about_to_begin_is_not_the_latest(outputs: Path) -> None:
+    newest = find_run("latest", outputs=outputs)
+    assert find_run("latest", outputs=outputs, besides=newest).path != newest.path
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "goes_on"),
+    [
+        (Status.INTERRUPTED, "signal", True),
+        (Status.FAILED, "CannotWriteError: cannot write x: No space left on device", True),
+        (Status.FAILED, "oom: the peak was 3 GB", True),
+        (Status.FAILED, "diverged at step 7: the loss is nan", False),
+        (Status.DONE, "", False),
+    ],
+)
+def test_the_same_settings_find_the_run_that_can_go_on(
+    tmp_path: Path, status: Status, reason: str, goes_on: bool
+) -> None:
+    run = make_small_run(tmp_path / "small" / "one")
+    config = read_config(run)
+    run.path.rename(tmp_path / "small" / f"one_{config_hash(config)}")
+    run = RunFolder(tmp_path / "small" / f"one_{config_hash(config)}")
+    write_status(run, status, reason=reason, step=4)
+    assert (interrupted_run(config, outputs=tmp_path) == run) == goes_on
+
+
+@pytest.mark.parametrize("name", ["wide", "sweeps/wide", "round2", "outputs/round2"])
+def test_a_sweep_is_any_folder_of_runs(name: str, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(work)
+    folder, runs = find_sweep(name)
+    assert folder.name == Path(name).name and len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("wyde", "did you mean wide"), ("zzz", "there are: wide"), ("smoke/one", "sweep"), ("bare", "holds a run")],
+)
+def test_a_sweep_that_is_not_there_is_answered_with_the_nearest(
+    name: str, answer: str, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work)
+    with pytest.raises(UsageError, match=answer):
+        find_sweep(name)

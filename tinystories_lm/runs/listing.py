@@ -11,10 +11,9 @@ from typing import Any
 from tinystories_lm.config.choices import RunOrder
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
-from tinystories_lm.runs.lookup import runs_below
+from tinystories_lm.runs.lookup import nothing_yet, runs_below
 from tinystories_lm.runs.tolerant_reader import TolerantReader
 from tinystories_lm.system.console import amount, coloured, table
-from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.stdio import escape_controls
 
 
@@ -46,7 +45,7 @@ def list_runs(words: Sequence[str] = (), *, sort: RunOrder = RunOrder.age, outpu
         with contextlib.suppress(FileNotFoundError):  # it was removed just now
             found.append(_listed(run))
     if not found:
-        raise UsageError(f"there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
+        raise nothing_yet(outputs)
     kept = [one for one in found if all(_matches(one, word.lower()) for word in words)]
     keys = {
         "age": lambda one: one.age_seconds,

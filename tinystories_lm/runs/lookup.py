@@ -1,4 +1,4 @@
-"""Find runs by folder, preset or sweep name."""
+"""Find runs by what a person types: a folder, a preset, a sweep, or `latest`."""
 
 import contextlib
 import difflib
@@ -6,163 +6,181 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
-from tinystories_lm.runs.status import Status, read_status, read_status_file
+from tinystories_lm.runs.status import Status, read_status_file
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-DEEPEST = 4  # levels below a named folder at which runs are looked for
-
-
+DEEPEST = 4  # levels below a named folder that are searched
 MARKS = ("config.yaml", "status.json", "summary.json", "metrics.jsonl")  # one of them makes a folder a run's
-
-
-def select(names: Sequence[str], *, outputs: Path = OUTPUTS) -> list[RunFolder]:
-    """The runs that the names mean, each once, in the names' order; all under outputs/ without a name.
-
-    Raises UsageError for a name that means none, with what comes near to it.
-    """
-    found: dict[Path, RunFolder] = {}
-    for name in names:
-        for run in _named(name, outputs=outputs):
-            found.setdefault(run.path.resolve(), run)
-    if not names:
-        found = {folder.resolve(): RunFolder(folder) for folder in _below(outputs)}
-        if not found:
-            raise UsageError(f"there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
-    return list(found.values())
-
-
-def _named(name: str, *, outputs: Path) -> list[RunFolder]:
-    for folder in (Path(name), outputs / "sweeps" / name):
-        if name and (runs := [RunFolder(path) for path in _below(folder)]):
-            return runs
-    try:
-        return [find_run(name, outputs=outputs)]
-    except UsageError:
-        if name and (runs := [RunFolder(path) for path in _below(outputs / name)]):
-            return runs
-        raise UsageError(_unknown(name, outputs=outputs)) from None
-
-
-def _below(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """The run folders at `folder` or below; what begins with a dot or an underscore is none."""
-    if any(os.path.isfile(folder / mark) for mark in MARKS):
-        yield folder
-        return
-    try:
-        inner = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
-    except OSError:
-        return
-    for name in inner if depth < DEEPEST else []:
-        if not name.startswith((".", "_")):
-            yield from _below(folder / name, depth + 1)
-
-
-def _unknown(name: str, *, outputs: Path) -> str:
-    if os.path.isdir(name):
-        return f"{name}: no run lies in this folder or below it"
-    sweeps = [path.name for path in sorted((outputs / "sweeps").glob("*")) if path.is_dir()]
-    runs = [run.path for run in runs_below(outputs)]
-    presets = dict.fromkeys(path.parent.name for path in runs if path.parent.name not in sweeps)
-    near = difflib.get_close_matches(name, [*sweeps, *presets, *(path.name for path in runs)], n=3, cutoff=0.5)
-    if near:
-        hint = f"did you mean {' or '.join(near)}?"
-    elif sweeps or presets:
-        hint = f"there are: {', '.join([*sweeps, *presets][:12])}"
-    else:
-        hint = f"there is none under {outputs}/ yet"
-    return f"{name}: there is no such run or sweep; {hint} (a run, a sweep, or a folder with runs below)"
-
-
+MOST_NAMED = 12  # names in one message
+RUN_FORMS = "a run folder, a preset's name, or `latest`"
+SWEEP_FORMS = "a sweep's name, or a folder of run folders"
 log = logging.getLogger(__name__)
 
 
-MOST_NAMED = 12  # in one line
-
-
-def runs_below(folder: Path) -> Iterator[RunFolder]:
-    """Every run under outputs/, sweeps' members included, newest first by when it was last heard of."""
-    found = [path.parent for pattern in ("*/*/status.json", "sweeps/*/*/status.json") for path in folder.glob(pattern)]
-    heard: list[tuple[float, str, Path]] = []
-    for path in found:
-        with contextlib.suppress(FileNotFoundError):  # it was removed just now
-            heard.append(((path / "status.json").stat().st_mtime, path.name, path))
-    for _, _, path in sorted(heard, reverse=True):
-        yield RunFolder(path)
+class Sweep(NamedTuple):
+    folder: Path
+    runs: list[RunFolder]
 
 
 def find_run(name: str, *, outputs: Path = OUTPUTS, besides: RunFolder | None = None) -> RunFolder:
-    """A run by its folder (as it stands, or below outputs/), by its preset (the newest run of it), or `latest`.
+    """Return one run: by its folder (as typed, or below outputs/), its preset (the newest run of it), or `latest`.
 
-    besides: a run that no name means, for it is about to begin.
+    besides: a run that no name means, because it is about to start.
 
-    Raises UsageError naming what there is.
+    Raises UsageError with the nearest names.
     """
-    for direct in (Path(name), outputs / name):
-        try:
-            if (direct / "config.yaml").is_file():
-                return RunFolder(direct)
-        except OSError as error:  # a name that is too long, a folder that is another person's
-            raise UsageError(f"{direct}: {error.strerror}") from error
+    run = _one(name, outputs, besides=besides)
+    if run is None:
+        raise _unknown(name, "run", RUN_FORMS, outputs)
+    return run
+
+
+def _one(name: str, outputs: Path, *, besides: RunFolder | None = None) -> RunFolder | None:
+    for folder in _places(name, outputs):
+        if os.path.isfile(folder / "config.yaml"):
+            return RunFolder(folder)
     runs = [run for run in runs_below(outputs) if besides is None or run.path.resolve() != besides.path.resolve()]
     if runs and name == "latest":
         return runs[0]
     for names in ([run.path.parent.name for run in runs], [run.path.name for run in runs]):
         if name in names:
             return runs[names.index(name)]
-    if not runs:
-        raise UsageError(f"{name}: there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
-    presets = dict.fromkeys(run.path.parent.name for run in runs)
-    known = [*presets, *(run.path.name for run in runs), *(str(run.path) for run in runs)]
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join([*presets][:MOST_NAMED])}"
-    raise UsageError(f"{name}: there is no such run; {hint} (a run folder, a preset's name, or `latest`)")
-
-
-def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
-    """The newest run of this config that was stopped before its end."""
-    wanted = config_hash(config)
-    for run in runs_below(outputs):
-        if not run.path.name.startswith(".") and wanted in run.path.name:
-            try:
-                if _may_go_on(run) and config_hash(read_config(run)) == wanted:
-                    return run
-            except DamagedError as error:
-                log.warning("%s: this run is passed over", error)
     return None
 
 
-def _may_go_on(run: RunFolder) -> bool:
-    """Stopped, killed, or failed on the way, as on a full disk; a diverged one would only diverge again."""
-    try:
-        status, reason = read_status(run), read_status_file(run).reason
-    except DamagedError:  # written anew when it goes on
-        return True
-    failed_on_the_way = status is Status.FAILED and any(run.checkpoints.glob("step-*")) and "diverged" not in reason
-    return status is Status.INTERRUPTED or failed_on_the_way
+def find_runs(names: Sequence[str], *, outputs: Path = OUTPUTS) -> list[RunFolder]:
+    """Return the runs that the names mean, each once, in the names' order; without names all runs below outputs/.
+
+    A name is one of `find_run`'s, a sweep's, or a folder with runs below it.
+
+    Raises UsageError for a name that means no run, with the nearest names.
+    """
+    if not names:
+        if runs := [*run_folders(outputs)]:
+            return runs
+        raise nothing_yet(outputs)
+    found: dict[Path, RunFolder] = {}
+    for name in names:
+        for run in _named(name, outputs):
+            found.setdefault(run.path.resolve(), run)
+    return [*found.values()]
 
 
-def find_sweep(name: str, *, outputs: Path = OUTPUTS) -> Path:
-    """A sweep by its name below outputs/sweeps/ or outputs/, or any folder that holds run folders."""
-    for folder in (Path(name), outputs / "sweeps" / name, outputs / name):
-        if folder.is_dir() and _runs_in(folder):
-            return folder
-    if (Path(name) / "config.yaml").is_file():
+def _named(name: str, outputs: Path) -> list[RunFolder]:
+    as_typed, in_sweeps, below_outputs = _places(name, outputs)
+    for folder in (as_typed, in_sweeps):
+        if name and (runs := [*run_folders(folder)]):
+            return runs
+    if (run := _one(name, outputs)) is not None:
+        return [run]
+    if name and (runs := [*run_folders(below_outputs)]):
+        return runs
+    raise _unknown(name, "run or sweep", f"{RUN_FORMS}, {SWEEP_FORMS}", outputs)
+
+
+def find_sweep(name: str, *, outputs: Path = OUTPUTS) -> Sweep:
+    """Return a sweep by its name below outputs/sweeps/ or outputs/, or any folder that holds run folders.
+
+    Raises UsageError with the nearest names.
+    """
+    for folder in _places(name, outputs):
+        runs = [*run_folders(folder)]
+        if runs and runs[0].path != folder:
+            return Sweep(folder, runs)
+    if os.path.isfile(Path(name) / "config.yaml"):
         raise UsageError(f"{name} is a single run: name the folder that holds it and others")
-    known = [path.name for path in sorted((outputs / "sweeps").glob("*")) if path.is_dir() and _runs_in(path)]
-    if not known:
-        raise UsageError(
-            f"{name}: there is no such sweep, and none under {outputs / 'sweeps'}/ yet: "
-            "start one with `tinystories-lm sweep size_by_steps`"
-        )
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known[:12])}"
-    raise UsageError(f"{name}: there is no such sweep; {hint} (a sweep's name, or a folder of run folders)")
+    raise _unknown(name, "sweep", SWEEP_FORMS, outputs)
 
 
-def _runs_in(folder: Path) -> list[RunFolder]:
-    found = sorted(folder.glob("*/config.yaml"))
-    return [RunFolder(path.parent) for path in found if not path.parent.name.startswith(".")]
+def _places(name: str, outputs: Path) -> tuple[Path, Path, Path]:
+    """Return the folders that a name may mean, in the order in which they are tried."""
+    return Path(name), outputs / "sweeps" / name, outputs / name
+
+
+def run_folders(folder: Path, depth: int = 0) -> Iterator[RunFolder]:
+    """Yield the run folders at `folder` or up to DEEPEST levels below it, by name; hidden folders are left out."""
+    try:
+        with os.scandir(folder) as entries:
+            found = {entry.name: entry for entry in entries}
+        if any(mark in found and found[mark].is_file() for mark in MARKS):
+            yield RunFolder(folder)
+            return
+        inner = sorted(name for name, entry in found.items() if not name.startswith(".") and entry.is_dir())
+    except OSError:
+        return
+    for name in inner if depth < DEEPEST else []:
+        yield from run_folders(folder / name, depth + 1)
+
+
+def runs_below(folder: Path) -> Iterator[RunFolder]:
+    """Yield every run below `folder` that has a status, the newest first by the time of its last change."""
+    changed: list[tuple[float, str, Path]] = []
+    for run in run_folders(folder):
+        with contextlib.suppress(OSError):  # it has no status yet, or was removed just now
+            changed.append((run.status.stat().st_mtime, run.path.name, run.path))
+    for _, _, path in sorted(changed, reverse=True):
+        yield RunFolder(path)
+
+
+def nothing_yet(outputs: Path) -> UsageError:
+    """Return the error for an outputs/ without any run."""
+    return UsageError(f"there is no run under {outputs}/ yet: start one with `tinystories-lm train`")
+
+
+def _unknown(name: str, what: str, forms: str, outputs: Path) -> UsageError:
+    """Return the error for a name that means nothing, with what comes near to it.
+
+    what: "run", "sweep" or both, in words.
+    """
+    if (reason := _folder_problem(name)) is not None:
+        return UsageError(f"{name}: {reason}; name {forms}")
+    runs = [run.path for run in runs_below(outputs)]
+    if not runs:
+        return UsageError(f"{name}: {nothing_yet(outputs)}")
+    sweeps = [path.name for path in sorted((outputs / "sweeps").glob("*")) if next(run_folders(path), None)]
+    presets = [*dict.fromkeys(path.parent.name for path in runs if path.parent.name not in sweeps)]
+    groups = [*(sweeps if "sweep" in what else []), *(presets if "run" in what else [])]
+    names = [*(path.name for path in runs), *map(str, runs)] if "run" in what else []
+    near = difflib.get_close_matches(name, dict.fromkeys([*groups, *names]), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(groups[:MOST_NAMED])}"
+    return UsageError(f"{name}: there is no such {what}; {hint} ({forms})")
+
+
+def _folder_problem(name: str) -> str | None:
+    """Return why a folder cannot be used, None where no folder has this name."""
+    try:
+        os.scandir(name).close()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+    except OSError as error:  # the name is too long, or the folder belongs to another person
+        return error.strerror
+    return "neither this folder nor one below it holds a run"
+
+
+def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
+    """Return the newest run of this config that stopped before its end and can be resumed, None where there is none."""
+    wanted = config_hash(config)
+    for run in runs_below(outputs):
+        if wanted in run.path.name:
+            try:
+                if _can_resume(run) and config_hash(read_config(run)) == wanted:
+                    return run
+            except DamagedError as error:
+                log.warning("%s: this run is not resumed", error)
+    return None
+
+
+def _can_resume(run: RunFolder) -> bool:
+    """Return whether the run was stopped, killed, or failed after a checkpoint; a diverged run would diverge again."""
+    try:
+        file = read_status_file(run)
+    except DamagedError:  # the resumed run writes it again
+        return True
+    has_checkpoint = any(run.checkpoints.glob("step-*"))
+    failed_midway = file.status is Status.FAILED and has_checkpoint and "diverged" not in file.reason
+    return file.status is Status.INTERRUPTED or failed_midway

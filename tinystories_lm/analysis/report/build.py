@@ -7,7 +7,7 @@ from pathlib import Path
 from tinystories_lm.analysis.report.page import page
 from tinystories_lm.analysis.report.read_runs import Reader, Run, State
 from tinystories_lm.runs.folder import OUTPUTS
-from tinystories_lm.runs.lookup import select
+from tinystories_lm.runs.lookup import find_runs
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_text, writing
 
@@ -20,7 +20,7 @@ def gather(names: Sequence[str], reader: Reader) -> list[Run]:
 
     Raises UsageError for a name that matches no run.
     """
-    runs = [reader.read(folder) for folder in select(names)]
+    runs = [reader.read(folder) for folder in find_runs(names)]
     newest: dict[str, float] = {}
     for run in runs:
         newest[run.group] = max(newest.get(run.group, 0.0), run.updated or 0.0)

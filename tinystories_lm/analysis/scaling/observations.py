@@ -10,7 +10,7 @@ from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
-from tinystories_lm.runs.lookup import _runs_in, find_sweep
+from tinystories_lm.runs.lookup import find_sweep
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -64,10 +64,10 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
 
     Raises UsageError where no sweep has that name, and where none of its runs is finished.
     """
-    folder = find_sweep(name, outputs=outputs)
+    sweep = find_sweep(name, outputs=outputs)
     left_out: Counter[str] = Counter()
     points = []
-    for run in _runs_in(folder):
+    for run in sweep.runs:
         try:
             status = read_status(run) if run.status.is_file() else None
             if status is Status.DONE and run.summary.is_file():
@@ -76,9 +76,11 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
                 left_out["without a summary" if status is Status.DONE else str(status or "not started")] += 1
         except DamagedError:
             left_out["damaged"] += 1
-    found = Observations(folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out))
+    found = Observations(
+        sweep.folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out)
+    )
     if not points:
-        raise UsageError(f"{folder} has no finished run yet ({describe_left_out(found)})")
+        raise UsageError(f"{sweep.folder} has no finished run yet ({describe_left_out(found)})")
     return found
 
 
