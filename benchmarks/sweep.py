@@ -55,13 +55,14 @@ def seconds(command: str, words: list[str], runs: int, folder: Path) -> float:
 def run_alone(folder: Path) -> float:
     """The run itself in a process that has everything loaded: the median of several."""
     from tinystories_lm.jobs.job import run_job
+    from tinystories_lm.planning.estimate import Speed
     from tinystories_lm.planning.preflight import ResolvedJob
 
     config = compose_config([*SMALL, f"data.cache_dir={folder / 'outputs/cache'}"]).config
     times = []
     for number in range(6):
         began = time.perf_counter()
-        run_job(ResolvedJob(config, folder / f"alone-{number}", peak_flops_per_second=1e11))
+        run_job(ResolvedJob(config, folder / f"alone-{number}", Speed(1e11)))
         times.append(time.perf_counter() - began)
     return statistics.median(times[1:])
 

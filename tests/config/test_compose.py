@@ -13,7 +13,7 @@ from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.planning.estimate import estimate
+from tinystories_lm.planning.estimate import Speed, estimate
 from tinystories_lm.planning.preflight import ResolvedJob, check_what_is_left
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
@@ -221,9 +221,9 @@ def test_a_mistake_in_a_folder_of_ones_own_is_one_line(tmp_path: Path) -> None:
 def test_only_what_is_left_of_a_run_has_to_be_affordable(tmp_path: Path) -> None:
     """A run that goes on, or is over, is not refused for what it would take from its beginning."""
     config = compose_config(["model=tiny", "training.steps=1000", "hardware=cpu"]).config
-    whole = estimate(config, peak_flops_per_second=1e6).seconds / 3600
+    whole = estimate(config, Speed(1e6)).seconds / 3600
     config = dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=whole / 2))
-    job = ResolvedJob(config, tmp_path, peak_flops_per_second=1e6)
+    job = ResolvedJob(config, tmp_path, Speed(1e6))
     with pytest.raises(UsageError, match="would take about"):
         check_what_is_left(job)
     write_status(job.run, Status.INTERRUPTED, reason="signal", step=900)

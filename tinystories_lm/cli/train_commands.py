@@ -43,21 +43,20 @@ def add_plan_arguments(parser: Parser) -> None:
 
 def plan(options: Namespace) -> None:
     """Print what a run would take."""
-    from tinystories_lm.config.compose import compose_config, register
+    from tinystories_lm.config.compose import register
     from tinystories_lm.planning.plan import as_record, describe, make_plan
+    from tinystories_lm.planning.preflight import Request, compose_for_plan, resolve
     from tinystories_lm.system.files import to_json
 
     register()
-    overrides = options.overrides
     if options.calibrate:
         from tinystories_lm.planning.calibration import calibrate
-        from tinystories_lm.planning.preflight import Request, resolve
 
-        typed = compose_config(overrides, config_dir=options.config_dir).config
-        launch = resolve(Request(tuple(overrides), config_dir=options.config_dir))
-        overrides = list(launch.request.overrides)
-        calibrate(launch.jobs[0].config, typed=typed)
-    found = make_plan(compose_config(overrides, config_dir=options.config_dir).config)
+        config = resolve(Request(tuple(options.overrides), config_dir=options.config_dir)).jobs[0].config
+        calibrate(config)
+    else:
+        config = compose_for_plan(options.overrides, config_dir=options.config_dir)
+    found = make_plan(config)
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 

@@ -1,5 +1,6 @@
 """Find out what hardware is here and what it can do."""
 
+import math
 import os
 import platform
 import time
@@ -13,6 +14,7 @@ from tinystories_lm.hardware.processor import chosen_precision
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import usable_cores
 
+ARRAY_BYTES = 2**25  # more than most caches hold
 # A config of conf/hardware and the words that its GPU's name holds.
 GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
 
@@ -65,12 +67,29 @@ def find_peak(config: HardwareConfig) -> float:
     use_threads(config)
     size = 1024 if config.device is Device.cpu else 8192
     a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config))
-    best = float("inf")
+    best = math.inf
     for _ in range(5):
         began = time.perf_counter()
         float((a @ a)[0, 0])  # reading a number waits for the device
         best = min(best, time.perf_counter() - began)
     return 2.0 * size**3 / best
+
+
+def find_bandwidth(config: HardwareConfig) -> float:
+    """Return the bytes per second between a CPU and its memory, as products of large arrays move them just now.
+
+    Infinite elsewhere: the share of its peak that a GPU reaches includes the time of its memory.
+    """
+    if config.device is not Device.cpu:
+        return math.inf
+    use_threads(config)
+    one, other, product = (torch.ones(ARRAY_BYTES // 4) for _ in range(3))
+    best = math.inf
+    for _ in range(5):
+        began = time.perf_counter()
+        torch.mul(one, other, out=product)
+        best = min(best, time.perf_counter() - began)
+    return 3 * ARRAY_BYTES / best
 
 
 def device_name(device: torch.device) -> str:

@@ -57,7 +57,7 @@ def run_job(job: ResolvedJob) -> None:
 
     Raises a CommandError for whatever ends it before its last step; status.json then says so too.
     """
-    run, config, peak_flops_per_second = job.run, job.config, job.peak_flops_per_second
+    run, config, peak_flops_per_second = job.run, job.config, job.speed.peak_flops_per_second
     refuse_links(run)
     if is_done(run, config):
         say_done(run, read_summary(run))
@@ -90,7 +90,7 @@ def run_job(job: ResolvedJob) -> None:
         plan = make_plan(config, corpus_tokens=corpus_tokens, vocab_size=cache.vocab_size)
         record |= {"config_hash": config_hash(config), "corpus": corpus, "pieces": [*record["pieces"], piece]}
         record["exact"] = start.progress.exact
-        left = estimate(config, peak_flops_per_second=peak_flops_per_second, start_step=start.progress.step)
+        left = estimate(config, job.speed, start_step=start.progress.step, vocab_size=cache.vocab_size)
         expected = {"expected_seconds": left.seconds, "expected_dollars": left.dollars}
         record.setdefault(
             "plan", planning.as_record(plan) | expected

@@ -12,7 +12,8 @@ from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
 from tinystories_lm.jobs.job import run_job
 from tinystories_lm.jobs.reproducibility import as_begun
-from tinystories_lm.planning.preflight import ResolvedJob, find_peaks
+from tinystories_lm.planning.estimate import Speed
+from tinystories_lm.planning.preflight import ResolvedJob, find_speeds
 from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.folder import (
     OUTPUTS,
@@ -85,7 +86,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
         hardware=as_begun(config.hardware, record["pieces"]),
     )
     with locked(again.path):
-        run_job(ResolvedJob(quiet, again.path, _peak(original, config)))
+        run_job(ResolvedJob(quiet, again.path, _speed(original, config)))
     return compare(original, again)
 
 
@@ -101,13 +102,12 @@ def _source(config: Config, record: Mapping[str, Any]) -> str | None:
     )
 
 
-def _peak(original: RunFolder, config: Config) -> float:
-    """The peak that the first run was planned with, so that nothing depends on measuring it again."""
-    pieces = read_environment(original)["pieces"]
-    if pieces:
-        find_peaks([config])  # refuses hardware that is not here
-        return float(pieces[0]["machine"]["peak_flops_per_second"])
-    return find_peaks([config])[config.hardware.name]
+def _speed(original: RunFolder, config: Config) -> Speed:
+    """Return this machine's speed with the peak of the first run, on which the choice to compile depends."""
+    speed, pieces = find_speeds([config])[config.hardware.name], read_environment(original)["pieces"]
+    if not pieces:
+        return speed
+    return speed._replace(peak_flops_per_second=float(pieces[0]["machine"]["peak_flops_per_second"]))
 
 
 def compare(original: RunFolder, again: RunFolder) -> Replayed:

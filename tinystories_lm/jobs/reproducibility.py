@@ -10,8 +10,8 @@ from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.planning.estimate import estimate
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.console import duration
@@ -20,7 +20,7 @@ from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.training.compile import compile_loss
 from tinystories_lm.training.loss import LossOf, mean_loss
 
-COMPILE_PAYS_SECONDS = 900  # on a CPU: it takes about 40 s and gains about a tenth
+COMPILE_PAYS_SECONDS = 540  # of arithmetic at a CPU's peak: compiling takes about 40 s and gains about a tenth
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +28,8 @@ def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_se
     """Whether compiling saves more than it takes; a run that goes on stays as it was begun, to round the same."""
     if pieces:
         return bool(pieces[-1]["machine"]["compile"])
-    return estimate(config, peak_flops_per_second=peak_flops_per_second).seconds > COMPILE_PAYS_SECONDS
+    flops = config.tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
+    return flops / peak_flops_per_second > COMPILE_PAYS_SECONDS
 
 
 def begun_here(config: HardwareConfig, pieces: list[dict[str, Any]]) -> bool:

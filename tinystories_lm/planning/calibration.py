@@ -1,6 +1,7 @@
-"""A few training steps on this computer, timed, so that plans for it rest on a measurement."""
+"""Time a few training steps on this computer, so that its estimates rest on a measurement."""
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -18,14 +19,29 @@ SECONDS = 3.0  # of steps, after the first two
 LEAST_STEPS = 3
 
 
-def calibrate(config: Config, *, typed: Config) -> float:
-    """Tokens a second in training steps of this config on random tokens; kept for `plan`.
+def calibrate(config: Config) -> float:
+    """Measure the tokens per second in training steps of this config, and keep them for `estimate`.
 
-    typed: the config before this machine was put in the place of hardware=auto: `plan` asks for that one.
+    config: with this machine in the place of hardware=auto.
 
-    Evaluation, samples and checkpoints come on top. A step that would be compiled by hardware.compile=auto on a CPU
-    is timed eager.
+    A step that hardware.compile=auto would compile on a CPU is timed eager.
     """
+    take_step = _prepare_step(config)
+    for _ in range(2):  # the first steps allocate memory and compile
+        take_step()
+    times: list[float] = []
+    while len(times) < LEAST_STEPS or sum(times) < SECONDS:
+        began = time.perf_counter()
+        take_step()
+        times.append(time.perf_counter() - began)
+    tokens = config.training.batch_size * config.model.context_tokens * len(times)
+    tokens_per_second = tokens / sum(times)
+    keep_calibration(config, tokens_per_second=tokens_per_second, when=time.strftime("%Y-%m-%d"))
+    return tokens_per_second
+
+
+def _prepare_step(config: Config) -> Callable[[], float]:
+    """Build the model and its optimizer, and return a training step on random tokens, which waits for the device."""
     machine = open_machine(
         config.hardware,
         peak_flops_per_second=find_peak(config.hardware),
@@ -43,26 +59,7 @@ def calibrate(config: Config, *, typed: Config) -> float:
     loss_of = torch.compile(mean_loss) if machine.compile else mean_loss
     ids_BT = torch.randint(vocabulary, shape, device=machine.device)
     parts = micro_batches(Batch(ids_BT, ids_BT), config.training.micro_batch_size)
-
-    def seconds_of_a_step() -> float:
-        began = time.perf_counter()
-        result = train_step(
-            model,
-            optimizer,
-            parts,
-            loss_of=loss_of,
-            clip_grad_norm=config.optimizer.clip_grad_norm,
-            machine=machine,
-        )
-        float(result.loss)  # waits for the device
-        return time.perf_counter() - began
-
-    for _ in range(2):  # allocations, and the compiler's work
-        seconds_of_a_step()
-    times: list[float] = []
-    while len(times) < LEAST_STEPS or sum(times) < SECONDS:
-        times.append(seconds_of_a_step())
-    tokens_per_second = ids_BT.numel() * len(times) / sum(times)
-    for kept in (config, typed):
-        keep_calibration(kept, tokens_per_second=tokens_per_second, when=time.strftime("%Y-%m-%d"))
-    return tokens_per_second
+    limit = config.optimizer.clip_grad_norm
+    return lambda: float(
+        train_step(model, optimizer, parts, loss_of=loss_of, clip_grad_norm=limit, machine=machine).loss
+    )

@@ -1,6 +1,6 @@
-"""A run before it is paid for: how large, how long, how dear, and what is likely to limit it. Needs no torch."""
+"""Predict a run before it is paid for: its size, time, price, memory and likely limits. Does not load torch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tinystories_lm.config.choices import OPTIMIZERS, Source
@@ -14,27 +14,37 @@ from tinystories_lm.model.flops import (
     count_parameters,
     training_flops,
 )
-from tinystories_lm.planning.estimate import OnHardware, on_hardware
+from tinystories_lm.planning.estimate import EVALUATION_COST, Speed, count_evaluations, estimate, read_calibration
 from tinystories_lm.planning.memory import Memory, step_memory
 from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
-BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text that was not counted yet
+BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text whose tokens have not been counted
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
 STARVED_TOKENS_PER_PARAMETER = 2.0
 SATED_TOKENS_PER_PARAMETER = 200.0
-EVALUATION_SHARE = 0.1  # of the time, above which it is worth a word
+EVALUATION_SHARE = 0.1  # of the training time, above which a warning names it
+
+
+@dataclass(frozen=True)
+class OnHardware:
+    """What the run would take on one kind of machine; seconds None where its speed is unknown."""
+
+    hardware: str
+    seconds: float | None
+    dollars: float | None
+    basis: str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Predictions of one config, before the first step."""
+    """Predictions for one config, made before its first step."""
 
     name: str
     parameters: ParameterCount
     tokens: int
     corpus: str
-    corpus_tokens: int  # of the training split; 0 is unknown
-    corpus_counted: bool  # rather than guessed
+    corpus_tokens: int  # of the training split; 0 where unknown
+    corpus_counted: bool  # False for a guess from the size of the text
     flops_per_token: Flops
     memory: Memory
     machines: list[OnHardware]
@@ -54,30 +64,31 @@ class Plan:
 
 
 def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: int | None = None) -> Plan:
-    """Predict; with the counted tokens of the corpus where they are known, else from its size.
+    """Predict what a config's run is like.
 
-    vocab_size: as the tokenizer turned out; the config's where it is not trained yet.
+    corpus_tokens: the counted tokens of the training split; guessed from the size of the text where left out.
+    vocab_size: of the trained tokenizer; the config's where left out.
     """
     vocabulary = vocab_size or config.data.vocab_size
-    known = corpus_tokens if corpus_tokens is not None else guess_corpus_tokens(config)
+    known_tokens = corpus_tokens if corpus_tokens is not None else guess_corpus_tokens(config)
     flops = training_flops(config.model, vocab_size=vocabulary)
     plan = Plan(
         name=config.name,
         parameters=count_parameters(config.model, vocab_size=vocabulary),
         tokens=config.tokens,
         corpus=config.data.name if config.data.path is None else f"{config.data.name} ({config.data.path})",
-        corpus_tokens=known,
+        corpus_tokens=known_tokens,
         corpus_counted=corpus_tokens is not None,
         flops_per_token=flops,
         memory=step_memory(config, vocab_size=vocabulary),
-        machines=[on_hardware(hardware, config, config.tokens * flops.total) for hardware in _choices(config)],
+        machines=[on_hardware(hardware, config, vocab_size=vocabulary) for hardware in _choices(config)],
         warnings=[],
     )
     return Plan(**{**vars(plan), "warnings": warnings(plan, config)})
 
 
 def guess_corpus_tokens(config: Config) -> int:
-    """The training split's tokens, by its size where nobody has counted them; 0 where that is not known either."""
+    """Return about how many tokens the training split has, from its size; 0 where that is unknown."""
     data = config.data
     if data.path is not None:
         return round(file_sizes(data)[Split.TRAIN] / BYTES_PER_TOKEN)
@@ -87,12 +98,39 @@ def guess_corpus_tokens(config: Config) -> int:
 
 
 def _choices(config: Config) -> list[HardwareConfig]:
-    """The config's own hardware, and every other of conf/ that has a peak."""
+    """Return the config's own hardware, and every other of conf/ whose peak is known."""
     return [config.hardware, *(other for other in priced_hardware() if other.name != config.hardware.name)]
 
 
+def on_hardware(hardware: HardwareConfig, config: Config, *, vocab_size: int) -> OnHardware:
+    """Return what a config's run would take on this hardware."""
+    there, speed = replace(config, hardware=hardware), Speed(hardware.peak_flops_per_second)
+    if not speed.peak_flops_per_second and read_calibration(there) is None:
+        return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate")
+    expected = estimate(there, speed, vocab_size=vocab_size)
+    return OnHardware(hardware.name, expected.seconds, expected.dollars, expected.basis)
+
+
 def warnings(plan: Plan, config: Config) -> list[str]:
-    """What is likely to go wrong, or to be a waste, in words."""
+    """Return what is likely to go wrong or to be wasted, in words."""
+    found = _data_warnings(plan, config)
+    if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
+        found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
+    peak = config.optimizer.peak_lr(config.model.d_model)
+    if peak >= OPTIMIZERS[config.optimizer.kind].diverging_lr:
+        found.append(f"optimizer.lr={peak:g} is where models of this kind often diverge")
+    evaluated = count_evaluations(config.training) * config.training.eval_tokens
+    share = EVALUATION_COST * evaluated / config.tokens
+    if share > EVALUATION_SHARE:
+        found.append(f"evaluation takes about {share:.0%} as long as training: raise training.eval_every_steps")
+    here = plan.machines[0]
+    if here.seconds is not None and here.seconds / 3600 > config.training.max_hours:
+        found.append(f"{duration(here.seconds)} on {here.hardware} is over training.max_hours")
+    return found
+
+
+def _data_warnings(plan: Plan, config: Config) -> list[str]:
+    """Warn of text that is too little for the model, and of a run that reads too little of it or too much."""
     found = []
     count, wanted = plan.parameters.total, CHINCHILLA_TOKENS_PER_PARAMETER * plan.parameters.total
     if plan.corpus_tokens and EPOCHS_AS_GOOD_AS_NEW * plan.corpus_tokens < wanted:
@@ -110,55 +148,39 @@ def warnings(plan: Plan, config: Config) -> list[str]:
             if found
             else f"{few}: expect an undertrained run; 20 a parameter would be {amount(wanted)} tokens"
         )
-    if plan.tokens_per_parameter > SATED_TOKENS_PER_PARAMETER:
-        found.append(f"{plan.tokens_per_parameter:.0f} tokens a parameter: a larger model would learn more from them")
-    peak = config.optimizer.peak_lr(config.model.d_model)
-    if peak >= OPTIMIZERS[config.optimizer.kind].diverging_lr:
-        found.append(f"optimizer.lr={peak:g} is where models of this kind often diverge")
-    evaluations = config.training.steps / config.training.eval_every_steps
-    share = evaluations * config.training.eval_tokens / 3 / config.tokens  # forward only: a third of a step
-    if share > EVALUATION_SHARE:
-        found.append(f"evaluation takes about {share:.0%} as long as training: raise training.eval_every_steps")
-    here = plan.machines[0]
-    if here.seconds is not None and here.seconds / 3600 > config.training.max_hours:
-        found.append(f"{duration(here.seconds)} on {here.hardware} is over training.max_hours")
     return found
 
 
 def describe(plan: Plan) -> str:
-    """The whole plan, for a person."""
-    flops = plan.flops_per_token
+    """Write out the whole plan for a person."""
     epochs = "" if plan.epochs is None else f", {plan.epochs:.2f} epochs of {_corpus(plan)}"
-    memory_ = plan.memory
+    flops, needed = plan.flops_per_token, plan.memory
     lines = [
         f"{plan.name}: {plan.parameters}",
         f"tokens       {amount(plan.tokens)}{epochs}; {plan.tokens_per_parameter:.3g} a parameter "
         f"(Chinchilla: {CHINCHILLA_TOKENS_PER_PARAMETER:.0f})",
         f"operations   {plan.flops:.2e} FLOP: {amount(flops.matrices)} a token in matrices (6 a weight), "
         f"{amount(flops.attention)} in attention (6 T D a layer)",
-        f"memory       {storage(memory_.total)}: weights {storage(memory_.weights)}, gradients "
-        f"{storage(memory_.gradients)}, optimizer {storage(memory_.optimizer)}, activations "
-        f"{storage(memory_.activations)} (eager; one micro-batch)",
+        f"memory       {storage(needed.total)}: weights {storage(needed.weights)}, gradients "
+        f"{storage(needed.gradients)}, optimizer {storage(needed.optimizer)}, activations "
+        f"{storage(needed.activations)} (eager; one micro-batch)",
         "",
-        table(
-            ["hardware", "time", "dollars", "by"],
-            [
-                [
-                    "this computer" if machine.hardware == "auto" else machine.hardware,
-                    "?" if machine.seconds is None else duration(machine.seconds),
-                    "?" if machine.dollars is None else f"${machine.dollars:.2f}",
-                    machine.basis,
-                ]
-                for machine in plan.machines
-            ],
-            right=(1, 2),
-        ),
+        table(["hardware", "time", "dollars", "by"], [_row(machine) for machine in plan.machines], right=(1, 2)),
     ]
     return "\n".join([*lines, *(f"\n{coloured('warning:')} {warning}" for warning in plan.warnings)])
 
 
+def _row(machine: OnHardware) -> list[str]:
+    return [
+        "this computer" if machine.hardware == "auto" else machine.hardware,
+        "?" if machine.seconds is None else duration(machine.seconds),
+        "?" if machine.dollars is None else f"${machine.dollars:.2f}",
+        machine.basis,
+    ]
+
+
 def as_record(plan: Plan) -> dict[str, Any]:
-    """The plan as plain values, for programs and for the run's record."""
+    """Return the plan as plain values, for programs and for the run's record."""
     return {
         "name": plan.name,
         "parameters": plan.parameters.total,

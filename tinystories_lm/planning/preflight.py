@@ -11,9 +11,14 @@ from pathlib import Path
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import Composed, compose_config, expand_sweep, swept_settings
 from tinystories_lm.config.schema import Config
+from tinystories_lm.planning.estimate import Estimate, Speed, calibrated_hardware, estimate
+from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import step_reached
+from tinystories_lm.system.console import storage
 from tinystories_lm.system.errors import UsageError
+
+PUBLISHED_HARDWARE = {"round1": "Apple's MPS", "round2": "an h100", "round3": "an h100", "round4": "an h100"}
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class ResolvedJob:
 
     config: Config
     folder: Path
-    peak_flops_per_second: float
+    speed: Speed  # of the hardware it runs on
     overrides: tuple[str, ...] = ()  # by which Hydra composes the config again
     config_dir: str | None = None
     swept: Mapping[str, str] = field(default_factory=dict)  # the settings that differ within its sweep
@@ -65,16 +70,16 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
         fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
         if fitted != request:
             request, jobs = fitted, compose_jobs(fitted)
-    return Launch(request, _with_peaks(jobs, request))
+    return Launch(request, _with_speeds(jobs, request))
 
 
-def _with_peaks(jobs: Sequence[Composed], request: Request) -> list[ResolvedJob]:
-    peaks = find_peaks([job.config for job in jobs], remote=any(job.remote for job in jobs))
+def _with_speeds(jobs: Sequence[Composed], request: Request) -> list[ResolvedJob]:
+    speeds = find_speeds([job.config for job in jobs], remote=any(job.remote for job in jobs))
     return [
         ResolvedJob(
             config=job.config,
             folder=job.sweep_folder if request.multirun else job.output_folder,
-            peak_flops_per_second=peaks[job.config.hardware.name],
+            speed=speeds[job.config.hardware.name],
             overrides=job.overrides,
             config_dir=request.config_dir,
             swept=swept,
@@ -93,8 +98,6 @@ def compose_jobs(request: Request) -> list[Composed]:
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> tuple[str, ...]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.hardware.memory import usable_bytes
-    from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
-    from tinystories_lm.system.console import storage
 
     wanted = "training.micro_batch_size"
     if any(override.startswith(f"{wanted}=") for override in overrides):
@@ -115,35 +118,64 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int)
 
 
 def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Put the hardware that is here in the place of `auto`; settings of it that were given stay."""
+    """Put the hardware that is here in the place of `auto`."""
     from tinystories_lm.hardware.detect import find_hardware
 
     given = [override for override in overrides if override.startswith("hardware=")]
     if any("," in override for override in given):
         raise UsageError(f"{given[0]}: name each hardware of a sweep; auto stands for one only")
-    return (*(override for override in overrides if override not in given), f"hardware={find_hardware()}")
+    return _on_hardware(find_hardware(), overrides)
+
+
+def _on_hardware(name: str, overrides: Sequence[str]) -> tuple[str, ...]:
+    """Replace the choice of hardware; single settings of it that were typed stay."""
+    return (*(override for override in overrides if not override.startswith("hardware=")), f"hardware={name}")
+
+
+def compose_for_plan(overrides: Sequence[str], *, config_dir: str | None = None) -> Config:
+    """Compose a config for a prediction, without torch to ask what hardware=auto is.
+
+    `auto` becomes the hardware that `plan --calibrate` found on this machine, and stays where it never ran here.
+    """
+    config = compose_config(overrides, config_dir=config_dir).config
+    if config.hardware.device is not Device.auto or (name := calibrated_hardware(config)) is None:
+        return config
+    return compose_config(_on_hardware(name, overrides), config_dir=config_dir).config
 
 
 def check_what_is_left(job: ResolvedJob) -> None:
     """Raise UsageError where the rest of the run in the job's folder would take too long or cost too much."""
-    from tinystories_lm.planning.estimate import check_affordable, estimate
-
-    start_step = step_reached(job.run)
-    expected = estimate(job.config, peak_flops_per_second=job.peak_flops_per_second, start_step=start_step)
-    check_affordable(job.config, expected)
+    check_affordable(job.config, estimate(job.config, job.speed, start_step=step_reached(job.run)))
 
 
-def find_peaks(configs: Sequence[Config], *, remote: bool = False) -> dict[str, float]:
-    """Return the peak FLOP/s of each hardware.
+def check_affordable(config: Config, expected: Estimate) -> None:
+    """Raise UsageError for a run that would outlast training.max_hours or cost more than training.max_dollars."""
+    hours, where = expected.seconds / 3600, f"on this {config.hardware.name}"
+    published = PUBLISHED_HARDWARE.get(config.name)
+    advice = f"; it was published on {published}: use one, or" if published else ": use faster hardware,"
+    if hours > config.training.max_hours:
+        raise UsageError(
+            f"{config.name} would take about {hours:,.0f} h {where}{advice} fewer steps (training.steps=…), "
+            f"or raise training.max_hours={config.training.max_hours:g}"
+        )
+    if expected.dollars > config.training.max_dollars:
+        raise UsageError(
+            f"{config.name} would cost about ${expected.dollars:,.2f} {where}{advice} fewer steps (training.steps=…), "
+            f"or raise training.max_dollars={config.training.max_dollars:g}"
+        )
+
+
+def find_speeds(configs: Sequence[Config], *, remote: bool = False) -> dict[str, Speed]:
+    """Return the speed of each hardware: its peak from its config or measured, and a CPU's bandwidth.
 
     remote: the configs run on other machines than this one.
 
     Raises UsageError for a corpus that is missing, and for hardware that is not here, or remote and of unknown speed.
     """
     from tinystories_lm.data.corpus import splits
-    from tinystories_lm.hardware.detect import check_hardware, find_peak
+    from tinystories_lm.hardware.detect import check_hardware, find_bandwidth, find_peak
 
-    peaks: dict[str, float] = {}
+    speeds: dict[str, Speed] = {}
     for config in configs:
         hardware = config.hardware
         if config.data.path is not None:
@@ -155,6 +187,6 @@ def find_peaks(configs: Sequence[Config], *, remote: bool = False) -> dict[str, 
                 f"hardware={hardware.name}: this launcher's machines are elsewhere: name a hardware with a known peak, "
                 "such as h100, or give hardware.peak_flops_per_second"
             )
-        if hardware.name not in peaks:
-            peaks[hardware.name] = find_peak(hardware)
-    return peaks
+        if hardware.name not in speeds:
+            speeds[hardware.name] = Speed(find_peak(hardware), find_bandwidth(hardware))
+    return speeds

@@ -73,9 +73,7 @@ def plan(jobs: Sequence[ResolvedJob]) -> list[Member]:
         Member(
             job,
             parameters=count_parameters(job.config.model, vocab_size=job.config.data.vocab_size).total,
-            expected=estimate(
-                job.config, peak_flops_per_second=job.peak_flops_per_second, start_step=step_reached(job.run)
-            ),
+            expected=estimate(job.config, job.speed, start_step=step_reached(job.run)),
         )
         for job in jobs
     ]

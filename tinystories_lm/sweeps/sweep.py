@@ -12,8 +12,7 @@ from pathlib import Path
 from tinystories_lm.config.choices import Device
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import start_hydra, start_launcher, train_in_folder
-from tinystories_lm.planning.estimate import check_affordable
-from tinystories_lm.planning.preflight import Request, ResolvedJob, resolve
+from tinystories_lm.planning.preflight import Request, ResolvedJob, check_affordable, resolve
 from tinystories_lm.runs.folder import RunFolder, refuse_links
 from tinystories_lm.runs.schemas import parse_metrics_row
 from tinystories_lm.runs.status import Status, write_status

@@ -16,6 +16,7 @@ from tinystories_lm.analysis.scaling.observations import Observations, collect, 
 from tinystories_lm.cli import main
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.model.flops import count_parameters, flops_per_token
+from tinystories_lm.planning.estimate import Speed, estimate
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
@@ -167,8 +168,8 @@ def test_a_forecast_reports_its_extrapolation_and_the_settings_that_differ(point
     assert any("it reads the corpus" in line for line in predicted.warnings)
     for quote in predicted.quotes:
         hardware = compose_config([f"hardware={quote.hardware}"]).config.hardware
-        reached = hardware.peak_flops_per_second * hardware.utilisation
-        assert quote.hours * 3600 == pytest.approx(predicted.flops / reached)
+        there = dataclasses.replace(config, hardware=hardware)
+        assert quote.hours * 3600 == estimate(there, Speed(hardware.peak_flops_per_second)).seconds
         assert quote.dollars == pytest.approx(quote.hours * hardware.dollars_per_hour)
     other = compose_config(["hardware=cpu", "data=tinystories", "training.batch_size=64"]).config
     lines = "\n".join(forecast(found, points, [], other).warnings)

@@ -10,7 +10,7 @@ from tinystories_lm.analysis.scaling.observations import Observations, comparabl
 from tinystories_lm.config.compose import compose_config, priced_hardware, register
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.model.flops import count_parameters, flops_per_token
-from tinystories_lm.planning.estimate import estimate
+from tinystories_lm.planning.estimate import Speed, estimate
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training.loss import perplexity
 
@@ -76,7 +76,7 @@ def forecast(found: Fit, points: Observations, overrides: Sequence[str], config:
     quotes = []
     for hardware in priced_hardware():
         there = dataclasses.replace(config, hardware=hardware)
-        expected = estimate(there, peak_flops_per_second=hardware.peak_flops_per_second)
+        expected = estimate(there, Speed(hardware.peak_flops_per_second))
         quotes.append(Quote(hardware.name, expected.seconds / 3600, expected.dollars))
     return Forecast(
         overrides=tuple(overrides),
