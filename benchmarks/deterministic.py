@@ -17,7 +17,7 @@ from gpu import Subject, begin  # beside this file
 
 from tinystories_lm.config.compose import register
 from tinystories_lm.hardware.detect import device_name
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 
 STEP = ["model=gpt_5m", "training.batch_size=8", "training.max_hours=99", "hardware=cpu", "hardware.threads=1"]
 SWITCHES = {"off": (False, False), "on": (True, False), "on, filling": (True, True)}

@@ -21,7 +21,7 @@ from tinystories_lm.hardware.detect import device_name, find_bandwidth, find_har
 from tinystories_lm.planning.calibration import calibrate
 from tinystories_lm.planning.estimate import Speed, predict_rate
 from tinystories_lm.system.console import table
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 
 SUBJECTS = (
     ["experiment=smoke"],

@@ -28,7 +28,7 @@ from tinystories_lm.generation.generate import Text, write
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.interop.huggingface import generation_config, stock_config, tensor_names
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.processes import usable_cores
 
 PROMPT = list(range(300, 312))

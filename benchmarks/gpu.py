@@ -32,8 +32,7 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.system.files import write_json
-from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.json_files import read_json, write_json
 from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training.loop import micro_batches, train_step, validate
 from tinystories_lm.training.loss import mean_loss

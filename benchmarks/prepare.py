@@ -26,7 +26,7 @@ from tinystories_lm.data.encoding import make_encoder, merge_ranks
 from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.token_cache import encode_all, open_cache
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.processes import usable_cores
 
 DATA = Path(os.environ.get("TINYSTORIES_DATA", Path(__file__).parents[1] / "../shared/data")) / "tinystories"

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from tinystories_lm.hardware.detect import device_name
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.system.processes import usable_cores
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware.detect import device_name
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.processes import usable_cores
 
 SMALL = [

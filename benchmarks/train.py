@@ -34,7 +34,7 @@ from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.setup import keep_freed_memory
 from tinystories_lm.model.attention import attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.jsonl import read_records
 
 V, L, D, H, FF, T, B = 4096, 4, 256, 4, 688, 256, 16

@@ -18,8 +18,8 @@ from tinystories_lm.config.schema import settings
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.system.errors import CommandError, UsageError
-from tinystories_lm.system.files import to_json, write_json, write_text
-from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.files import write_text
+from tinystories_lm.system.json_files import read_json, to_json, write_json
 from tinystories_lm.system.jsonl import read_records
 
 MOST_ROWS = 200

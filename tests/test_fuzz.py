@@ -17,7 +17,6 @@ from tinystories_lm.runs.folder import RunFolder, overrides_of, read_config
 from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.errors import CommandError
-from tinystories_lm.system.json_files import from_json
 
 WORDS = [b"0", b"-1", b"1e999", b"NaN", b"null", b"true", b'"', b"[", b"]", b"{", b"}", b":", b",", b"\n", b"\0",
          b"\xff", b"../", b"${x}", b"&a", b"*a", b"!!python", b"- ", b"9" * 30, b"\\u0000", b" ", b"a"]  # fmt: skip
@@ -109,9 +108,3 @@ def test_a_broken_override_is_a_setting_or_refused_in_one_line(count: int) -> No
         except CommandError as error:
             refusals.append(str(error))
     assert len(refusals) > count / 4 and not [refusal for refusal in refusals if "\n" in refusal]
-
-
-@pytest.mark.parametrize("text", ["NaN", "-Infinity", "[1e999]", "[" * 10**5, '{"a": ' * 10**5, "", "nul", "9" * 5000])
-def test_json_without_a_number_or_an_end_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        from_json(text)

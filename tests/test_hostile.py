@@ -15,7 +15,7 @@ from tests.faults import trials
 from tests.interop.test_export import make_run
 from tests.warm_process import warm
 from tinystories_lm.runs.folder import CONFIG_SEAL, RunFolder
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 
 SECONDS = 20.0  # on a busy machine; each of these takes a fraction of one
 ENDLESS = b'{"x":{"dtype":"F32","shape":[1000000000,1000000000],"data_offsets":[0,4]}}'

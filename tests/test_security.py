@@ -14,7 +14,7 @@ import yaml
 import tinystories_lm
 from tests.conftest import SMALL_RUN, Command
 from tests.tracking.wandb_server import WandbServer
-from tinystories_lm.runs.folder import YAML_LOADER
+from tinystories_lm.system import yaml_files
 from tinystories_lm.system.processes import Ending, Slot, Task, run_apart
 from tinystories_lm.system.redaction import Redactor, holds_secret, redact
 
@@ -25,7 +25,7 @@ CALLS = {
     "eval", "exec", "compile", "__import__", "torch.load", "torch.save", "os.system", "os.popen", "yaml.load",
     "yaml.unsafe_load", "np.load", "numpy.load", "runpy.run_path", "importlib.import_module",
 }  # fmt: skip
-SAFE_LOADER = "Loader=YAML_LOADER"  # run_folder's, the C one where there is one
+SAFE_LOADER = "Loader=LOADER"  # of system/yaml_files: the C loader where there is one
 SECRETS = {
     "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
     "WANDB_V1": f"wandb_v1_{'Ab_9' * 12}",
@@ -58,7 +58,7 @@ def test_no_source_unpickles_evaluates_or_opens_a_shell(file: Path) -> None:
 
 
 def test_the_one_yaml_loader_makes_plain_values_only() -> None:
-    assert issubclass(YAML_LOADER, yaml.SafeLoader | getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    assert issubclass(yaml_files.LOADER, yaml.SafeLoader | getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.folder import RunFolder, read_config
-from tinystories_lm.system.files import to_json, write_text
-from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.files import write_text
+from tinystories_lm.system.json_files import read_json, to_json
 from tinystories_lm.training.loop import validate
 from tinystories_lm.training.loss import mean_loss
 

@@ -24,7 +24,7 @@ from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import token_cache
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import prepare
-from tinystories_lm.system import files
+from tinystories_lm.system import hashing
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, ExitCode
 
 POINTS = ["file.before_rename:1", "cache.before_part:1", "cache.before_part:2", "folder.before_rename:1"]
@@ -249,7 +249,7 @@ def test_a_name_that_is_too_long_is_refused(config: DataConfig, tmp_path: Path) 
 def test_a_clock_set_back_or_ahead_changes_nothing(
     config: DataConfig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
-    monkeypatch.setattr(files, "LEAST_REMEMBERED_BYTES", 0)
+    monkeypatch.setattr(hashing, "LEAST_REMEMBERED_BYTES", 0)
     first, train = prepare(config), Path(config.path or "") / "train.txt"
     then = time.time() + seconds
     for path in (train, *first.folder.iterdir(), first.folder):

@@ -33,7 +33,7 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import seal
 
 

@@ -18,7 +18,7 @@ from tests.faults.conftest import Whole
 from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
 from tinystories_lm.runs.folder import RunFolder, read_environment
 from tinystories_lm.runs.status import Status, read_status
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import read_json
 
 CAN_MOUNT = sys.platform == "linux" and os.geteuid() == 0

@@ -17,8 +17,8 @@ from tinystories_lm.generation.generate import Text, begin_texts, write
 from tinystories_lm.generation.sample import show, write_json_lines
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.system.files import sha256_of, write_json
-from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.hashing import sha256_of
+from tinystories_lm.system.json_files import read_json, write_json
 
 
 class Terminal(io.StringIO):

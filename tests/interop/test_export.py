@@ -30,7 +30,8 @@ from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
-from tinystories_lm.system.files import sha256_of, write_json
+from tinystories_lm.system.hashing import sha256_of
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training.optimizer import build_optimizer
 

@@ -14,7 +14,7 @@ from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.errors import DamagedError, UsageError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 
 gguf: Any = pytest.importorskip("gguf", reason="gguf is in the dev extra")
 transformers: Any = pytest.importorskip("transformers", reason="export needs transformers")

@@ -23,7 +23,7 @@ from tinystories_lm.runs.checkpoint import (
     valid_checkpoints,
 )
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.training.loop import train_step
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.optimizer import build_optimizer

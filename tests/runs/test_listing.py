@@ -11,7 +11,7 @@ from tests.interop.test_export import make_run
 from tinystories_lm.runs.listing import describe, list_runs
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 
 SUMMARY = {"name": "run", "val/loss": 2.5, "val/perplexity": 12.18, "val/bits_per_byte": 1.1, "cost/usd": 0.31,
            "time/train_seconds": 9.0, "progress/step": 12, "progress/tokens": 1536, "parameters": 39_800, "stories": [],

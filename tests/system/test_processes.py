@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.failpoints import strike
+from tinystories_lm.system.failpoints import trigger
 from tinystories_lm.system.processes import Ending, Slot, Task, run_apart, share_machine
 
 # These run in the tasks' processes, which find them by name.
@@ -23,7 +23,7 @@ def write_note(path: Path) -> None:
 
 def fail(kind: str) -> None:
     print("about to fail")
-    strike(kind)
+    trigger(kind)
 
 
 def be_wrong() -> None:

@@ -26,7 +26,7 @@ def report(options: Namespace) -> None:
     from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
     from tinystories_lm.analysis.report.page import to_record
     from tinystories_lm.analysis.report.read_runs import Reader
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     if options.json:
         if options.watch or options.out:
@@ -56,7 +56,7 @@ def scaling(options: Namespace) -> None:
     """Fit a scaling law to a sweep's runs and print it."""
     from tinystories_lm.analysis.scaling.analyse import analyse, to_record
     from tinystories_lm.analysis.scaling.text import describe
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
     print(to_json(to_record(found), indent=2) if options.json else describe(found))
@@ -70,7 +70,7 @@ def add_dashboard_arguments(parser: Parser) -> None:
 
 def dashboard(options: Namespace) -> None:
     """Make the W&B workspace and print its address."""
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
     from tinystories_lm.tracking.dashboard import as_record, build_workspace, save
 
     if options.json:

@@ -22,7 +22,7 @@ def runs(options: Namespace) -> None:
     """Print the runs under outputs/."""
     from tinystories_lm.config.choices import RunOrder
     from tinystories_lm.runs.listing import as_records, describe, list_runs
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     found = list_runs(options.filter, sort=RunOrder(options.sort))
     if options.json:
@@ -99,7 +99,7 @@ def diagnose(options: Namespace) -> None:
     from tinystories_lm.analysis.diagnose import diagnose as diagnose_run
     from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.system.console import coloured
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     found = diagnose_run(find_run(options.run))
     if options.json:
@@ -123,7 +123,7 @@ def evaluate(options: Namespace) -> None:
     """Score a run on its whole validation split and print the result."""
     from tinystories_lm.config.choices import Device, Precision
     from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     asked = Options(
         stories=options.stories,
@@ -148,7 +148,7 @@ def add_replay_arguments(parser: Parser) -> None:
 def replay(options: Namespace) -> None:
     """Repeat a run and print the comparison; raise CommandError if the two differ."""
     from tinystories_lm.jobs.replay import replay as replay_run
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     found = replay_run(options.run, folder=options.folder)
     print(to_json(found.as_record(), indent=2) if options.json else found.describe())

@@ -46,7 +46,7 @@ def plan(options: Namespace) -> None:
     from tinystories_lm.config.compose import register
     from tinystories_lm.planning.plan import as_record, describe, make_plan
     from tinystories_lm.planning.preflight import Request, compose_for_plan, resolve
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     register()
     if options.calibrate:
@@ -84,7 +84,7 @@ def sweep(options: Namespace) -> None:
     from tinystories_lm.sweeps.sweep import Options, raise_for_failures
     from tinystories_lm.sweeps.sweep import sweep as run_sweep
     from tinystories_lm.sweeps.tables import describe_results, results
-    from tinystories_lm.system.files import to_json
+    from tinystories_lm.system.json_files import to_json
 
     asked = Options(
         dry_run=options.dry_run,

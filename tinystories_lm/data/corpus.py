@@ -19,7 +19,7 @@ from tinystories_lm.data.segmentation import Chunk, at_separators, at_titles, do
 from tinystories_lm.data.table_reader import ROWS, Rows, file_rows, first_line, no_column, texts
 from tinystories_lm.data.text_reader import Block, blocks, reading
 from tinystories_lm.system.errors import DamagedError, UsageError
-from tinystories_lm.system.files import remembered_sha256
+from tinystories_lm.system.hashing import remembered_sha256
 
 RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
 VALIDATION_SHARE = 0.02  # of grammar_bytes

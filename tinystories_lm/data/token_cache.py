@@ -32,18 +32,10 @@ from tinystories_lm.data.segmentation import PIECE_CHARS, Chunk
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
-from tinystories_lm.system.files import (
-    lock,
-    new_folder,
-    read_plain,
-    remembered_sha256,
-    remove_folder,
-    sha256_of,
-    to_json,
-    write_text,
-    writing,
-)
-from tinystories_lm.system.json_files import from_json, seal, write_sealed
+from tinystories_lm.system.files import new_folder, read_plain, remove_folder, write_text, writing
+from tinystories_lm.system.hashing import remembered_sha256, sha256_of
+from tinystories_lm.system.json_files import from_json, seal, to_json, write_sealed
+from tinystories_lm.system.locks import lock
 from tinystories_lm.system.processes import usable_cores
 
 FORMAT = "tinystories_lm token cache"

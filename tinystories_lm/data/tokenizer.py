@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tinystories_lm.system.errors import DamagedError, UsageError
-from tinystories_lm.system.files import read_plain, to_json
-from tinystories_lm.system.json_files import from_json
+from tinystories_lm.system.files import read_plain
+from tinystories_lm.system.json_files import from_json, to_json
 
 END_OF_TEXT = "<|endoftext|>"  # id 0, the only special token: it follows every document
 END_OF_TEXT_ID = 0

@@ -14,7 +14,7 @@ from tinystories_lm.generation.load import load_model
 from tinystories_lm.generation.sample import changed
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
-from tinystories_lm.system.files import to_json
+from tinystories_lm.system.json_files import to_json
 
 # Greedy and random sampling, with and without each remedy against loops that the four rounds tried.
 GRID: dict[str, tuple[float, ...]] = {

@@ -28,7 +28,7 @@ from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.status import is_running
 from tinystories_lm.system.console import progress_bar, table
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 from tinystories_lm.tracking.wandb_tracker import evaluation_metrics, start_tracker
 
 log = logging.getLogger(__name__)

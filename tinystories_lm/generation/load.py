@@ -16,7 +16,7 @@ from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 
 
 class LoadedModel(NamedTuple):

@@ -13,7 +13,7 @@ from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.folder import read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import to_json
+from tinystories_lm.system.json_files import to_json
 from tinystories_lm.system.stdio import escape_controls
 
 

@@ -28,7 +28,8 @@ from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
 from tinystories_lm.runs.records import read_record
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
-from tinystories_lm.system.files import new_folder, write_json, write_text
+from tinystories_lm.system.files import new_folder, write_text
+from tinystories_lm.system.json_files import write_json
 
 TOLERANCE = 1e-5  # between logits in float32
 SAMPLES = 3

@@ -24,7 +24,8 @@ from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, new_run_id, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
-from tinystories_lm.system.files import new_folder, sha256_of, write_text
+from tinystories_lm.system.files import new_folder, write_text
+from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import read_json, write_sealed
 from tinystories_lm.training.optimizer import build_optimizer
 

@@ -14,7 +14,7 @@ from tinystories_lm.runs.folder import RunFolder, read_environment
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.resume import StartPoint, best_checkpoint
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.training.optimizer import build_optimizer
 
 

@@ -28,7 +28,7 @@ from tinystories_lm.runs.folder import (
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import sha256_of
+from tinystories_lm.system.hashing import sha256_of
 
 log = logging.getLogger(__name__)
 # What the clock, the machine's other work and interruptions decide.

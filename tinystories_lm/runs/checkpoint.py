@@ -25,8 +25,9 @@ from torch import Tensor, nn
 from tinystories_lm.runs.schemas import RUN_ID
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.system.files import has_holes, new_folder, read_plain, remove_folder, sha256_of, to_json
-from tinystories_lm.system.json_files import LARGEST_INTEGER, read_json
+from tinystories_lm.system.files import has_holes, new_folder, read_plain, remove_folder
+from tinystories_lm.system.hashing import sha256_of
+from tinystories_lm.system.json_files import LARGEST_INTEGER, read_json, to_json
 
 FORMAT = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")

@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
 from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, SUMMARY, WHOLE_SUMMARY
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError
-from tinystories_lm.system.files import find_link, lock, read_plain, write_text
-from tinystories_lm.system.json_files import YAML_LOADER, misfit, plain_yaml, read_json
+from tinystories_lm.system.files import find_link, read_plain, write_text
+from tinystories_lm.system.json_files import misfit, read_json
 from tinystories_lm.system.jsonl import read_records
+from tinystories_lm.system.locks import lock
+from tinystories_lm.system.yaml_files import from_yaml
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
@@ -120,11 +121,11 @@ def read_config(run: RunFolder) -> Config:
     stored config has only values, and one that asks for the reader's environment was not written by this program.
     """
     try:
-        stored = yaml.load(_config_text(run), Loader=YAML_LOADER)
+        stored = from_yaml(_config_text(run))
         if not isinstance(stored, dict):
             raise ValueError("it has no settings")
         return msgspec.convert(_complete(stored), Config, strict=False)  # a person may have written 1e-3
-    except (OSError, ValueError, RecursionError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
 
@@ -148,7 +149,7 @@ def _config_text(run: RunFolder) -> str:
         raise DamagedError(f"{run.config} was changed since it was written: its sha256 is not the one it ends with")
     if "${" in text:
         raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
-    return plain_yaml(text)
+    return text
 
 
 def read_environment(run: RunFolder) -> dict[str, Any]:
@@ -195,8 +196,8 @@ def overrides_of(run: RunFolder) -> list[str]:
     """What was typed to begin the run; empty where Hydra's record of it is not there."""
     try:
         text = read_plain(run.path / ".hydra" / "overrides.yaml", most_bytes=MOST_CONFIG_BYTES).decode()
-        typed = yaml.load(plain_yaml(text), Loader=YAML_LOADER)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        typed = from_yaml(text)
+    except (OSError, ValueError):
         return []
     return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []
 

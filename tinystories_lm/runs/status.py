@@ -10,7 +10,8 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_as
 from tinystories_lm.runs.schemas import Count
 from tinystories_lm.system.errors import CannotWriteError, DamagedError
-from tinystories_lm.system.files import lock, write_json
+from tinystories_lm.system.json_files import write_json
+from tinystories_lm.system.locks import lock
 from tinystories_lm.system.redaction import redact
 
 

@@ -20,8 +20,9 @@ from tinystories_lm.sweeps.members import Member, plan, refuse_twins
 from tinystories_lm.sweeps.tables import describe_end, describe_plan
 from tinystories_lm.system.console import duration, progress_bar
 from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted
-from tinystories_lm.system.files import lock, writing
+from tinystories_lm.system.files import writing
 from tinystories_lm.system.jsonl import last_row
+from tinystories_lm.system.locks import lock
 from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
 
 log = logging.getLogger(__name__)

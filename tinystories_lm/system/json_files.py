@@ -1,12 +1,10 @@
-"""JSON as this program keeps it: objects with a seal, rows in a file that grows, each of a shape that is known.
+"""Read and write JSON files; a sealed one holds its own sha256, so that a later change is noticed.
 
-Whatever is read was perhaps damaged on its way, or made by somebody else: what does not fit is refused by its place,
-and never found out about later.
+A file that is read may be damaged or may come from somebody else.
 """
 
 import hashlib
 import json
-import logging
 import math
 import re
 from collections.abc import Mapping
@@ -14,22 +12,25 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.files import read_plain, to_json, write_json
+from tinystories_lm.system.files import read_plain, write_text
 
 SEAL = "sha256"
 LARGEST_INTEGER = 2**63  # what is larger, no count of ours reaches and no float holds
 
-DEEPEST_YAML = 20
-YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # makes plain values only
 
-log = logging.getLogger(__name__)
+def to_json(value: Any, **options: Any) -> str:
+    """Return JSON text; a NaN or an infinity in it is a bug, and a ValueError."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, **options)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write an indented JSON file whole or not at all; raises CannotWriteError."""
+    write_text(path, to_json(value, indent=2) + "\n")
 
 
 def from_json(text: str | bytes) -> Any:
-    """The value of a JSON text; raises ValueError for what is none, a NaN or an infinity, or nested too deep."""
+    """Return the value of a JSON text; raises ValueError for invalid JSON, NaN, an infinity, or too deep nesting."""
     try:
         return json.loads(text, parse_constant=_finite, parse_float=_finite)
     except RecursionError as error:
@@ -39,21 +40,8 @@ def from_json(text: str | bytes) -> Any:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is no number")
+        raise ValueError(f"{text} is not a finite number")
     return value
-
-
-def plain_yaml(text: str) -> str:
-    """The text as it is, where it can be read in a moment: nested a little, and without aliases.
-
-    An alias makes of a line a million; raises ValueError, or yaml.YAMLError for what is no YAML.
-    """
-    depth = 0
-    for event in yaml.parse(text, Loader=YAML_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST_YAML or isinstance(event, yaml.AliasEvent):
-            raise ValueError("it has aliases, or is nested too deep")
-    return text
 
 
 def misfit(value: Any, shape: Any, place: str = "") -> str | None:
@@ -95,9 +83,9 @@ def _is(value: Any, shape: Any) -> bool:
 
 
 def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A JSON object, without its seal.
+    """Return a JSON object without its seal.
 
-    Raises DamagedError where there is none of that shape, or it is not as it was sealed.
+    Raises DamagedError where the file cannot be read, holds something else, or was changed after it was sealed.
     """
     try:
         value = from_json(read_plain(path))
@@ -108,7 +96,7 @@ def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, A
     sealed = value.pop(SEAL, None)
     try:
         whole = sealed is None or sealed == seal(value)
-    except (RecursionError, ValueError) as error:  # what is read and cannot be written is none of ours
+    except (RecursionError, ValueError) as error:  # some depths can be read but not written
         raise DamagedError(f"{path} cannot be read: it is nested too deep") from error
     if not whole:
         raise DamagedError(f"{path} was changed since it was written")
@@ -118,10 +106,10 @@ def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, A
 
 
 def seal(value: Mapping[str, Any]) -> str:
-    """A sha256 that two JSON objects share only when they say the same."""
+    """Return a sha256 that is equal for two JSON objects only when their contents are."""
     return hashlib.sha256(to_json(json.loads(to_json(value)), sort_keys=True).encode()).hexdigest()
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
-    """A JSON object with its own seal, so that a later change is seen."""
+    """Write a JSON object with its seal."""
     write_json(path, {**value, SEAL: seal(value)})

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.files import open_plain, read_plain, to_json, writing
-from tinystories_lm.system.json_files import from_json, misfit
+from tinystories_lm.system.files import open_plain, read_plain, writing
+from tinystories_lm.system.json_files import from_json, misfit, to_json
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
-from tinystories_lm.system.files import to_json, write_json
+from tinystories_lm.system.json_files import to_json, write_json
 
 TOKENS_PER_STEP, FLOPS_PER_TOKEN, SECONDS_PER_STEP, DOLLARS_PER_SECOND = 1024, 6e6, 0.25, 3 / 3600
 STORY = "Once upon a time there was a dog. The end."

@@ -15,7 +15,8 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.runs import tolerant_reader
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, write_status
-from tinystories_lm.system.files import lock, to_json, write_json
+from tinystories_lm.system.json_files import to_json, write_json
+from tinystories_lm.system.locks import lock
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 

@@ -15,7 +15,8 @@ from tinystories_lm.analysis.report.read_runs import Reader, State, differences,
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status
-from tinystories_lm.system.files import lock, write_json
+from tinystories_lm.system.json_files import write_json
+from tinystories_lm.system.locks import lock
 
 
 def test_figures_are_those_of_the_last_rows(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tinystories_lm.planning.estimate import Speed, estimate
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import write_json
+from tinystories_lm.system.json_files import write_json
 
 TRUE = Law(E=1.1, A=60.0, B=300.0, alpha=0.30, beta=0.37)
 WIDTHS, STEPS = (64, 128, 256), (100, 300, 900)

@@ -13,7 +13,8 @@ from tinystories_lm.analysis.scaling.holdout import Validation, hold_out
 from tinystories_lm.analysis.scaling.law import NAMES
 from tinystories_lm.analysis.scaling.observations import Observations, collect, describe_observations
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.files import write_json, write_text
+from tinystories_lm.system.files import write_text
+from tinystories_lm.system.json_files import write_json
 
 
 class Analysis(NamedTuple):
