@@ -109,7 +109,6 @@ def test_an_old_calibration_still_decides_the_time_that_a_plan_shows(golden: Pat
     assert seconds[0] > seconds[1]
 
 
-@pytest.mark.xfail(strict=False, reason="the options are still there")
 @pytest.mark.parametrize("name", make.CONFIG_ONLY)
 def test_an_old_run_with_an_option_that_was_removed_is_refused_in_one_line_that_names_the_last_commit_with_it(
     golden: Path, command: Command, name: str

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig
 from tinystories_lm.model.transformer import Transformer
 
@@ -21,8 +20,6 @@ SMALL = ModelConfig(
     rope_theta=100.0,
     norm_eps=1e-5,
     qk_norm=False,
-    mlp=MlpKind.swiglu,
-    zero_init=False,
     tie_embeddings=False,
 )
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.model.test_transformer import SMALL, VOCAB, build, tokens
-from tinystories_lm.config.choices import Attention, DecayShape, OnWriteError, OptimizerKind, RowStart
+from tinystories_lm.config.choices import Attention, DecayShape, OnWriteError, OptimizerKind
 from tinystories_lm.config.schema import OptimizerConfig, ScheduleConfig, TrainingConfig
 from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.hardware.machine import Machine
@@ -46,8 +46,8 @@ ADAMW = OptimizerConfig(
 
 def training(**changes: object) -> TrainingConfig:
     values: dict[str, object] = {
-        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2, "batch_doublings": 0,
-        "rows_begin": RowStart.anywhere, "warmup_steps": 2, "log_every_steps": 1,
+        "seed": 0, "steps": 6, "batch_size": 4, "micro_batch_size": 2,
+        "warmup_steps": 2, "log_every_steps": 1,
         "eval_every_steps": 2, "eval_tokens": 64, "checkpoint_every_steps": 3, "keep_checkpoints": 2, "max_hours": 1.0,
         "max_dollars": 1.0, "deterministic": False, "profile_steps": 0, "max_skipped_steps": 10,
         "on_write_error": OnWriteError.stop, "fresh": False, "init_from": None,

@@ -1,4 +1,4 @@
-"""The settings that are a choice of words, and what each word means."""
+"""Define the settings that are a choice of words, and what each word means."""
 
 import math
 from collections.abc import Callable
@@ -12,40 +12,44 @@ class Source(StrEnum):
 
 
 class Boundary(StrEnum):
-    """Where one document ends and the next begins, in plain text."""
+    """Where documents are separated in plain text."""
 
-    endoftext = "endoftext"  # a line that says <|endoftext|>
+    endoftext = "endoftext"  # at <|endoftext|>
     wikitext = "wikitext"  # before a line " = Title = "
 
 
 class DecodeErrors(Enum):
-    strict = "strict"
-    replace = "replace"
+    """What happens at invalid UTF-8."""
+
+    strict = "strict"  # stop, and report the byte's offset
+    replace = "replace"  # write U+FFFD, and count
 
 
 class Device(StrEnum):
-    auto = "auto"
+    auto = "auto"  # a GPU, Apple's MPS or the CPU: the first that the machine has
     cpu = "cpu"
     cuda = "cuda"
     mps = "mps"
 
 
 class Precision(StrEnum):
-    auto = "auto"  # bfloat16 where the processor multiplies it natively
+    auto = "auto"  # bfloat16 if the processor multiplies it natively, else float32
     float32 = "float32"
     bfloat16 = "bfloat16"
 
 
 class Switch(StrEnum):
-    auto = "auto"
+    auto = "auto"  # on GPUs, and on a CPU if the run is long enough to gain
     on = "on"
     off = "off"
 
 
 class Attention(StrEnum):
-    """How causal attention is computed: by which kernel of scaled_dot_product_attention, or in plain torch."""
+    """The kernel of causal attention: plain torch, or one of scaled_dot_product_attention."""
 
-    auto = "auto"  # a GPU: the fastest for the run's shape, measured; a CPU: blocks for short contexts; else torch's
+    auto = (
+        "auto"  # GPU: the fastest for the run's shape, as measured; CPU: blocks for short contexts, else torch's choice
+    )
     blocks = "blocks"  # plain torch, a block of queries at a time
     flash = "flash"
     cudnn = "cudnn"
@@ -53,26 +57,15 @@ class Attention(StrEnum):
     math = "math"
 
 
-class MlpKind(StrEnum):
-    swiglu = "swiglu"  # down(silu(gate(x)) * up(x)) (Shazeer 2020)
-    relu2 = "relu2"  # down(relu(up(x))²), two matrices instead of three (So et al. 2021)
-
-
-class RowStart(StrEnum):
-    """Where the rows of a batch begin."""
-
-    anywhere = "anywhere"  # where the row before ended: every token is predicted once an epoch
-    document = "document"  # at a document's beginning: one that the row's end cuts off begins the next row
-
-
-# What a run does when a checkpoint, or rows of its metrics, cannot be written even at the second try: stop, or continue
-# to the next checkpoint; its last one, and that of a requested stop, it needs.
-OnWriteError = StrEnum("OnWriteError", {"stop": "stop", "continue": "continue"})  # a keyword is no attribute's name
+# What a run does when a checkpoint or rows of its metrics cannot be written at the second attempt: stop, or continue to
+# the next checkpoint. The last checkpoint, and that of a requested stop, must be written. (`continue` is a keyword, so
+# the class statement cannot define it.)
+OnWriteError = StrEnum("OnWriteError", {"stop": "stop", "continue": "continue"})
 
 
 class OptimizerKind(StrEnum):
     adamw = "adamw"
-    muon = "muon"  # for the inner matrices; AdamW for the rest
+    muon = "muon"  # Muon for the inner matrices, AdamW for the rest
 
 
 class OptimizerTraits(NamedTuple):
@@ -115,7 +108,7 @@ class RunOrder(StrEnum):
 
 
 class TrackingMode(StrEnum):
-    auto = "auto"  # online where an API key is found, else offline
-    online = "online"
-    offline = "offline"
+    auto = "auto"  # online if an API key is found, else offline
+    online = "online"  # send to W&B during the run
+    offline = "offline"  # write files that `wandb sync` sends later
     off = "off"

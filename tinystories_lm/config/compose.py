@@ -24,6 +24,7 @@ from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.config.removed import REMOVED, describe_removal, without_removed
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
@@ -139,6 +140,8 @@ def _refuse_unknown(composed: DictConfig) -> None:
         if section != "hydra" and OmegaConf.is_dict(composed[section]):
             keys += [f"{section}.{key}" for key in map(str, composed[section])]
         for key in keys:
+            if key in REMOVED:
+                raise UsageError(describe_removal(f"{key}={composed[section][key.partition('.')[2]]}"))
             if key not in names:
                 raise UsageError(f"{key}: there is no such setting{_suggestion(key, list(SETTINGS), '')}")
 
@@ -168,6 +171,7 @@ def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, res
 
 @contextlib.contextmanager
 def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[DictConfig]:
+    overrides = without_removed(overrides)
     check_overrides(overrides)
     GlobalHydra.instance().clear()
     try:
@@ -188,7 +192,7 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    search = _search_path(config_dir)
+    overrides, search = without_removed(overrides), _search_path(config_dir)
     named = [override for override in overrides if sweep_name(override)]
     GlobalHydra.instance().clear()
     try:
@@ -241,6 +245,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
     for override in parsed:
         key = override.key_or_group
         _refuse_key(str(override.input_line))
+        if key in REMOVED:
+            raise UsageError(describe_removal(str(override.input_line)))
         if "_target_" in (override.input_line or ""):
             raise UsageError(f"{override.input_line}: _target_ is refused: settings choose values, not code")
         if key in seen:
@@ -271,10 +277,13 @@ def one_line(error: BaseException) -> str:
         return f"{error.override}: cannot be read as setting=value: {_first_sentence(error)}"
     if "Ambiguous value" in str(error):
         return f"{_quoted(str(error))}: several values make a sweep: add -m, or use key=[a,b] for a list"
-    key = getattr(cause, "full_key", None) or _quoted(str(error))
+    named = re.search(r"full_key: (\S+)", str(error))
+    key = getattr(cause, "full_key", None) or (named.group(1) if named else _quoted(str(error)))
     if "not in struct" in str(cause) or "Key '" in str(cause) or "not in struct" in str(error):
         if not key:
             return _first_sentence(error)
+        if key in REMOVED:
+            return describe_removal(key)
         return f"{key}: there is no such setting{_suggestion(key, list(SETTINGS), '')}"
     message = _first_sentence(cause if isinstance(error, ConfigCompositionException) else error)
     return f"{key}: {message}" if key and key not in message else message

@@ -15,11 +15,9 @@ from tinystories_lm.config.choices import (
     DecayShape,
     DecodeErrors,
     Device,
-    MlpKind,
     OnWriteError,
     OptimizerKind,
     Precision,
-    RowStart,
     Source,
     Switch,
     TrackingMode,
@@ -47,8 +45,6 @@ class ModelConfig(SetOnce):
     rope_theta: float  # base of the RoPE wavelengths
     norm_eps: float  # added to the mean square in RMSNorm
     qk_norm: bool  # apply RMSNorm to each head's queries and keys
-    mlp: MlpKind = added_later(before=MlpKind.swiglu)
-    zero_init: bool = added_later(before=False)
     tie_embeddings: bool  # use one matrix for the input embedding and the output head
 
     def __post_init__(self) -> None:
@@ -157,8 +153,6 @@ class TrainingConfig(SetOnce):
     steps: int  # optimizer steps
     batch_size: int  # sequences per step, over all micro-batches [B]
     micro_batch_size: int = changes_rounding()  # sequences per forward pass; gradients accumulate over the batch
-    batch_doublings: int = added_later(before=0)
-    rows_begin: RowStart = added_later(before=RowStart.anywhere)
     warmup_steps: int  # steps over which the learning rate rises linearly
     log_every_steps: int  # interval of rows in metrics.jsonl
     eval_every_steps: int  # interval of evaluations and samples
@@ -190,11 +184,6 @@ class TrainingConfig(SetOnce):
             self.batch_size % self.micro_batch_size == 0,
             f"training.batch_size={self.batch_size} is not a multiple of training.micro_batch_size="
             f"{self.micro_batch_size}; use {math.gcd(self.batch_size, self.micro_batch_size)} for the latter",
-        )
-        require(
-            0 <= self.batch_doublings < self.batch_size.bit_length() and self.batch_size % 2**self.batch_doublings == 0,
-            f"training.batch_size={self.batch_size} cannot be halved training.batch_doublings={self.batch_doublings} "
-            "times",
         )
         require(
             0 <= self.max_skipped_steps <= 10,

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.config.choices import MlpKind
 from tinystories_lm.config.schema import ModelConfig, SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.system.errors import UsageError
@@ -26,7 +25,7 @@ KEYS = {
     "tie_embeddings": "tie_word_embeddings",
 }
 # Within rope_parameters; the choice of the class; of no effect on what the model computes.
-OTHERWISE = ("rope_theta", "qk_norm", "mlp", "zero_init")
+OTHERWISE = ("rope_theta", "qk_norm")
 OUTER_TENSORS = {"embedding": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
 BLOCK_TENSORS = {
     "attention_norm": "input_layernorm",
@@ -154,9 +153,7 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
     vocab_size = _value(stock, "vocab_size", int)
     try:
-        config = ModelConfig(
-            **values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3", mlp=MlpKind.swiglu, zero_init=False
-        )
+        config = ModelConfig(**values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3")
     except ValueError as error:
         raise UsageError(f"{WHERE}: {error}") from error
     return StockModel(config, vocab_size)

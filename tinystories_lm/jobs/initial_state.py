@@ -10,7 +10,7 @@ from tinystories_lm.data.batches import Batches
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import load_optimizer, load_weights
-from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.resume import StartPoint, best_checkpoint
 from tinystories_lm.system.errors import UsageError
@@ -31,6 +31,7 @@ def _source(config: Config, run: RunFolder, record: dict[str, Any], tokenizer_sh
         checkpoint = Path(begun["checkpoint"])
     else:
         other = find_run(name, besides=run)
+        read_config(other)  # refuses a model that this version cannot build
         if read_environment(other).get("corpus", {}).get("tokenizer_sha256") != tokenizer_sha256:
             raise UsageError(f"training.init_from={other.path} has another tokenizer: its token ids mean other text")
         checkpoint = best_checkpoint(other)

@@ -20,10 +20,10 @@ from tinystories_lm.runs.folder import (
     RunFolder,
     is_imported,
     locked,
-    read_config,
     read_environment,
     read_metrics,
     read_samples,
+    read_training_config,
 )
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.status import Status, read_status
@@ -73,7 +73,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
         raise UsageError(f"{original.path} is not done: there is nothing whole to compare with")
     if is_imported(original):
         raise UsageError(f"{original.path} holds an imported model: it was not trained here")
-    config = read_config(original)
+    config = read_training_config(original)
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     if again.path.exists() and any(again.path.iterdir()):
         raise UsageError(f"{again.path} is not empty: name a new folder")

@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tinystories_lm.config.compose import VERSION_BASE, compose_text, parse, register, sweep_name
 from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.preflight import Launch, Request, ResolvedJob, check_what_is_left, compose_jobs, resolve
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
@@ -49,7 +50,7 @@ def train(arguments: list[str]) -> None:
     request = Request(tuple(options.overrides), options.multirun, options.config_dir)
     if any(getattr(options, flag) for flag in ONLY_SHOWS):
         compose_jobs(request)
-        _run_hydra(arguments, _HydraTask([]), Path())
+        _run_hydra(without_removed(arguments), _HydraTask([]), Path())
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")

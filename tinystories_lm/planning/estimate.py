@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.config.fingerprint import short_hash
+from tinystories_lm.config.removed import removed_defaults
 from tinystories_lm.config.schema import Config, TrainingConfig
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.planning.memory import activation_bytes_per_token
@@ -128,7 +129,7 @@ def _calibration_key(config: Config) -> str:
     """Name this machine, its hardware, and all that the speed of a step depends on."""
     hardware, training = config.hardware, config.training
     step = [
-        asdict(config.model),
+        asdict(config.model) | removed_defaults("model"),
         config.data.vocab_size,
         training.batch_size,
         training.micro_batch_size,

@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
+from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
 from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, SUMMARY, WHOLE_SUMMARY
-from tinystories_lm.system.errors import DamagedError, RunFolderInUseError
+from tinystories_lm.system.errors import DamagedError, RunFolderInUseError, UsageError
 from tinystories_lm.system.files import find_link, read_plain, write_text
 from tinystories_lm.system.json_files import misfit, read_json
 from tinystories_lm.system.jsonl import read_records
@@ -115,19 +116,44 @@ def _sha256(text: str) -> str:
 
 
 def read_config(run: RunFolder) -> Config:
-    """Return the run's stored config; what an older run did not store has the value that it meant.
+    """Return the stored config by which a run's model can be loaded; to train, use `read_training_config`.
+
+    A setting that an older run did not store has the value that it meant.
 
     Raises DamagedError when the file is missing, was changed, does not fit the schema, or holds interpolations: a
     stored config has only values, and one that asks for the reader's environment was not written by this program.
+    Raises UsageError when a removed setting makes the model one that this version cannot build.
     """
+    return _read_config(run, trains=False)
+
+
+def read_training_config(run: RunFolder) -> Config:
+    """Return the stored config by which a run's training can be resumed or repeated.
+
+    Raises what `read_config` does, and UsageError for a removed setting that only training used.
+    """
+    return _read_config(run, trains=True)
+
+
+def _read_config(run: RunFolder, *, trains: bool) -> Config:
     try:
         stored = from_yaml(_config_text(run))
         if not isinstance(stored, dict):
             raise ValueError("it has no settings")
+        _refuse_removed(run, stored, trains=trains)
         return msgspec.convert(_complete(stored), Config, strict=False)  # a person may have written 1e-3
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
+
+
+def _refuse_removed(run: RunFolder, stored: dict[str, Any], *, trains: bool) -> None:
+    for key, value in pop_removed(stored).items():
+        if trains or REMOVED[key].changes_model:
+            raise UsageError(
+                f"{run.path} was trained with {key}={value}, which was removed in this version; "
+                f"commit {LAST_COMMIT} is the last one that has it"
+            )
 
 
 def _complete(stored: dict[str, Any]) -> dict[str, Any]:

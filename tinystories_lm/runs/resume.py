@@ -16,7 +16,14 @@ from tinystories_lm.runs.checkpoint import (
     step_of,
     valid_checkpoints,
 )
-from tinystories_lm.runs.folder import RunFolder, is_imported, new_run_id, read_config, read_environment, read_summary
+from tinystories_lm.runs.folder import (
+    RunFolder,
+    is_imported,
+    new_run_id,
+    read_environment,
+    read_summary,
+    read_training_config,
+)
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 
@@ -133,7 +140,7 @@ def compare(run: RunFolder, wanted: Config) -> Changes:
 
 def _begun_with(run: RunFolder) -> Config:
     try:
-        return read_config(run)
+        return read_training_config(run)
     except DamagedError as error:
         raise DamagedError(
             f"{error}; bring it back from a copy, or delete it to go on with the settings that you type"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from tinystories_lm.config.choices import Attention, MlpKind
+from tinystories_lm.config.choices import Attention
 
 LARGEST_INTEGER = 2**63 - 1  # no count is larger, and every float can hold it
 Count = Annotated[int, Meta(ge=0, le=LARGEST_INTEGER)]
@@ -288,7 +288,7 @@ PLAN: dict[str, Any] = {
 }
 STORED: dict[str, Any] = {  # of config.yaml
     "name": str,
-    "model": {"n_layers": int, "d_model": int, "n_heads": int, "d_ff": int, "mlp?": MlpKind},
+    "model": {"n_layers": int, "d_model": int, "n_heads": int, "d_ff": int},
     "data": {"vocab_size": int},
     "training": {"steps": int},
 }

@@ -11,7 +11,7 @@ from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_record, read_summary
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, parse_metrics_row
 from tinystories_lm.runs.status import StatusFile, read_status_file
-from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.jsonl import last_row, scan_rows
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class TolerantReader:
             return None
         try:
             return read_config(self.run)
-        except DamagedError as error:
+        except (DamagedError, UsageError) as error:
             self.problems.append(f"config.yaml cannot be read: {str(error).partition(': ')[2] or error}")
         return None
 

@@ -9,7 +9,7 @@ from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_training_config
 from tinystories_lm.runs.lookup import find_sweep
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
@@ -76,6 +76,8 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
                 left_out["without a summary" if status is Status.DONE else str(status or "not started")] += 1
         except DamagedError:
             left_out["damaged"] += 1
+        except UsageError:
+            left_out["with a removed setting"] += 1
     found = Observations(
         sweep.folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out)
     )
@@ -89,7 +91,7 @@ def describe_left_out(found: Observations) -> str:
 
 
 def _observe(run: RunFolder) -> Observation:
-    config, summary = read_config(run), read_summary(run)
+    config, summary = read_training_config(run), read_summary(run)
     parameters = _positive(run, "parameters", summary.parameters)
     tokens, loss = _positive(run, "progress/tokens", summary.tokens), _positive(run, "val/loss", summary.val_loss)
     return Observation(
