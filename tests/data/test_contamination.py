@@ -13,7 +13,7 @@ from tests.data.test_token_cache import TRAIN, forge
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import segmentation, token_cache
 from tinystories_lm.data.contamination import Overlap
-from tinystories_lm.data.corpus import Split, pieces
+from tinystories_lm.data.corpus import Split, chunks
 from tinystories_lm.data.token_cache import open_cache, prepare
 
 SEPARATOR = "\n<|endoftext|>\n"
@@ -23,7 +23,7 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "b a", "long " * 9, "long " *
 def counted(config: DataConfig) -> int:
     overlap = Overlap()
     for split in (Split.VALIDATION, Split.TRAIN):
-        assert list(overlap.watch(split, pieces(config, split))) == list(pieces(config, split))
+        assert list(overlap.watch(split, chunks(config, split))) == list(chunks(config, split))
     return overlap.count(Split.VALIDATION)
 
 
@@ -36,13 +36,13 @@ def test_the_count_is_that_of_documents_compared_as_a_whole(
     known = set(read(folder))
     with pytest.MonkeyPatch.context() as patch:  # documents come in many pieces
         patch.setattr(segmentation, "BLOCK_BYTES", 7)
-        patch.setattr(segmentation, "PIECE_CHARS", 12)
+        patch.setattr(segmentation, "CHUNK_CHARS", 12)
         assert counted(data_config(path=folder)) == sum(text in known for text in read(folder, Split.VALIDATION))
 
 
 def test_a_part_of_a_document_and_other_white_space_inside_are_another(tmp_path: Path) -> None:
     story = "Tom sat. " * 1000
-    valid = [story + "x", "x" + story, story.replace(" ", "  ", 1), story[: segmentation.PIECE_CHARS], "  " + story]
+    valid = [story + "x", "x" + story, story.replace(" ", "  ", 1), story[: segmentation.CHUNK_CHARS], "  " + story]
     folder = folder_of(tmp_path, story + SEPARATOR + "Mia ran.", SEPARATOR.join(valid))
     assert counted(data_config(path=folder)) == 1, "white space around a document is no part of it"
 
@@ -52,9 +52,7 @@ def header(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
     return found
 
 
-LINE = (
-    "validation: 3 of 5 documents also stand in the training text word for word: its loss will look better than it is"
-)
+LINE = "validation: 3 of 5 documents occur word for word in the training text, so its loss will be too low"
 
 
 def test_one_line_warns_when_the_cache_is_built_and_whenever_it_is_opened(

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import corpus, segmentation
-from tinystories_lm.data.corpus import Split, documents, pieces, replaced, splits
+from tinystories_lm.data.corpus import Split, chunks, documents, replaced, splits
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -93,7 +93,7 @@ def jsonl(texts: list[str]) -> str:
 def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are read and documents cut after a few bytes: every border is somebody's."""
     monkeypatch.setattr(segmentation, "BLOCK_BYTES", 7)
-    monkeypatch.setattr(segmentation, "PIECE_CHARS", 12)
+    monkeypatch.setattr(segmentation, "CHUNK_CHARS", 12)
 
 
 PARTS = ["<|endoftext|>", "<|end", "of", "text|>", "a b", "\r\n", "\r", "é", "\u2028", " ", "\n\n", "猫", "long" * 9]
@@ -111,8 +111,8 @@ def test_plain_text_is_split_and_stripped_as_the_whole_text_would_be(
 
 def test_pieces_are_bounded_and_joined_are_the_document(tmp_path: Path) -> None:
     text = "word " * 1000 + "x" * 10_000 + " " * 5000 + "\n" * 100 + "end"
-    found = list(pieces(data_config(path=folder_of(tmp_path, text + "<|endoftext|>" + text)), Split.TRAIN))
-    assert max(len(piece.text) for piece in found) <= segmentation.PIECE_CHARS
+    found = list(chunks(data_config(path=folder_of(tmp_path, text + "<|endoftext|>" + text)), Split.TRAIN))
+    assert max(len(piece.text) for piece in found) <= segmentation.CHUNK_CHARS
     last = [index for index, piece in enumerate(found) if piece.ends_document]
     assert len(last) == 2
     assert last[-1] == len(found) - 1
@@ -177,7 +177,7 @@ def test_the_same_stories_are_read_from_json_parquet_and_a_dataset_folder(tmp_pa
     write_parquet(tmp_path / "parquet" / "validation-1.parquet", n=[1], text=["w"])
     assert fingerprint(hub) != before
     (tmp_path / "parquet" / "validation-1.parquet").unlink()
-    with pytest.raises(UsageError, match="no split validation"):
+    with pytest.raises(UsageError, match="lacks the split validation"):
         splits(hub)
 
 
@@ -306,14 +306,14 @@ def test_invalid_utf8_can_be_replaced_and_is_counted(
 def test_damaged_rows_are_found(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match=r"train.jsonl .*offset 18, line 2"):
         read(folder_of(tmp_path / "1", b'{"text": "a"}\n"xyz\xff"\n', "", ".jsonl"))
-    with pytest.raises(DamagedError, match=r"train.jsonl is no readable json file"):
+    with pytest.raises(DamagedError, match=r"train.jsonl cannot be read as JSON"):
         read(folder_of(tmp_path / "2", b'{"text": "a"}\n{"text": "b', "", ".jsonl"))
     with pytest.raises(DamagedError, match=r"train.jsonl, line 2 at offset 1: \\ud800 is half of a character"):
         read(folder_of(tmp_path / "3", b'\n{"text": "\\ud800"}\n', "", ".jsonl"))
     write_parquet(tmp_path / "whole.parquet", text=["a story"] * 100)
     data = (tmp_path / "whole.parquet").read_bytes()
     for cut in (0, 1, len(data) // 2, len(data) - 1):
-        with pytest.raises(DamagedError, match=r"train.parquet is no readable parquet file"):
+        with pytest.raises(DamagedError, match=r"train.parquet cannot be read as Parquet"):
             read(folder_of(tmp_path / "4", data[:cut], "", ".parquet"))
     replaced_row = folder_of(tmp_path / "5", b'{"text": "a\xffb"}\n', "", ".jsonl")
     assert read(replaced_row, decode_errors=DecodeErrors.replace) == ["a\ufffdb"]

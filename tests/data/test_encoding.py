@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from tests.data.test_corpus import REAL_DATA, data_config, needs_real_data
-from tinystories_lm.data.corpus import Split, pieces
+from tinystories_lm.data.corpus import Split, chunks
 from tinystories_lm.data.encoding import WORDS, joined, make_encoder, merge_ranks
-from tinystories_lm.data.segmentation import PIECE_CHARS, Chunk, at_separators, normalise
+from tinystories_lm.data.segmentation import CHUNK_CHARS, Chunk, at_separators, normalise
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.system.errors import DamagedError
 
@@ -51,7 +51,7 @@ def test_documents_get_the_tokenizers_ids_whatever_is_in_them(tokenizer: Tokeniz
 @given(text=TEXT, spread=st.integers(1, 400))
 def test_long_documents_get_the_ids_of_their_pieces(tokenizer: Tokenizer, text: str, spread: int) -> None:
     long = (text + "word " * 3) * spread + "x" * (spread * 7)
-    parts = list(normalise(at_separators([long[: 4 * PIECE_CHARS]])))
+    parts = list(normalise(at_separators([long[: 4 * CHUNK_CHARS]])))
     assert make_encoder(tokenizer)(parts).tolist() == by_the_tokenizer(tokenizer, parts)
 
 
@@ -88,7 +88,7 @@ def test_every_entry_is_reached_and_every_letter_and_number_of_unicode_is_told_a
 @pytest.mark.parametrize("name", ["tinystories", "wikitext2"])
 def test_real_text_gets_the_tokenizers_ids(name: str) -> None:
     files = sorted((REAL_DATA / name).glob("*.txt"))
-    texts = [piece for file in files for piece in pieces(data_config(path=file, held_out_fraction=0.5), Split.TRAIN)]
+    texts = [piece for file in files for piece in chunks(data_config(path=file, held_out_fraction=0.5), Split.TRAIN)]
     chosen = texts[:: max(1, len(texts) // 3000)]
     tokenizer = train_tokenizer([piece.text for piece in chosen], 4096)
     assert merge_ranks(tokenizer) is not None
@@ -105,7 +105,7 @@ def test_all_real_text_gets_the_tokenizers_ids(name: str) -> None:
         piece
         for file in files
         for split in (Split.TRAIN, Split.VALIDATION)
-        for piece in pieces(data_config(path=file), split)
+        for piece in chunks(data_config(path=file), split)
     ]
     tokenizer = train_tokenizer([piece.text for piece in parts], 4096)
     for first in range(0, len(parts), 5000):
@@ -146,5 +146,5 @@ def test_an_id_that_uint16_cannot_hold_is_refused_and_not_wrapped() -> None:
     encode = make_encoder(tokenizer)
     assert encode([Chunk("w65535", True)]).tolist() == [65_535, END_OF_TEXT_ID]
     for index in (65_536, 70_000):
-        with pytest.raises(DamagedError, match=f"the tokenizer gave token {index}, and there is room for 65,536"):
+        with pytest.raises(DamagedError, match=f"the tokenizer gave token {index}, but has 65,536 entries"):
             encode([Chunk(f"w{index}", True)])

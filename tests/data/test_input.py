@@ -35,8 +35,8 @@ REFUSED: dict[str, Refusal] = {
     "only blanks": (" \n\t\r\n\u2028" * 500, ".txt", USAGE, "train split .* has 0 tokens"),
     "rows of blanks": (jsonl([" "] * 30), ".jsonl", USAGE, "train split .* has 0 tokens"),
     "rows of null": ('{"text": null}\n' * 30, ".jsonl", USAGE, "train split .* has 0 tokens"),
-    "one story": (TRAIN[0], ".txt", USAGE, "fills [0-9]+ entries of data.vocab_size=300"),
-    "the same story": (f"{TRAIN[0]}<|endoftext|>" * 300, ".txt", USAGE, "fills [0-9]+ entries"),
+    "one story": (TRAIN[0], ".txt", USAGE, "fills only [0-9]+ entries of data.vocab_size=300"),
+    "the same story": (f"{TRAIN[0]}<|endoftext|>" * 300, ".txt", USAGE, "fills only [0-9]+ entries"),
     "invalid UTF-8": (T.encode() + b"\nab\xffcd", ".txt", DAMAGED, "train.txt .*0xff at offset [0-9]+, line 800;"),
     "Latin-1": (T.encode("latin-1", "replace"), ".txt", DAMAGED, "byte 0xeb at offset [0-9]+, line [0-9]+;"),
     "half a character": (T.encode() + "猫".encode()[:2], ".txt", DAMAGED, "byte 0xe7 at offset [0-9]+, line 799"),
@@ -48,21 +48,21 @@ REFUSED: dict[str, Refusal] = {
     "a NUL in rows": (J + '{"text": "\0"}', ".jsonl", DAMAGED, "byte 0x00 at offset [0-9]+, line 201, a NUL"),
     "gzip by another name": (gzip.compress(T.encode()), ".txt", DAMAGED, "looks like gzip: unpack it"),
     "gzip as rows": (gzip.compress(J.encode()), ".jsonl", DAMAGED, "looks like gzip: unpack it"),
-    "gzip as Parquet": (gzip.compress(J.encode()), ".parquet", DAMAGED, "train.parquet is no readable parquet file"),
+    "gzip as Parquet": (gzip.compress(J.encode()), ".parquet", DAMAGED, "train.parquet cannot be read as Parquet"),
     "a lone surrogate": (J + '{"text": "a\\ud800b"}\n', ".jsonl", DAMAGED, r"line 201 at .*: \\ud800 is half"),
     "surrogates swapped": (J + '{"text": "\\ude00\\ud83d"}\n', ".jsonl", DAMAGED, r"line 201 .*\\ude00 is half"),
     "no such column": ('{"story": "a", "id": 1}\n', ".jsonl", USAGE, "line 1 .*no column 'text': .*one of story, id"),
     "an object of nothing": ("{}\n", ".jsonl", USAGE, "no column 'text'.*there is none"),
     "a column not everywhere": (J + '{"story": "a"}\n', ".jsonl", USAGE, "line 201 .* has no column 'text'"),
-    "a column of numbers": (J + '{"text": 5}\n', ".jsonl", USAGE, "line 201 .*: column 'text' holds int, no text"),
-    "a column of lists": ('{"text": ["a"]}\n' * 9, ".jsonl", USAGE, "line 1 .*: column 'text' holds list, no text"),
-    "rows that are no objects": ('"a"\n' * 9, ".jsonl", USAGE, r'line 1 .*no object: a document is \{"text": "…"\}'),
-    "rows that are lists": ('["a"]\n["b"]\n', ".jsonl", DAMAGED, "no readable json file: the array, character 6"),
-    "an array of no objects": ("[1, 2]", ".json", USAGE, "row 1, is no object"),
-    "half an array": ('[{"text": "a"}, {"te', ".json", DAMAGED, "no readable json file: the array"),
+    "a column of numbers": (J + '{"text": 5}\n', ".jsonl", USAGE, "line 201 .*: column 'text' holds int, not text"),
+    "a column of lists": ('{"text": ["a"]}\n' * 9, ".jsonl", USAGE, "line 1 .*: column 'text' holds list, not text"),
+    "rows that are no objects": ('"a"\n' * 9, ".jsonl", USAGE, r'1 .*not an object: a document is \{"text": "…"\}'),
+    "rows that are lists": ('["a"]\n["b"]\n', ".jsonl", DAMAGED, "cannot be read as JSON: the array, character 6"),
+    "an array of no objects": ("[1, 2]", ".json", USAGE, "row 1, is not an object"),
+    "half an array": ('[{"text": "a"}, {"te', ".json", DAMAGED, "cannot be read as JSON: the array"),
     "half a row": (J + '{"text": "a\n' + J, ".jsonl", DAMAGED, "line 201 at offset [0-9]+, character 9: Unterminated"),
-    "a deep nest": (J + DEEP, ".jsonl", DAMAGED, "no readable json file: line 201 .*recursion"),
-    "a long number": (J + '{"n": ' + "9" * 5000 + "}", ".jsonl", DAMAGED, "no readable json file: line 201 .*4300"),
+    "a deep nest": (J + DEEP, ".jsonl", DAMAGED, "cannot be read as JSON: line 201 .*recursion"),
+    "a long number": (J + '{"n": ' + "9" * 5000 + "}", ".jsonl", DAMAGED, "cannot be read as JSON: line 201 .*4300"),
     "an object over many lines": (json.dumps({"text": "a"}, indent=1), ".json", DAMAGED, "line 1 .*character 2: "),
 }  # fmt: skip
 
@@ -146,7 +146,7 @@ def test_parquet_is_refused_as_text_is(tmp_path: Path) -> None:
     assert read(tmp_path / "bad.parquet", **lenient) == ["whole"]
     assert read(tmp_path / "bad.parquet", Split.VALIDATION, **lenient) == ["ab\ufffd\ufffd\ufffd"]
     assert replaced(data_config(path=tmp_path / "bad.parquet", **lenient), Split.TRAIN) == 3
-    for column, says in (("story", "no column 'text': .*one of story"), ("text", "'text' holds int, no text")):
+    for column, says in (("story", "no column 'text': .*one of story"), ("text", "'text' holds int, not text")):
         write_parquet(tmp_path / "odd.parquet", **{column: [1, 2]})
         with pytest.raises(UsageError, match=says):
             read(tmp_path / "odd.parquet")
@@ -188,7 +188,7 @@ def test_a_flipped_bit_of_parquet_with_checksums_is_found(tmp_path: Path) -> Non
     whole = path.read_bytes()
     place = whole.index(TRAIN[100].encode())
     path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-    with pytest.raises(DamagedError, match="no readable parquet file: .*(?i:checksum|corrupt)"):
+    with pytest.raises(DamagedError, match="cannot be read as Parquet: .*(?i:checksum|corrupt)"):
         read(path)
 
 
@@ -217,8 +217,8 @@ def no_file(folder: Path, name: str) -> Path:
         ("folder", "is a folder"),
         ("pipe", "is a pipe or a device"),
         ("device", "is a pipe or a device"),
-        ("dangling link", "is a link to nowhere, which is not there"),
-        ("link to itself", "is a link to .*train.txt, which is not there"),
+        ("dangling link", "is a link to nowhere, which does not exist"),
+        ("link to itself", "is a link to .*train.txt, which does not exist"),
         ("nothing", "does not exist"),
     ],
 )
@@ -256,7 +256,7 @@ def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(T.encode())[:50])
     with zipfile.ZipFile(tmp_path / "stories.txt", "w") as archive:
         archive.writestr("train.txt", T)
-    for path, says in ((packed, "is compressed: unpack it first"), (tmp_path / "stories.txt", "looks like zip")):
+    for path, says in ((packed, "is compressed: decompress it first"), (tmp_path / "stories.txt", "looks like zip")):
         assert says in str(refusal(data_config(path=path, cache_dir=tmp_path / "cache")))
 
 
@@ -319,7 +319,7 @@ def test_a_file_that_never_stops_growing_is_refused(tmp_path: Path) -> None:
     finally:
         os.kill(writer.pid, 9)
         trials.end(writer)
-    assert "changed while it was read: run this again" in said
+    assert "changed while it was read: run the command again" in said
 
 
 def test_the_command_line_says_the_same_in_one_line(tmp_path: Path) -> None:
@@ -407,5 +407,5 @@ def test_a_row_larger_than_a_line_may_be_is_refused_before_it_is_read(
     monkeypatch.setattr(table_reader, "MOST_ARRAY_BYTES", 1000)
     with pytest.raises(DamagedError, match="line 201 at offset [0-9]+, has more than 1,000 bytes: .* plain text"):
         read(folder_of(tmp_path / "line", J + jsonl(["x" * 2000]), "", ".jsonl"))
-    with pytest.raises(UsageError, match=r"one JSON array of [0-9,]+ bytes: bring it as .jsonl"):
+    with pytest.raises(UsageError, match=r"one JSON array of [0-9,]+ bytes: convert it to .jsonl"):
         read(folder_of(tmp_path / "array", json.dumps([{"text": "x" * 2000}]), "", ".json"))

@@ -161,7 +161,7 @@ def helper_without_pytest(folder: Path) -> Path:
 
 
 def test_processes_that_want_the_same_cache_build_it_once(config: DataConfig) -> None:
-    slow = "encode = token_cache._encode\ncache._encode = lambda *a, **k: (time.sleep(0.3), encode(*a, **k))[1]"
+    slow = "encode = token_cache._encode\ntoken_cache._encode = lambda *a, **k: (time.sleep(0.3), encode(*a, **k))[1]"
     outputs = [process.communicate(timeout=60)[0] for process in [start(config, slow) for _ in range(3)]]
     assert sum("tokenizer: training" in output for output in outputs) == 1, outputs
     assert len({output.split()[-1] for output in outputs}) == 1, outputs
@@ -169,7 +169,7 @@ def test_processes_that_want_the_same_cache_build_it_once(config: DataConfig) ->
 
 
 def test_a_killed_builder_leaves_nothing_and_the_next_takes_over(config: DataConfig) -> None:
-    killed = start(config, "cache._encode = lambda *a, **k: (print('encoding', flush=True), time.sleep(60))")
+    killed = start(config, "token_cache._encode = lambda *a, **k: (print('encoding', flush=True), time.sleep(60))")
     assert killed.stdout is not None
     while killed.stdout.readline() not in ("encoding\n", ""):
         pass
@@ -205,7 +205,7 @@ def test_a_damaged_cache_is_never_read_and_built_again(
             open_cache(first.folder)
         caplog.clear()
         assert content(prepare(config)) == want
-        assert "building it again" in caplog.text
+        assert "rebuilding it" in caplog.text
         assert path.read_bytes() == whole, "the same corpus gives the same bytes"
 
 
@@ -231,7 +231,7 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
     ]
     whole = (found.folder / "header.json").read_text()
     (found.folder / "header.json").write_text(whole.replace(f'"documents": {len(TRAIN)}', '"documents": 1'))
-    with pytest.raises(DamagedError, match="not as it was written"):
+    with pytest.raises(DamagedError, match="was changed after it was written"):
         open_cache(found.folder)
     for lie in lies:
         (found.folder / "header.json").write_text(whole)
@@ -250,8 +250,8 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         (b"\1\0", 1, "2 bytes for 1 tokens"),
         (b"\1\0\2", 1, "3 bytes for 1 tokens"),
         (b"\1\0\2\0\3", 2, "5 bytes for 2 tokens"),
-        (b"\1\0\x2c\1", 2, "has token 300, its tokenizer 300 entries"),
-        (b"\1\0\xff\xff", 2, "has token 65535, its tokenizer 300 entries"),
+        (b"\1\0\x2c\1", 2, "has token 300, but its tokenizer has 300 entries"),
+        (b"\1\0\xff\xff", 2, "has token 65535, but its tokenizer has 300 entries"),
     ],
 )
 def test_token_files_that_cannot_be_are_refused_even_where_their_hash_is_right(
@@ -275,7 +275,7 @@ def test_a_token_that_the_tokenizer_has_no_entry_for_is_refused_when_it_is_built
         return found
 
     monkeypatch.setattr(token_cache, "train_tokenizer", train)
-    with pytest.raises(DamagedError, match="the tokenizer gave token 2.., and there is room for 290"):
+    with pytest.raises(DamagedError, match="the tokenizer gave token 2.., but has 290 entries"):
         prepare(config)
     assert [path.suffix for path in Path(config.cache_dir).iterdir()] == [".lock"]
 
@@ -300,7 +300,7 @@ def test_a_cache_folder_that_cannot_be_is_refused(config: DataConfig, tmp_path: 
         ("", "v v", "train split of test corpus has 0 tokens and needs at least 2"),
         (" \n<|endoftext|>\n", "v v", "train split of test corpus has 0 tokens and needs at least 2"),
         (" ".join(TRAIN), "", "validation split of test corpus has 0 tokens and needs at least 2"),
-        ("one story", "v v", "fills [0-9]+ entries of data.vocab_size=300"),
+        ("one story", "v v", "fills only [0-9]+ entries of data.vocab_size=300"),
     ],
 )
 def test_too_little_text_is_refused(tmp_path: Path, train: str, valid: str, says: str) -> None:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from tests.data.test_corpus import data_config, folder_of
 from tinystories_lm.data import segmentation
-from tinystories_lm.data.corpus import Split, pieces
+from tinystories_lm.data.corpus import Split, chunks
 from tinystories_lm.data.tokenizer import (
     END_OF_TEXT,
     END_OF_TEXT_ID,
@@ -62,7 +62,7 @@ def test_the_first_merge_is_the_most_frequent_pair() -> None:
 
 
 def test_a_vocabulary_that_cannot_be_filled_is_refused_with_both_numbers() -> None:
-    with pytest.raises(UsageError, match=r"fills 259 entries of data.vocab_size=400"):
+    with pytest.raises(UsageError, match=r"fills only 259 entries of data.vocab_size=400"):
         train_tokenizer(["ab ab"], 400)
     assert train_tokenizer(["ab ab"], 400, allow_smaller_vocabulary=True).get_vocab_size() == 259
 
@@ -71,12 +71,12 @@ def test_a_vocabulary_that_cannot_be_filled_is_refused_with_both_numbers() -> No
 def test_a_damaged_tokenizer_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedError, match=r"no readable tokenizer|no tokenizer of this program"):
+    with pytest.raises(DamagedError, match=r"cannot be read as a tokenizer|no tokenizer of this program"):
         load_tokenizer(path)
 
 
 def test_a_missing_or_foreign_tokenizer_is_refused(tmp_path: Path, tokenizer: Tokenizer) -> None:
-    with pytest.raises(DamagedError, match=r"no readable tokenizer"):
+    with pytest.raises(DamagedError, match=r"cannot be read as a tokenizer"):
         load_tokenizer(tmp_path / "none.json")
     foreign = tmp_path / "foreign.json"
     foreign.write_text(tokenizer.to_str().replace(END_OF_TEXT, "<s>"), encoding="utf-8")
@@ -99,8 +99,8 @@ def test_cutting_a_document_changes_no_token(
     )  # a longer one is a giant word, which is cut anywhere
     folder = folder_of(tmp_path_factory.getbasetemp() / "cut", text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segmentation, "PIECE_CHARS", 24)
-        found = [piece.text for piece in pieces(data_config(path=folder), Split.TRAIN)]
+        patch.setattr(segmentation, "CHUNK_CHARS", 24)
+        found = [piece.text for piece in chunks(data_config(path=folder), Split.TRAIN)]
     assert len(found) >= len(text) / 24
     assert [token for part in found for token in tokenizer.encode(part).ids] == tokenizer.encode(text).ids
 
@@ -111,15 +111,15 @@ def test_cutting_a_document_changes_no_token(
         ({"padding": {"strategy": {"Fixed": 10**7}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
                       "pad_type_id": 0, "pad_token": "x"}}, ""),
         ({"truncation": {"direction": "Right", "max_length": 1, "strategy": "LongestFirst", "stride": 5}}, ""),
-        ({"normalizer": {"type": "Lowercase"}}, "not byte-level BPE alone"),
-        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "not byte-level BPE alone"),
+        ({"normalizer": {"type": "Lowercase"}}, "not plain byte-level BPE"),
+        ({"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}, "not plain byte-level BPE"),
         ({"post_processor": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}},
-         "not byte-level BPE alone"),
-        ({"model": {"type": "WordLevel", "vocab": {"<|endoftext|>": 0}, "unk_token": "x"}}, "not byte-level BPE alone"),
-        ({"model": 5}, "no readable tokenizer"),
+         "not plain byte-level BPE"),
+        ({"model": {"type": "WordLevel", "vocab": {"<|endoftext|>": 0}, "unk_token": "x"}}, "not plain byte-level BPE"),
+        ({"model": 5}, "cannot be read as a tokenizer"),
     ],
 )  # fmt: skip
-def test_a_strangers_file_gets_no_text_cut_filled_up_or_changed(
+def test_a_foreign_tokenizer_does_not_truncate_pad_or_change_a_text(
     tokenizer: Tokenizer, tmp_path: Path, change: dict[str, object], refused: str
 ) -> None:
     path = tmp_path / "tokenizer.json"

@@ -1,4 +1,4 @@
-"""Which tokens each step sees: a pure function of the seed and the step.
+"""Choose the tokens of each step: a pure function of the seed and the step.
 
 Shapes: B batch, T tokens, N tokens of the stream, R rows of an epoch.
 """
@@ -12,28 +12,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-IGNORED = -100  # the target that cross_entropy leaves out
+IGNORED = -100  # a target that cross_entropy skips
 
 
 class Batch(NamedTuple):
+    """Inputs and next-token targets of one step or micro-batch."""
+
     inputs_BT: Tensor  # int64 token ids
-    targets_BT: Tensor  # the same, one token later
+    targets_BT: Tensor  # the inputs shifted by one token
 
 
 def token_tensor(tokens: np.ndarray, device: torch.device) -> Tensor:
-    """A token cache as int16 bits on `device`; on the CPU a view of the file, which is read as it is needed.
+    """Return a token cache as int16 bits on `device`; on the CPU it is a view of the memory-mapped file.
 
-    torch indexes uint16 on few devices, so the bits travel as int16 and are put right by `_ids`.
+    torch indexes uint16 on few devices, so the bits are stored as int16 and `_ids` converts them.
     """
     with warnings.catch_warnings():
-        # The file is mapped read-only and only ever indexed: what torch says about writing to it does not apply.
+        # torch warns about writing to a read-only array; the tensor is only indexed.
         warnings.simplefilter("ignore", UserWarning)
         bits = torch.from_numpy(tokens.view(np.int16))
     return bits if device.type == "cpu" else bits.to(device)
 
 
 def fits(tokens: np.ndarray, device: torch.device) -> bool:
-    """Whether the stream may live on the device: it leaves at least nine tenths of the free memory."""
+    """Return whether the stream takes at most a tenth of the device's free memory."""
     if device.type != "cuda":
         return True
     free_bytes, _ = torch.cuda.mem_get_info(device)
@@ -41,29 +43,29 @@ def fits(tokens: np.ndarray, device: torch.device) -> bool:
 
 
 class Batches:
-    """Rows of T + 1 neighbouring tokens, in another order each epoch.
+    """Rows of T + 1 consecutive tokens, in a new order each epoch.
 
-    An epoch cuts the stream into rows that share only their border token, so that every token is predicted once,
-    all but the fewer than T at its ends that fill no row; where the cut begins differs between epochs.
+    An epoch splits the stream into rows that share only their border token, so that every token is predicted once,
+    except for fewer than T tokens at the ends. The offset of the first row differs between epochs.
 
-    sequences: which of the endless rows each step reads.
+    sequences: maps a step to the numbers of its rows, counted over all epochs.
     """
 
     def __init__(self, tokens_N: Tensor, *, context_tokens: int, sequences: Callable[[int], range], seed: int) -> None:
         if tokens_N.numel() <= context_tokens:
             raise ValueError(
                 f"the training split has {tokens_N.numel():,} tokens, model.context_tokens={context_tokens} "
-                f"needs at least {context_tokens + 1:,}: bring more text or take a shorter context"
+                f"needs at least {context_tokens + 1:,}: add text or lower model.context_tokens"
             )
         self.tokens_N, self.context_tokens, self.sequences, self.seed = tokens_N, context_tokens, sequences, seed
         self.rows = (tokens_N.numel() - 1) // context_tokens
         self._offsets = torch.arange(context_tokens + 1, device=tokens_N.device)
-        self._starts_R: dict[int, Tensor] = {}  # of the epochs that the newest batch is of
+        self._starts_R: dict[int, Tensor] = {}  # first token of each row, for the epochs of the newest batch
 
     def batch(self, step: int, *, device: torch.device) -> Batch:
-        """The step's whole batch, on `device`; a batch may end one epoch and begin the next.
+        """Return the step's whole batch on `device`; it may span two epochs.
 
-        Nothing waits for the device where the tokens live on it.
+        The host does not wait for the device where the tokens are stored on it.
         """
         wanted = self.sequences(step)
         epochs = range(wanted.start // self.rows, (wanted.stop - 1) // self.rows + 1)
@@ -75,11 +77,11 @@ class Batches:
             ]
         )
         ids = _ids(self.tokens_N[starts_B[:, None] + self._offsets]).to(device)
-        # A compiled model is compiled again for other strides, and validation's batches are contiguous.
+        # Other strides would recompile a compiled model, and the batches of validation are contiguous.
         return Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
 
     def _starts_of(self, epoch: int) -> Tensor:
-        """Where the rows of an epoch begin, in their order [R]."""
+        """Return the first token of each row of an epoch, in the epoch's order [R]."""
         if epoch in self._starts_R:
             return self._starts_R[epoch]
         digest = hashlib.sha256(f"{self.seed}/{epoch}".encode()).digest()
@@ -93,9 +95,9 @@ class Batches:
 def validation_batches(
     tokens_N: Tensor, *, eval_tokens: int, context_tokens: int, batch_size: int, device: torch.device
 ) -> Iterator[Batch]:
-    """The split's first `eval_tokens` tokens, each predicted once, from at most T tokens before it.
+    """Yield the split's first `eval_tokens` tokens, each predicted once from at most T tokens before it.
 
-    Always whole batches of whole rows, so that a compiled model meets one shape: what is beyond the end is IGNORED.
+    All batches have the same shape, so that a compiled model is compiled once; positions beyond the end are IGNORED.
     """
     scored = min(eval_tokens, tokens_N.numel() - 1)
     for first in range(0, scored, batch_size * context_tokens):

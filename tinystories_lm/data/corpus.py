@@ -1,7 +1,7 @@
-"""A corpus as a stream of documents: local files, a dataset of the hub, or the project's own stories.
+"""Read a corpus as a stream of documents: local files, a dataset of the hub, or the built-in stories.
 
-White space around a document is no part of it, and a line ends in LF: the same stories give the same tokens
-whichever form they come in. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
+The white space around a document is stripped and lines end in LF, so that the same stories give the same tokens in
+every file format. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
 """
 
 import hashlib
@@ -21,12 +21,14 @@ from tinystories_lm.data.text_reader import Block, blocks, reading
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.hashing import remembered_sha256
 
-RULES_VERSION = 1  # of what makes a document, here below: raise it when the same files would give others
-VALIDATION_SHARE = 0.02  # of grammar_bytes
-VALIDATION_BYTES = 200_000  # at least
+RULES_VERSION = 1  # raise it when a change here makes other documents of the same files
+VALIDATION_SHARE = 0.02  # of data.grammar_bytes
+VALIDATION_BYTES = 200_000  # lower limit
 
 
 class Split(StrEnum):
+    """The parts of a corpus."""
+
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
@@ -35,31 +37,33 @@ class Split(StrEnum):
 FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), "text")
 FORMATS |= {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
-HOW_TO_BRING = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
+HOW_TO_PROVIDE = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
 
 
 class File(NamedTuple):
+    """A file of a local corpus."""
+
     path: Path
     format: str  # "text", or what `datasets` calls it
 
 
 def documents(config: DataConfig, split: Split) -> Iterator[str]:
-    """The split's documents, whole. What may be longer than memory is better read with pieces()."""
+    """Yield the split's documents, each as a whole; `chunks` bounds the memory."""
     parts = []
-    for text, ends_document in pieces(config, split):
+    for text, ends_document in chunks(config, split):
         parts.append(text)
         if ends_document:
             yield "".join(parts)
             parts.clear()
 
 
-def pieces(config: DataConfig, split: Split) -> Iterator[Chunk]:
-    """The split's documents in pieces that a tokenizer takes in its stride; memory does not grow with the corpus.
+def chunks(config: DataConfig, split: Split) -> Iterator[Chunk]:
+    """Yield the split's documents in chunks of bounded length; memory does not grow with the corpus.
 
-    A document is cut only before white space that follows a word, where GPT-2's pre-tokenizer cuts as well: its
-    tokens are the same, but for "words" of more than PIECE_CHARS.
+    A document is cut only before white space that follows a word, where GPT-2's pre-tokenizer splits too, so its tokens
+    stay the same, except for "words" of more than CHUNK_CHARS.
 
-    Raises UsageError where there is no such corpus or split, DamagedError for broken files.
+    Raises UsageError where the corpus or the split is missing, DamagedError for broken files.
     """
     if config.path is not None:
         files = _local_files(Path(config.path))
@@ -75,9 +79,9 @@ def pieces(config: DataConfig, split: Split) -> Iterator[Chunk]:
 
 
 def splits(config: DataConfig) -> list[Split]:
-    """The splits there are: training and validation always, test where the corpus has one.
+    """List the corpus's splits: training and validation, and test where it has one.
 
-    Raises UsageError where one of the two is missing.
+    Raises UsageError where training or validation is missing.
     """
     if config.path is not None:
         files = _local_files(Path(config.path))
@@ -86,12 +90,14 @@ def splits(config: DataConfig) -> list[Split]:
         return [Split.TRAIN, Split.VALIDATION]
     names = list(_hub_dataset(config))
     if missing := {Split.TRAIN, Split.VALIDATION}.difference(names):
-        raise UsageError(f"{config.hub_path} has no split {' and no '.join(sorted(missing))}: it has {names}")
+        raise UsageError(
+            f"{config.hub_path} lacks the split {' and '.join(sorted(missing))}: it has {names}; name another dataset"
+        )
     return [split for split in Split if split in names]
 
 
 def file_names(config: DataConfig) -> dict[Split, list[str]]:
-    """What of a folder is read as which split: two releases of a corpus may lie in one."""
+    """List the files of each split in a folder, which may hold several releases of a corpus."""
     files = {} if config.path is None else _local_files(Path(config.path))
     if isinstance(files, File):
         return {}
@@ -99,7 +105,7 @@ def file_names(config: DataConfig) -> dict[Split, list[str]]:
 
 
 def file_sizes(config: DataConfig) -> dict[Split, int]:
-    """Bytes of each split of a local corpus; one file counts as training text."""
+    """Return the bytes of each split of a local corpus; a single file counts as training text."""
     assert config.path is not None
     found = _local_files(Path(config.path))
     files = found if isinstance(found, dict) else {Split.TRAIN: [found]}
@@ -108,7 +114,7 @@ def file_sizes(config: DataConfig) -> dict[Split, int]:
 
 
 def training_bytes(config: DataConfig) -> int:
-    """About how much training text there is, without reading it."""
+    """Estimate the bytes of training text without reading it."""
     if config.path is not None:
         return file_sizes(config)[Split.TRAIN]
     if config.source is Source.grammar:
@@ -117,9 +123,9 @@ def training_bytes(config: DataConfig) -> int:
 
 
 def replaced(config: DataConfig, split: Split) -> int:
-    """Places of invalid UTF-8 that the split's files have and data.decode_errors=replace made U+FFFD.
+    """Count the invalid places in the split's files that data.decode_errors=replace turned into U+FFFD.
 
-    Those of a single file, from which the validation text is cut, count as the training text's.
+    Those of a single file, from which validation text is split off, count for the training split.
     """
     if config.path is None or config.decode_errors is DecodeErrors.strict:
         return 0
@@ -131,9 +137,9 @@ def replaced(config: DataConfig, split: Split) -> int:
 
 
 def fingerprint(config: DataConfig, *, notes: Path) -> str:
-    """A sha256 over all that decides the documents: contents, not places, and no setting without an effect.
+    """Return a sha256 of everything that determines the documents: file contents (not paths) and relevant settings.
 
-    notes: where the hashes of large unchanged files are remembered.
+    notes: file that remembers the hashes of large unchanged files.
     """
     identity: dict[str, Any] = {"rules": RULES_VERSION}
     if config.path is not None:
@@ -151,7 +157,7 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
 
         identity["grammar"] = [config.grammar_seed, config.grammar_bytes, *GRAMMAR_IDENTITY]
     elif not config.hub_path:
-        raise UsageError(f"data.hub_path is empty: name a dataset of the hub, or {HOW_TO_BRING}")
+        raise UsageError(f"data.hub_path is empty: name a dataset of the hub, or {HOW_TO_PROVIDE}")
     else:
         identity["hub"] = [config.hub_name, config.text_column, config.boundary]
         if (folder := Path(config.hub_path)).is_dir():
@@ -170,14 +176,14 @@ def _hashes(paths: Iterable[Path], notes: Path) -> list[str]:
 
 
 def _local_files(path: Path) -> File | dict[Split, list[File]]:
-    """The one file, or the files of each split of a folder, by name."""
+    """Return the single file, or the files of each split of a folder."""
     with reading(path):
         if path.is_file() and path.suffix.lower() in COMPRESSED:
-            raise UsageError(f"data.path={path} is compressed: unpack it first")
+            raise UsageError(f"data.path={path} is compressed: decompress it first")
         if path.is_file():
             return File(path, FORMATS.get(path.suffix.lower(), "text"))
         if not path.is_dir():
-            raise UsageError(f"data.path={path} {_what_else(path)}: {HOW_TO_BRING}")
+            raise UsageError(f"data.path={path} {_describe_other(path)}: {HOW_TO_PROVIDE}")
         entries = sorted(path.iterdir())
         names = [entry.name for entry in entries if entry.is_file()]
     files: dict[Split, list[File]] = {}
@@ -186,7 +192,9 @@ def _local_files(path: Path) -> File | dict[Split, list[File]]:
         if found:
             files[split] = [File(path / name, FORMATS[Path(name).suffix.lower()]) for name in found]
         elif split is not Split.TEST:
-            seen = [entry.name if entry.name in names else f"{entry.name} ({_what_else(entry)})" for entry in entries]
+            seen = [
+                entry.name if entry.name in names else f"{entry.name} ({_describe_other(entry)})" for entry in entries
+            ]
             listed = ", ".join(seen[:8]) + ", …" * (len(seen) > 8)
             raise UsageError(
                 f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .jsonl, .json or .parquet "
@@ -195,17 +203,17 @@ def _local_files(path: Path) -> File | dict[Split, list[File]]:
     return files
 
 
-def _what_else(path: Path) -> str:
-    """What a path is that is no file."""
+def _describe_other(path: Path) -> str:
+    """Describe a path that is not a regular file."""
     if path.is_dir():
         return "is a folder"
     if path.exists():
-        return "is a pipe or a device, no file"
-    return f"is a link to {path.readlink()}, which is not there" if path.is_symlink() else "does not exist"
+        return "is a pipe or a device"
+    return f"is a link to {path.readlink()}, which does not exist" if path.is_symlink() else "does not exist"
 
 
 def _split_of(name: str) -> Split | None:
-    """Whose name a file begins with, train-1.txt, or has as a part: wiki.valid.tokens, TinyStoriesV2-GPT4-valid.txt."""
+    """Return the split that a file name starts with (train-1.txt) or contains (wiki.valid.tokens)."""
     if name.startswith("."):
         return None
     parts = re.split(r"[._-]", name.lower())
@@ -222,7 +230,7 @@ def _local(files: list[File], config: DataConfig) -> Iterator[Chunk]:
             for file in group:
                 parts = (block.text for block in blocks(file.path, config.decode_errors))
                 yield from at_titles(parts) if config.boundary is Boundary.wikitext else at_separators(parts)
-        else:  # an article of WikiText may go on in the next file
+        else:  # a WikiText article may continue in the next file
             rows = (rows.texts for file in group for rows in file_rows(file.path, file.format, config))
             yield from documents_of_rows(rows, config)
 
@@ -237,7 +245,7 @@ def _parts(file: File, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
 
 
 def _hub_dataset(config: DataConfig) -> Any:
-    """The dataset of that name and revision, downloaded once and then kept by `datasets`, by split."""
+    """Load the dataset of that name and revision, which `datasets` downloads once and then keeps."""
     import datasets
 
     corpus = f"the corpus {config.name} ({config.hub_path})"
@@ -246,10 +254,9 @@ def _hub_dataset(config: DataConfig) -> Any:
         return datasets.load_dataset(config.hub_path, config.hub_name or None, revision=revision)
     except datasets.exceptions.DatasetGenerationError as error:
         raise DamagedError(f"{corpus} has a damaged file: {first_line(error.__cause__ or error)}") from error
-    except Exception as error:  # no network, no such dataset, refused, not enough disk: each has its own
+    except Exception as error:  # each cause has its own type: network, name, access, disk
         raise UsageError(
-            f"cannot load {corpus} from the Hugging Face hub ({first_line(error)}): "
-            f"where there is no network, {HOW_TO_BRING}"
+            f"cannot load {corpus} from the Hugging Face hub ({first_line(error)}): without a network, {HOW_TO_PROVIDE}"
         ) from error
 
 
@@ -267,6 +274,9 @@ def _grammar(config: DataConfig, split: Split) -> Iterator[Chunk]:
 
     seed, n_bytes = config.grammar_seed, config.grammar_bytes
     wanted = {Split.TRAIN: (seed, n_bytes)}
-    wanted[Split.VALIDATION] = (~seed, max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES))  # no training text's
+    wanted[Split.VALIDATION] = (
+        ~seed,
+        max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES),
+    )  # other than the training split's
     for text in stories(*wanted[split]) if split in wanted else ():
         yield Chunk(text, True)

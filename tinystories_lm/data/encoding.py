@@ -1,8 +1,7 @@
-"""Text to token ids, by the fastest means that gives the tokenizer's own ids.
+"""Encode text as token ids, by the fastest method that gives the tokenizer's own ids.
 
-tiktoken looks a whole word up at once and holds no lock of Python meanwhile: four to five times as fast as
-`encode_batch`, on each core (benchmarks/prepare.py). It knows one kind of tokenizer only, that of `train_tokenizer`;
-others are asked themselves.
+tiktoken looks up whole words and releases the GIL, which makes it four to five times as fast as `encode_batch` on each
+core (benchmarks/prepare.py). It supports the tokenizers of `train_tokenizer` only; any other encodes for itself.
 """
 
 import json
@@ -17,30 +16,30 @@ from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.system.errors import DamagedError
 
-# What pre_tokenizers.ByteLevel splits by, as tiktoken wants it written (Radford et al. 2019).
+# The pattern of pre_tokenizers.ByteLevel in tiktoken's syntax (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 Encode = Callable[[Sequence[Chunk]], NDArray[np.uint16]]
 
 
 def make_encoder(tokenizer: Tokenizer) -> Encode:
-    """The ids of some neighbouring pieces of a corpus, END_OF_TEXT after each that ends a document.
+    """Return a function that encodes consecutive chunks, with END_OF_TEXT after each document.
 
-    The encoder raises DamagedError for an id that the tokenizer has no entry for or that uint16 cannot hold.
+    The function raises DamagedError for an id beyond the vocabulary or beyond uint16.
     """
     vocab_size = min(tokenizer.get_vocab_size(), 2**16)
     ranks = merge_ranks(tokenizer)
     if ranks is None:
-        return lambda pieces: _as_uint16(_by_the_tokenizer(tokenizer, pieces), vocab_size)
-    import tiktoken  # with all that it imports, only where something is encoded
+        return lambda chunks: _as_uint16(_encode_with_tokenizer(tokenizer, chunks), vocab_size)
+    import tiktoken  # slow to import, so only where text is encoded
 
     fast = tiktoken.Encoding(
         "tinystories_lm", pat_str=WORDS, mergeable_ranks=ranks, special_tokens={END_OF_TEXT: END_OF_TEXT_ID}
     )
 
-    def encode(pieces: Sequence[Chunk]) -> NDArray[np.uint16]:
+    def encode(chunks: Sequence[Chunk]) -> NDArray[np.uint16]:
         parts = []
-        for text, special in joined(pieces):
+        for text, special in joined(chunks):
             allowed = {END_OF_TEXT} if special else set()
             ids = fast.encode_to_numpy(text, allowed_special=allowed, disallowed_special=())
             parts.append(_as_uint16(ids, vocab_size))
@@ -49,16 +48,16 @@ def make_encoder(tokenizer: Tokenizer) -> Encode:
     return encode
 
 
-def joined(pieces: Sequence[Chunk]) -> Iterator[tuple[str, bool]]:
-    """The pieces as few long texts, and whether END_OF_TEXT in one is the end of a document.
+def joined(chunks: Sequence[Chunk]) -> Iterator[tuple[str, bool]]:
+    """Join chunks into few long texts, each with whether END_OF_TEXT in it marks the end of a document.
 
-    Joined are those that the tokenizer would cut apart at the same place. Where END_OF_TEXT is a part of a text, that
-    text stands alone.
+    Chunks are joined where the tokenizer would split at their border anyway. A text that contains END_OF_TEXT stays
+    separate.
     """
     run: list[str] = []
-    for text, ends_document in pieces:
-        goes_on = bool(run) and run[-1] != END_OF_TEXT
-        if goes_on and (text[:1] not in (" ", "\n") or run[-1][-1:].isspace()):  # cut within a very long word
+    for text, ends_document in chunks:
+        continues = bool(run) and run[-1] != END_OF_TEXT
+        if continues and (text[:1] not in (" ", "\n") or run[-1][-1:].isspace()):  # cut within a very long word
             yield "".join(run), True
             run = []
         if END_OF_TEXT in text:
@@ -73,10 +72,10 @@ def joined(pieces: Sequence[Chunk]) -> Iterator[tuple[str, bool]]:
 
 
 def merge_ranks(tokenizer: Tokenizer) -> dict[bytes, int] | None:
-    """Each entry's bytes and id, where the ids are in the order of the merges; None for another kind of tokenizer.
+    """Map each entry's bytes to its id, where the ids follow the order of the merges; None for other tokenizers.
 
-    tiktoken takes the id for the rank of a merge: two merges that give one entry, or a vocabulary put together
-    otherwise, would come out differently there.
+    tiktoken uses the id as the rank of a merge, so two merges with the same result, or ids in another order, would give
+    different tokens there.
     """
     found: dict[str, Any] = json.loads(tokenizer.to_str())
     model, split = found["model"], found["pre_tokenizer"] or {}
@@ -98,7 +97,7 @@ def merge_ranks(tokenizer: Tokenizer) -> dict[bytes, int] | None:
 
 
 def _bytes_to_characters() -> dict[int, str]:
-    """The character that a byte-level tokenizer writes for each byte: itself where it can be seen, else from 256 on."""
+    """Map each byte to the character that stands for it in a vocabulary: itself if printable, else one from 256 on."""
     seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in seen]
     table = {byte: chr(byte) for byte in seen} | {byte: chr(256 + place) for place, byte in enumerate(hidden)}
@@ -107,17 +106,17 @@ def _bytes_to_characters() -> dict[int, str]:
 
 
 def _as_uint16(ids: NDArray[Any], vocab_size: int) -> NDArray[np.uint16]:
-    """Without this, 70000 would become 4464 and nobody be told."""
+    """Convert ids to uint16; raises DamagedError where that would change one (70000 would become 4464)."""
     if ids.size and (largest := int(ids.max())) >= vocab_size:
-        raise DamagedError(f"the tokenizer gave token {largest}, and there is room for {vocab_size:,}: train it again")
+        raise DamagedError(f"the tokenizer gave token {largest}, but has {vocab_size:,} entries: train it again")
     return ids.astype("<u2")
 
 
-def _by_the_tokenizer(tokenizer: Tokenizer, pieces: Sequence[Chunk]) -> NDArray[np.int64]:
-    encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" leaves out the offsets
+def _encode_with_tokenizer(tokenizer: Tokenizer, chunks: Sequence[Chunk]) -> NDArray[np.int64]:
+    encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" does not compute offsets
     ids: list[int] = []
-    for piece, encoding in zip(pieces, encode_texts([piece.text for piece in pieces]), strict=True):
+    for chunk, encoding in zip(chunks, encode_texts([chunk.text for chunk in chunks]), strict=True):
         ids += encoding.ids
-        if piece.ends_document:
+        if chunk.ends_document:
             ids.append(END_OF_TEXT_ID)
     return np.array(ids, dtype=np.int64)

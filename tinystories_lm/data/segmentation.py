@@ -1,4 +1,4 @@
-"""From text to documents: where one ends and the next begins, and what is no part of any."""
+"""Split text into documents, strip the white space around them, and cut long ones into chunks."""
 
 import itertools
 import re
@@ -10,19 +10,21 @@ from tinystories_lm.config.schema import DataConfig
 
 SEPARATOR = "<|endoftext|>"
 BLOCK_BYTES = 1 << 20  # read at a time
-PIECE_CHARS = 2048  # the longest word that a tokenizer meets: training on it takes time quadratic in its length
-TITLE = re.compile(r"\s*= [^=].* =\s*")  # of a WikiText article; it stands between blank lines, others like it do not
+CHUNK_CHARS = 2048  # longest word passed to a tokenizer, whose training time is quadratic in that length
+TITLE = re.compile(
+    r"\s*= [^=].* =\s*"
+)  # title of a WikiText article; it is between blank lines, unlike section headings
 
 
 class Chunk(NamedTuple):
-    """A document or a part of one: the texts of a document's pieces, joined, are the document."""
+    """A document or a part of one; a document is the concatenation of its chunks' texts."""
 
     text: str
     ends_document: bool
 
 
 def documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator[Chunk]:
-    """A row is a document, or in WikiText a line."""
+    """Yield a document per row, or for WikiText, whose rows are lines, one per article."""
     if config.boundary is Boundary.wikitext:
         lines = ("".join(row.removesuffix("\n") + "\n" for row in batch) for batch in rows)
         yield from at_titles(text.replace("\r\n", "\n") for text in lines)
@@ -32,20 +34,21 @@ def documents_of_rows(rows: Iterable[list[str]], config: DataConfig) -> Iterator
 
 
 def at_separators(blocks: Iterable[str]) -> Iterator[Chunk]:
+    """Split at each `<|endoftext|>`."""
     rest = ""
     for block in blocks:
         *ended, rest = (rest + block).split(SEPARATOR)
         for text in ended:
             yield Chunk(text, True)
-        safe = max(0, len(rest) - len(SEPARATOR))  # what follows may be half of a separator
+        safe = max(0, len(rest) - len(SEPARATOR))  # the rest may be the start of a separator
         yield Chunk(rest[:safe], False)
         rest = rest[safe:]
     yield Chunk(rest, True)
 
 
 def at_titles(blocks: Iterable[str]) -> Iterator[Chunk]:
-    """Begin a document at each title; a line of white space is empty, as in the hub's rows."""
-    after_blank, held = True, ""  # held: a title if the line after it is blank
+    """Start a document at each title; a line of white space counts as empty, as in the hub's rows."""
+    after_blank, held = True, ""  # held: a line that is a title if the next one is blank
     for line in _lines(blocks):
         blank = not line.strip()
         if held:
@@ -66,26 +69,26 @@ def _lines(blocks: Iterable[str]) -> Iterator[str]:
         *lines, rest = (rest + block).split("\n")
         for line in lines:
             yield line + "\n"
-        if len(rest) > BLOCK_BYTES:  # no title is that long
+        if len(rest) > BLOCK_BYTES:  # a title is shorter
             yield rest
             rest = ""
     yield rest
 
 
 def normalise(parts: Iterable[Chunk]) -> Iterator[Chunk]:
-    """Join the parts, leave out white space around documents and documents of nothing else, and cut long ones."""
+    """Strip the white space around documents, drop empty ones, and cut long ones into chunks."""
     text, begun, blanks = "", False, list[str]()
     for part in parts:
         if part.text and not part.text.isspace():
             text = "".join((text, *blanks, part.text))
             text = text if begun else text.lstrip()
             blanks.clear()
-        elif not part.ends_document:  # a part of the document if a word follows
+        elif not part.ends_document:  # kept only if a word follows in the document
             if text:
                 blanks.append(part.text)
             continue
         start, end = 0, len(text.rstrip())
-        while end - start > PIECE_CHARS:
+        while end - start > CHUNK_CHARS:
             cut = _cut(text, start)
             yield Chunk(text[start:cut], False)
             start, begun = cut, True
@@ -99,18 +102,18 @@ def normalise(parts: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def _cut(text: str, start: int) -> int:
-    """The last place within PIECE_CHARS where white space follows a word; where there is none, all of them."""
-    limit = start + PIECE_CHARS
+    """Find the last place within CHUNK_CHARS where white space follows a word; CHUNK_CHARS where there is none."""
+    limit = start + CHUNK_CHARS
     last = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
     cut = start + len(text[start : max(start, last)].rstrip())
     return cut if cut > start else limit
 
 
 def held_out(stream: Iterable[Chunk], fraction: float, *, for_validation: bool) -> Iterator[Chunk]:
-    """Every so many documents of a single file, beginning with the second, are the validation split."""
+    """Yield one split of a single file: validation takes evenly spaced documents, starting with the second."""
     index = 0
-    for piece in stream:
+    for chunk in stream:
         held_out = int((index - 1) * fraction // 1) > int((index - 2) * fraction // 1)
         if held_out == for_validation:
-            yield piece
-        index += piece.ends_document
+            yield chunk
+        index += chunk.ends_document

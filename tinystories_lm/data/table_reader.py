@@ -1,6 +1,6 @@
-"""The text column of JSON Lines and Parquet files, some rows at a time.
+"""Read the text column of JSON Lines and Parquet files, a few rows at a time.
 
-Both are read here and not by `datasets`, which takes seconds to load and tells no line of what is damaged.
+`datasets` could read both, but takes seconds to import and does not report the line of a damaged row.
 """
 
 import codecs
@@ -17,40 +17,44 @@ from tinystories_lm.data.text_reader import HEAD_BYTES, blocks, decoded, reading
 from tinystories_lm.system.errors import CommandError, DamagedError, UsageError
 
 ROWS = 256  # read at a time
-MOST_LINE_BYTES = 1 << 26  # of a line of JSON, which is held whole, several times over
-MOST_ARRAY_BYTES = 1 << 30  # of a JSON array, likewise
+MOST_LINE_BYTES = 1 << 26  # longest line of JSON, which is held in memory several times over
+MOST_ARRAY_BYTES = 1 << 30  # largest JSON array, which is held in memory as a whole
 SURROGATE = re.compile("[\ud800-\udfff]")
-JSON = json.JSONDecoder(strict=False)  # a raw tab within a string is no reason to stop
+JSON = json.JSONDecoder(strict=False)  # accepts a raw tab within a string
 
 
 class Rows(NamedTuple):
+    """The texts of some rows."""
+
     texts: list[str]
-    replaced: int  # places that are U+FFFD because they were no text
+    replaced: int  # invalid places, replaced by U+FFFD
 
 
 def file_rows(path: Path, format_: str, config: DataConfig) -> Iterator[Rows]:
-    """Raises UsageError where the column is not there or holds no text, DamagedError for a broken file."""
+    """Yield the file's rows.
+
+    Raises UsageError where the column is missing or does not hold text, DamagedError for a broken file.
+    """
     return _parquet(path, config) if format_ == "parquet" else _json(path, config)
 
 
 def texts(values: Iterable[Any], column: str, where: str) -> list[str]:
-    """The values that are text, without missing ones.
-
-    Raises UsageError for any other.
-    """
+    """Return the texts without missing values; raises UsageError for a value that is not text."""
     found = [value for value in values if value is not None]
     for value in found:
         if not isinstance(value, str):
-            raise UsageError(f"{where}: column {column!r} holds {type(value).__name__}, no text: set data.text_column")
+            raise UsageError(f"{where}: column {column!r} holds {type(value).__name__}, not text: set data.text_column")
     return found
 
 
 def no_column(where: str, column: str, names: Iterable[str]) -> UsageError:
+    """Return the error for a missing text column."""
     there = ", ".join(names) or "(there is none)"
     return UsageError(f"{where} has no column {column!r}: set data.text_column to one of {there}")
 
 
 def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
@@ -66,7 +70,7 @@ def _json(path: Path, config: DataConfig) -> Iterator[Rows]:
 
 
 def _lines(path: Path, config: DataConfig) -> Iterator[Rows]:
-    """An object a line; blank lines are none."""
+    """Read one object per line; blank lines are skipped."""
     offset, size, found, replaced = 0, 0, list[str](), 0
     with reading(path), path.open("rb") as file:
         for number, data in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES + 1), b""), 1):
@@ -82,7 +86,7 @@ def _lines(path: Path, config: DataConfig) -> Iterator[Rows]:
 def _line(path: Path, data: bytes, config: DataConfig, *, offset: int, number: int) -> Rows:
     where = f"line {number} at offset {offset}"
     if len(data) > MOST_LINE_BYTES:
-        raise DamagedError(f"{path}, {where}, has more than {MOST_LINE_BYTES:,} bytes: bring it as plain text")
+        raise DamagedError(f"{path}, {where}, has more than {MOST_LINE_BYTES:,} bytes: convert it to plain text")
     strict = config.decode_errors is DecodeErrors.strict
     text, _ = decoded(path, data, strict=strict, final=True, offset=offset, line=number)
     fresh = 0 if strict else text.count("\ufffd") - data.count("\ufffd".encode()) + text.count("\0")
@@ -94,10 +98,10 @@ def _line(path: Path, data: bytes, config: DataConfig, *, offset: int, number: i
 
 
 def _array(path: Path, config: DataConfig) -> Iterator[Rows]:
-    """A file that is one list of objects, which is held whole."""
+    """Read a file that is one list of objects, which is held in memory as a whole."""
     with reading(path):
         if (size := path.stat().st_size) > MOST_ARRAY_BYTES:
-            raise UsageError(f"{path} is one JSON array of {size:,} bytes: bring it as .jsonl, an object a line")
+            raise UsageError(f"{path} is one JSON array of {size:,} bytes: convert it to .jsonl, one object per line")
     parts = list(blocks(path, config.decode_errors))
     values = _parsed(path, "".join(part.text for part in parts), "the array")
     yield Rows([], sum(part.replaced for part in parts))
@@ -109,15 +113,15 @@ def _parsed(path: Path, text: str, where: str) -> Any:
     try:
         return JSON.decode(text)
     except json.JSONDecodeError as error:
-        raise DamagedError(f"{path} is no readable json file: {where}, character {error.pos}: {error.msg}") from error
-    except (ValueError, RecursionError) as error:  # a number or a nest too large
-        raise DamagedError(f"{path} is no readable json file: {where}: {first_line(error)}") from error
+        raise DamagedError(f"{path} cannot be read as JSON: {where}, character {error.pos}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:  # a number is too large, or the nesting too deep
+        raise DamagedError(f"{path} cannot be read as JSON: {where}: {first_line(error)}") from error
 
 
 def _row(value: Any, path: Path, where: str, config: DataConfig) -> Rows:
     column = config.text_column
     if not isinstance(value, dict):
-        raise UsageError(f'{path}, {where}, is no object: a document is {{"{column}": "…"}}')
+        raise UsageError(f'{path}, {where}, is not an object: a document is {{"{column}": "…"}}')
     if column not in value:
         raise no_column(f"{path}, {where},", column, value)
     found = texts([value[column]], column, f"{path}, {where}")
@@ -125,7 +129,7 @@ def _row(value: Any, path: Path, where: str, config: DataConfig) -> Rows:
         return Rows(found, 0)
     if config.decode_errors is DecodeErrors.strict:
         raise DamagedError(
-            f"{path}, {where}: \\u{ord(lone[0]):04x} is half of a character; data.decode_errors=replace reads over it"
+            f"{path}, {where}: \\u{ord(lone[0]):04x} is half of a character; data.decode_errors=replace skips it"
         )
     return Rows([SURROGATE.sub("\ufffd", found[0])], len(lone))
 
@@ -149,19 +153,19 @@ def _parquet(path: Path, config: DataConfig) -> Iterator[Rows]:
     except CommandError:
         raise
     except OSError as error:
-        if error.errno is not None:  # the system's; pyarrow's own have none
+        if error.errno is not None:  # an error of the system; those of pyarrow have no errno
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
         raise _unreadable(path, error) from error
-    except Exception as error:  # pyarrow has many
+    except Exception as error:  # pyarrow raises many types
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> DamagedError:
-    return DamagedError(f"{path} is no readable parquet file: {first_line(error)}")
+    return DamagedError(f"{path} cannot be read as Parquet: {first_line(error)}")
 
 
 def _cells(path: Path, cells: Any, config: DataConfig, *, first: int) -> Rows:
-    """The texts of some rows, of which the first has this number."""
+    """Return the texts of some rows; `first` is the number of the first row."""
     column, replaced = config.text_column, 0
     try:
         return Rows(texts(cells.to_pylist(), column, str(path)), 0)
@@ -174,8 +178,8 @@ def _cells(path: Path, cells: Any, config: DataConfig, *, first: int) -> Rows:
         except UnicodeDecodeError as error:
             if config.decode_errors is DecodeErrors.strict:
                 raise DamagedError(
-                    f"{path}, row {number}, is no UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
-                    f"{error.start} of column {column!r}; data.decode_errors=replace reads over it"
+                    f"{path}, row {number}, is not UTF-8 text: byte 0x{error.object[error.start]:02x} at offset "
+                    f"{error.start} of column {column!r}; data.decode_errors=replace skips it"
                 ) from error
             text = error.object.decode(errors="replace")
             replaced += text.count("\ufffd") - error.object.count("\ufffd".encode())

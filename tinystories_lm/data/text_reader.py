@@ -1,4 +1,4 @@
-"""Plain text from a file: UTF-8 in blocks of bounded size, and where it is none, in which byte of which line."""
+"""Read UTF-8 text in blocks of bounded size, and locate invalid bytes by offset and line."""
 
 import codecs
 import contextlib
@@ -10,7 +10,7 @@ from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import segmentation
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-# How a file begins that is no text whatever its name: replacing its bytes would give nothing to learn from.
+# First bytes of files that are not text, whatever their name.
 FOREIGN = {
     b"\xff\xfe\0\0": "UTF-32: save it as UTF-8",
     b"\xff\xfe": "UTF-16: save it as UTF-8",
@@ -23,19 +23,19 @@ FOREIGN = {
     b"PAR1\x15": "Parquet: name it .parquet",
     b"%PDF-1.": "PDF: save it as text",
 }
-HEAD_BYTES = 16  # enough for each of them
+HEAD_BYTES = 16  # length of the longest of them, at least
 
 
 class Block(NamedTuple):
-    """Some text of a file, without a BOM at its start and with LF at line ends."""
+    """A part of a file's text, without a byte-order mark and with LF line ends."""
 
     text: str
-    replaced: int  # places that are U+FFFD because they were no text
+    replaced: int  # invalid places, replaced by U+FFFD
 
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to read `path` into one clear line."""
+    """Raise UsageError in one line where the system cannot read `path`."""
     try:
         yield
     except OSError as error:
@@ -43,9 +43,9 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
-    """The file's text. A NUL is none: it tells of UTF-16.
+    """Yield the file's text. A NUL counts as invalid, because it indicates UTF-16.
 
-    Raises DamagedError at the first byte that is no text, or has it replaced; UsageError where it cannot be read.
+    Raises DamagedError at the first invalid byte unless it is to be replaced, UsageError where the file cannot be read.
     """
     strict = decode_errors is DecodeErrors.strict
     with reading(path), path.open("rb") as file:
@@ -57,7 +57,7 @@ def blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
             read = file.read(segmentation.BLOCK_BYTES)
             data += read
             text, used = decoded(path, data, strict=strict, final=not read, offset=offset, line=line)
-            if read and text.endswith("\r"):  # perhaps half of a line's end
+            if read and text.endswith("\r"):  # possibly the first half of CR LF
                 text, used = text[:-1], used - 1
             fresh = text.count("\ufffd") - data.count("\ufffd".encode(), 0, used) + text.count("\0")
             yield Block(text.replace("\r\n", "\n").replace("\0", "\ufffd"), fresh)
@@ -67,14 +67,14 @@ def blocks(path: Path, decode_errors: DecodeErrors) -> Iterator[Block]:
 
 
 def refuse_foreign(path: Path, head: bytes) -> None:
-    """Raises DamagedError for a file that begins as no text does."""
+    """Raise DamagedError for a file whose first bytes identify another format."""
     for mark, kind in FOREIGN.items():
         if head.startswith(mark):
-            raise DamagedError(f"{_no_text(path, head, 0, offset=0, line=1)}: it looks like {kind}")
+            raise DamagedError(f"{_not_text(path, head, 0, offset=0, line=1)}: it looks like {kind}")
 
 
 def decoded(path: Path, data: bytes, *, strict: bool, final: bool, offset: int, line: int) -> tuple[str, int]:
-    """The text of some bytes that stand at this offset and line of the file, and how many of them it takes."""
+    """Decode bytes that start at `offset` and `line` of the file; return the text and the number of bytes used."""
     bad = data.find(b"\0") if strict else -1
     why = ", a NUL: if it is UTF-16, save it as UTF-8" if bad >= 0 else ""
     try:
@@ -84,13 +84,13 @@ def decoded(path: Path, data: bytes, *, strict: bool, final: bool, offset: int, 
             bad, why = error.start, ""
     if bad >= 0:
         raise DamagedError(
-            f"{_no_text(path, data, bad, offset=offset, line=line)}{why}; data.decode_errors=replace reads over it"
+            f"{_not_text(path, data, bad, offset=offset, line=line)}{why}; data.decode_errors=replace skips it"
         )
     return text, used
 
 
-def _no_text(path: Path, data: bytes, bad: int, *, offset: int, line: int) -> str:
+def _not_text(path: Path, data: bytes, bad: int, *, offset: int, line: int) -> str:
     return (
-        f"{path} is no UTF-8 text: byte 0x{data[bad]:02x} at offset {offset + bad}, "
+        f"{path} is not UTF-8 text: byte 0x{data[bad]:02x} at offset {offset + bad}, "
         f"line {line + data.count(bytes([10]), 0, bad)}"
     )

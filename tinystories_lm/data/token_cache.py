@@ -1,7 +1,7 @@
-"""The token cache: a corpus as token ids in plain files, in a folder named by what decides its contents.
+"""The token cache: a corpus as token ids in plain files, in a folder named by a hash of its inputs.
 
-A split is a `.bin` file of little-endian uint16: the ids of each document, then END_OF_TEXT. The header has the sizes
-and the sha256 of every file: a cache that is not what it says is built again, never used.
+A split is a `.bin` file of little-endian uint16: the ids of each document, then END_OF_TEXT. The header records each
+file's size and sha256. A cache that does not match its header is rebuilt, never used.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ from tqdm import tqdm
 from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.contamination import Overlap
-from tinystories_lm.data.corpus import Split, file_names, fingerprint, pieces, replaced, splits, training_bytes
+from tinystories_lm.data.corpus import Split, chunks, file_names, fingerprint, replaced, splits, training_bytes
 from tinystories_lm.data.encoding import Encode, make_encoder
-from tinystories_lm.data.segmentation import PIECE_CHARS, Chunk
+from tinystories_lm.data.segmentation import CHUNK_CHARS, Chunk
 from tinystories_lm.data.tokenizer import train_tokenizer
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
@@ -40,26 +40,32 @@ from tinystories_lm.system.processes import usable_cores
 
 FORMAT = "tinystories_lm token cache"
 VERSION = 1
-NOTES = "hashes.json"  # beside the caches: see remembered_sha256
+NOTES = "hashes.json"  # hashes of large files, kept beside the caches; see remembered_sha256
 TOKENIZER_KIND = "byte-level BPE"
-READ_BYTES = 1 << 24  # of tokens, at a time
+READ_BYTES = 1 << 24  # of tokens, read at a time
 BATCH_CHARS = 1 << 20  # of text, encoded at a time
-GIANT_WORD_CHARS = 2_000_000  # without white space, of which a tokenizer learns: each costs it 80 bytes and 2 us
-PORTION_PIECES = 64  # of a document: a longer one counts as several where only some are learnt from
+GIANT_WORD_CHARS = (
+    2_000_000  # most text without white space to train a tokenizer on; each character costs 80 bytes and 2 us
+)
+PORTION_CHUNKS = 64  # a longer document counts as several when a share of the corpus is chosen for training
 LEAST_TOKENS = 2  # one to read and one to predict
 
 log = logging.getLogger(__name__)
 
 
 class TokenSplit(NamedTuple):
+    """One split of the cache."""
+
     tokens: NDArray[np.uint16]  # the token stream [N], mapped from its file, read-only
     documents: int
     bytes: int  # of the documents as UTF-8
-    also_in_train: int  # documents that stand word for word in the training split; 0 where nobody counted
+    also_in_train: int  # documents that occur word for word in the training split; 0 where not counted
 
 
 @dataclass(frozen=True)
 class TokenCache:
+    """An open token cache."""
+
     folder: Path  # also holds tokenizer.json
     fingerprint: str
     tokenizer_sha256: str
@@ -68,16 +74,16 @@ class TokenCache:
 
 
 def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
-    """The corpus as tokens: opened where it is ready, else built by one process while others wait for it.
+    """Open the token cache of a corpus; where there is none, one process builds it while others wait.
 
     progress: show a bar where standard error is a terminal.
 
-    Raises UsageError where there is no corpus or too little of it, DamagedError where its files are broken,
+    Raises UsageError where the corpus is missing or too short, DamagedError where its files are broken,
     CannotWriteError and NewerFormatError.
     """
     try:
         found = _prepare(config, progress=progress)
-    except OSError as error:  # what cannot be read is told by the corpus
+    except OSError as error:  # errors of reading the corpus are UsageErrors already
         where = error.filename or config.cache_dir
         raise CannotWriteError(
             f"cannot write {where}: {error.strerror or error}: name another data.cache_dir"
@@ -85,8 +91,8 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
     for split, part in found.splits.items():
         if part.also_in_train:
             log.warning(
-                "%s: %s of %s documents also stand in the training text word for word: its loss will look better than "
-                "it is", split, f"{part.also_in_train:,}", f"{part.documents:,}",
+                "%s: %s of %s documents occur word for word in the training text, so its loss will be too low",
+                split, f"{part.also_in_train:,}", f"{part.documents:,}",
             )  # fmt: skip
     return found
 
@@ -94,35 +100,35 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
 def _prepare(config: DataConfig, *, progress: bool) -> TokenCache:
     source = fingerprint(config, notes=Path(config.cache_dir) / NOTES)
     identity = [FORMAT, VERSION, TOKENIZER_KIND, source, config.vocab_size, config.allow_smaller_vocabulary]
-    on_hub = config.path is None and config.source is Source.hub  # whose size only a download tells
-    if on_hub or _share_to_learn_from(config) < 1:
+    on_hub = config.path is None and config.source is Source.hub  # whose size is unknown before the download
+    if on_hub or _share_to_train_on(config) < 1:
         identity.append(config.tokenizer_bytes)
     key = hashlib.sha256(to_json(identity).encode()).hexdigest()[:16]
     folder = Path(config.cache_dir) / key
     if folder.is_dir():
         with contextlib.suppress(DamagedError):
             return open_cache(folder)
-    with _alone(folder):
-        if folder.is_dir():  # another process was first, or it is damaged
+    with _exclusively(folder):
+        if folder.is_dir():  # another process built it, or it is damaged
             try:
                 return open_cache(folder)
             except DamagedError as error:
-                log.warning("%s: building it again", error)
+                log.warning("%s: rebuilding it", error)
                 with writing(folder):
                     remove_folder(folder)
         _sweep(folder)
         try:
             _build(config, folder, source, progress=progress and sys.stderr.isatty())
         except (OSError, CannotWriteError):
-            if not folder.is_dir():  # else another was first, on a file system whose locks do not hold
+            if not folder.is_dir():  # otherwise another process built it, on a file system without working locks
                 raise
     return open_cache(folder)
 
 
 def open_cache(folder: Path) -> TokenCache:
-    """Map a cache's tokens into memory after every byte of it was checked, now or since it was last written to.
+    """Memory-map a cache whose bytes were all checked, now or since its last change.
 
-    Raises DamagedError where anything is not as recorded, NewerFormatError.
+    Raises DamagedError where anything differs from the header, NewerFormatError.
     """
     header = _read_header(folder)
     try:
@@ -147,7 +153,7 @@ def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSpl
         raise DamagedError(f"{path} has {size:,} bytes for {tokens:,} tokens of 2 bytes each")
     just_now = _check_hash(path, record["sha256"])
     if just_now and (largest := _largest(path)) >= vocab_size:
-        raise DamagedError(f"{path} has token {largest}, its tokenizer {vocab_size} entries")
+        raise DamagedError(f"{path} has token {largest}, but its tokenizer has {vocab_size} entries")
     return TokenSplit(
         np.memmap(path, dtype="<u2", mode="r"),
         documents=record["documents"],
@@ -157,7 +163,7 @@ def _open_split(path: Path, record: dict[str, Any], vocab_size: int) -> TokenSpl
 
 
 def _largest(path: Path) -> int:
-    """The largest token, read in parts: a map of the whole file would count as this process's memory."""
+    """Return the largest token, read in parts, since mapping the whole file would count as this process's memory."""
     largest = 0
     with path.open("rb") as file:
         while part := file.read(READ_BYTES):
@@ -166,7 +172,7 @@ def _largest(path: Path) -> int:
 
 
 def _check_hash(path: Path, recorded: str) -> bool:
-    """Whether the file was read for it; an unchanged large one that was read before is not."""
+    """Check the file's hash; return whether the file was read for it, which an unchanged large file is not."""
     found, just_now = remembered_sha256(path, path.parent.with_name(NOTES))
     if found != recorded:
         raise DamagedError(f"{path} is damaged: its sha256 is {found[:16]}…, recorded is {recorded[:16]}…")
@@ -179,31 +185,31 @@ def _read_header(folder: Path) -> dict[str, Any]:
         header = from_json(read_plain(path))
         foreign = header["format"] != FORMAT or not isinstance(header["version"], int)
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise DamagedError(f"{path} is no readable header: {error!r}") from error
+        raise DamagedError(f"{path} cannot be read: {error!r}") from error
     if foreign:
-        raise DamagedError(f"{path} is no header of a {FORMAT}")
+        raise DamagedError(f"{path} is not the header of a {FORMAT}")
     if header["version"] > VERSION:
         raise NewerFormatError(f"{path} has format {header['version']}, this program reads {VERSION}: update it")
     recorded = header.pop("sha256", None)
     if recorded != seal(header) or header.get("key") != folder.name:
-        raise DamagedError(f"{path} is damaged: it is not as it was written")
+        raise DamagedError(f"{path} is damaged: it was changed after it was written")
     return dict(header)
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusively(folder: Path) -> Iterator[None]:
     path = folder.with_name(f"{folder.name}.lock")
     with lock(path, wait=False) as holder:
         if holder is None:
             yield
             return
-    log.info("process %s prepares the same corpus: waiting for it", holder.get("pid", "unknown"))
+    log.info("process %s is preparing the same corpus; waiting for it", holder.get("pid", "unknown"))
     with lock(path, wait=True):
         yield
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed builder of this cache left; other caches may be under way beside it."""
+    """Remove what a killed builder of this cache left; other caches may be in progress beside it."""
     for pattern in (f".tmp-{folder.name}-*", f".del-{folder.name}-*"):
         for leftover in folder.parent.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -215,7 +221,9 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
         tokenizer = _train(config, progress=progress)
         write_text(new / "tokenizer.json", tokenizer.to_str())
         overlap, records = Overlap(), {}
-        for split in sorted(found, key=lambda split: split is Split.TRAIN):  # which is compared with the others
+        for split in sorted(
+            found, key=lambda split: split is Split.TRAIN
+        ):  # the training split last: it is compared with the others
             records[split] = _encode(config, split, tokenizer, overlap, new, progress=progress)
         for split in set(found) - {Split.TRAIN}:
             records[split]["also_in_train"] = overlap.count(split)
@@ -231,32 +239,32 @@ def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> 
         }
         write_sealed(new / "header.json", header)
         if fingerprint(config, notes=folder.with_name(NOTES)) != source:
-            raise DamagedError(f"the corpus {config.name} changed while it was read: run this again")
+            raise DamagedError(f"the corpus {config.name} changed while it was read: run the command again")
 
 
 def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
     started, n_bytes, giant_chars = time.monotonic(), 0, 0
 
-    share, portion, n_pieces = _share_to_learn_from(config), 0, 0
+    share, portion, n_chunks = _share_to_train_on(config), 0, 0
 
     def texts(stream: Iterable[Chunk], bar: Any) -> Iterator[str]:
-        nonlocal n_bytes, giant_chars, portion, n_pieces
+        nonlocal n_bytes, giant_chars, portion, n_chunks
         for text, ends_document in stream:
-            place, n_pieces = portion, n_pieces + 1
-            if ends_document or n_pieces == PORTION_PIECES:
-                portion, n_pieces = portion + 1, 0
-            if int((place + 1) * share) == int(place * share):  # not one of those to learn from
+            place, n_chunks = portion, n_chunks + 1
+            if ends_document or n_chunks == PORTION_CHUNKS:
+                portion, n_chunks = portion + 1, 0
+            if int((place + 1) * share) == int(place * share):  # not in the share to train on
                 continue
             n_bytes += (size := len(text.encode()))
             bar.update(size)
-            if len(text) >= PIECE_CHARS and len(text.split(None, 1)) < 2:
+            if len(text) >= CHUNK_CHARS and len(text.split(None, 1)) < 2:
                 giant_chars += len(text)
                 if giant_chars > GIANT_WORD_CHARS:
                     continue
             yield text
 
     log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.path or config.name)
-    stream = pieces(config, Split.TRAIN)
+    stream = chunks(config, Split.TRAIN)
     first = next(stream, None)
     if first is None:
         raise _too_short(config, Split.TRAIN, 0)
@@ -271,36 +279,36 @@ def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
     return tokenizer
 
 
-def _share_to_learn_from(config: DataConfig) -> float:
-    """The share of the documents, or portions of long ones, spread evenly, that the vocabulary is learnt from.
+def _share_to_train_on(config: DataConfig) -> float:
+    """Return the share of the documents (or portions of long ones) that the tokenizer is trained on, evenly spaced.
 
-    `tokenizers` counts words on one core, and more of them change little: on TinyStories a vocabulary learnt from 3, 6
-    and 12 MB takes 0.42, 0.12 % and nothing more than the last for the validation text.
+    `tokenizers` counts words on one core, and more text changes little: on TinyStories, vocabularies trained on 3 and
+    6 MB encode the validation text in 0.42 % and 0.12 % more tokens than one trained on 12 MB.
     """
     return min(1.0, config.tokenizer_bytes / max(1, training_bytes(config)))
 
 
 class Encoded(NamedTuple):
-    """Some documents' tokens: the ids of each document, then END_OF_TEXT."""
+    """The tokens of some documents: the ids of each document, then END_OF_TEXT."""
 
     ids: NDArray[np.uint16]
-    documents: int  # that end here
+    documents: int  # that end in this part
     bytes: int  # of text as UTF-8
 
 
 def encode(config: DataConfig, split: Split, tokenizer: Tokenizer) -> Iterator[Encoded]:
-    """The split's tokens, in parts of bounded size."""
-    return encode_all(make_encoder(tokenizer), _batches(pieces(config, split)))
+    """Yield the split's tokens in parts of bounded size."""
+    return encode_all(make_encoder(tokenizer), _batches(chunks(config, split)))
 
 
-def encode_all(encode_pieces: Encode, batches: Iterable[list[Chunk]]) -> Iterator[Encoded]:
-    """The batches' tokens in their order, on all cores: the encoder holds no lock of Python."""
+def encode_all(encode_chunks: Encode, batches: Iterable[list[Chunk]]) -> Iterator[Encoded]:
+    """Encode the batches on all cores and yield the results in order; the encoder releases the GIL."""
 
     def encoded(batch: list[Chunk]) -> Encoded:
         return Encoded(
-            encode_pieces(batch),
-            documents=sum(piece.ends_document for piece in batch),
-            bytes=sum(len(piece.text.encode()) for piece in batch),
+            encode_chunks(batch),
+            documents=sum(chunk.ends_document for chunk in batch),
+            bytes=sum(len(chunk.text.encode()) for chunk in batch),
         )
 
     workers = usable_cores()
@@ -320,9 +328,9 @@ def encode_all(encode_pieces: Encode, batches: Iterable[list[Chunk]]) -> Iterato
 def _encode(
     config: DataConfig, split: Split, tokenizer: Tokenizer, overlap: Overlap, folder: Path, *, progress: bool
 ) -> dict[str, int | str]:
-    """Write the split's tokens; returns what the header says of them."""
+    """Write the split's tokens and return their entry of the header."""
     log.info("%s: encoding %s", split, ", ".join(file_names(config).get(split, [])) or config.name)
-    batches = _batches(overlap.watch(split, pieces(config, split)))
+    batches = _batches(overlap.watch(split, chunks(config, split)))
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
     with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
         for part in encode_all(make_encoder(tokenizer), batches):
@@ -350,9 +358,9 @@ def _encode(
 
 def _batches(stream: Iterable[Chunk]) -> Iterator[list[Chunk]]:
     batch, chars = [], 0
-    for piece in stream:
-        batch.append(piece)
-        chars += len(piece.text)
+    for chunk in stream:
+        batch.append(chunk)
+        chars += len(chunk.text)
         if chars >= BATCH_CHARS:
             yield batch
             batch, chars = [], 0
@@ -366,6 +374,6 @@ def _bar(name: str, shown: bool) -> Any:
 
 def _too_short(config: DataConfig, split: Split, tokens: int) -> UsageError:
     return UsageError(
-        f"the {split} split of {config.name} has {tokens} tokens and needs at least {LEAST_TOKENS}: bring more text"
+        f"the {split} split of {config.name} has {tokens} tokens and needs at least {LEAST_TOKENS}: add text"
         + (" or raise data.held_out_fraction" if split is Split.VALIDATION else "")
     )

@@ -1,13 +1,13 @@
-"""The embedded corpus: children's stories, written by a seeded grammar.
+"""Write the built-in corpus: children's stories from a seeded grammar.
 
-The grammar, RULES and PLOTS in `story_words.py`, is plain text with four marks:
+The grammar, RULES and PLOTS in `vocabulary.py`, is plain text with four marks:
 
-    [a|b|]    one of these, here perhaps nothing; they nest
-    <name>    the rule of that name, or any word of that group, drawn anew each time
-    {name}    a word of that group which the story then keeps: {toy} is one toy throughout, {toy2} another
+    [a|b|]    one of these, possibly the empty one; they nest
+    <name>    the rule of that name, or a word of that group, drawn at each occurrence
+    {name}    a word of that group that stays the same in the story: {toy} is one toy, {toy2} another
     {hero}    a character; {friend.he}, {friend.his}, ... are a character's pronouns, {he}, {his}, ... the hero's
 
-A line break is a space, but none after "[" and "|"; an empty line begins a paragraph.
+A line break is a space, except after "[" and "|"; an empty line starts a paragraph.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ from tinystories_lm.data.grammar.vocabulary import (
     WORDS,
 )
 
-Phrase: TypeAlias = "list[str | Choice]"  # what is written one after the other
-Choice: TypeAlias = "list[Phrase]"  # of which one is written
-Draw: TypeAlias = Callable[[], float]  # the next number in [0, 1): all the chance that a story has
+Phrase: TypeAlias = "list[str | Choice]"  # written one after the other
+Choice: TypeAlias = "list[Phrase]"  # one of these is written
+Draw: TypeAlias = Callable[[], float]  # returns the next number in [0, 1), a story's only randomness
 
 # Raise GRAMMAR_VERSION with every change that alters a story: corpora, caches and runs are identified by it.
 GRAMMAR_VERSION = 1
@@ -45,16 +45,16 @@ GRAMMAR_IDENTITY: list[str] = (
     else [f"version {GRAMMAR_VERSION}"]
 )
 
-COOKIE_SHARE = 0.12  # of the stories are about Cookie: every example prompt of this project begins with her
-INTRODUCED_SHARE = 0.85  # of the stories present their hero before anything happens
+COOKIE_SHARE = 0.12  # share of the stories about Cookie, with whom every example prompt begins
+INTRODUCED_SHARE = 0.85  # share of the stories that introduce their hero first
 
 MARKS = re.compile(r"(\[|\]|\||<\w+>)")
-# The article is decided last, by the sound of the word that then follows it: a unicorn, but an honest one.
+# The article is chosen last, by the sound of the next word: a unicorn, but an honest one.
 AN = re.compile(r"\b([Aa]) (?=(?!uni|use|uku|eu|one)[aeiou]|hour|honest)")
 
 
 class Character(NamedTuple):
-    """Somebody of the story, written as their name."""
+    """A character of the story; formats as the name."""
 
     name: str
     kind: str  # "dog", "girl"
@@ -69,6 +69,7 @@ class Character(NamedTuple):
 
     @property
     def capitalized(self) -> str:
+        """Return the name with a capital."""
         return self.name.capitalize()
 
     def __str__(self) -> str:
@@ -83,11 +84,11 @@ ELDERS = (Character("grandma", "woman", "hand", "hair", *SHE), Character("grandp
 
 
 class Scene(dict[str, object]):
-    """What the marks in braces stand for in one story. Words are drawn when first named, no two alike in a group."""
+    """The values of the marks in braces in one story; words are drawn when first used, without repeats in a group."""
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
-        self.drawn: set[tuple[str, ...]] = set()  # only ever asked, never walked through: sets have no fixed order
+        self.drawn: set[tuple[str, ...]] = set()  # used for membership only, since the order of a set varies
 
     def __missing__(self, key: str) -> object:
         group = key.rstrip("0123456789")
@@ -101,9 +102,11 @@ class Scene(dict[str, object]):
 
 
 def story(seed: int, index: int) -> str:
-    """Story number `index` of the corpus `seed`: 60 to 250 words of ASCII, paragraphs apart by an empty line."""
+    """Write story number `index` of the corpus `seed`: 60 to 250 words of ASCII, an empty line between paragraphs."""
     key = hashlib.sha256(f"{seed} {index}".encode()).digest()
-    draw = Random(int.from_bytes(key[:8], "big")).random  # of all of Random only this is the same in every Python
+    draw = Random(
+        int.from_bytes(key[:8], "big")
+    ).random  # the only method of Random that is stable across Python versions
     scene = _cast(draw)
     introduced = draw() < INTRODUCED_SHARE
     hero = scene["hero"]
@@ -122,17 +125,17 @@ def story(seed: int, index: int) -> str:
 
 
 def stories(seed: int, n_bytes: int, *, first: int = 0) -> Iterator[str]:
-    """Stories `first`, `first` + 1, ... until they have `n_bytes`, counting one more byte each for a separator."""
+    """Yield stories `first`, `first` + 1, ... until they fill `n_bytes`, with one byte per story for a separator."""
     index = first
     while n_bytes > 0:
         text = story(seed, index)
         yield text
-        n_bytes -= len(text) + 1  # ASCII: a letter is a byte
+        n_bytes -= len(text) + 1  # ASCII: one byte per letter
         index += 1
 
 
 def _cast(draw: Draw) -> Scene:
-    """The characters: the friend's pronouns differ from the hero's, so that each "she" can mean only one of them."""
+    """Draw the characters. The friend's pronouns differ from the hero's, so that each "she" is unambiguous."""
     scene = Scene(draw)
     hero = COOKIE if draw() < COOKIE_SHARE else _character(draw, she=draw() < 0.5)
     friend = _character(draw, she=hero.he == "he")
@@ -158,12 +161,12 @@ def _character(draw: Draw, *, she: bool) -> Character:
 
 
 def _often_first(records: list[tuple[str, ...]], draw: Draw) -> tuple[str, ...]:
-    """A record; the first quarter of them comes half of the time, as a few words of any language do."""
+    """Draw a record; the first quarter is drawn half of the time, like the common words of a language."""
     return records[int(draw() ** 2 * len(records))]
 
 
 def _write(choice: Choice, draw: Draw, text: list[str]) -> None:
-    """Append one of the phrases, with all choices within it made."""
+    """Append one of the phrases, with every choice within it made."""
     for part in choice[int(draw() * len(choice))] if len(choice) > 1 else choice[0]:
         if isinstance(part, str):
             text.append(part)
@@ -178,13 +181,13 @@ def _records(words: str) -> list[tuple[str, ...]]:
 
 @cache
 def _groups() -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:
-    """Every field of WORDS with all the fields of its group and their records."""
+    """Map every field of WORDS to the fields of its group and their records."""
     return {field: (names.split(), _records(words)) for names, words in WORDS.items() for field in names.split()}
 
 
 @cache
 def _named(name: str) -> Choice:
-    """What <name> stands for."""
+    """Return what <name> stands for."""
     if name in RULES:
         return [_phrase(RULES[name])]
     return [[word] for (word,) in _records(WORDS[name])]
@@ -196,11 +199,11 @@ def _plots() -> Choice:
 
 
 def _phrase(text: str) -> Phrase:
-    """The grammar's text with its marks resolved, but for those in braces, which are `str.format`'s."""
+    """Parse the grammar's text; marks in braces stay, since `str.format` resolves them."""
     text = re.sub(r"(?<=[\[|])\n\s*", "", text.strip())
     text = re.sub(r"\n\s*\n\s*", "\0", text)
     text = re.sub(r"\n\s*", " ", text).replace("\0", "\n\n")
-    choices: list[Choice] = [[[]]]  # those still open, innermost last; the first has one phrase, the whole text
+    choices: list[Choice] = [[[]]]  # the open choices, innermost last; the first has one phrase, the whole text
     for piece in MARKS.split(text):
         if piece == "[":
             choices.append([[]])
