@@ -24,7 +24,8 @@ from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.corpus import Split, documents
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import Text, write
+from tinystories_lm.generation.generate import write
+from tinystories_lm.generation.text import Text
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.interop.huggingface import generation_config, stock_config, tensor_names
 from tinystories_lm.model.transformer import Transformer

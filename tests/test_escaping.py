@@ -7,7 +7,7 @@ from tinystories_lm.analysis import loss_curve
 from tinystories_lm.analysis.scaling import chart
 from tinystories_lm.analysis.scaling.law import Law
 from tinystories_lm.analysis.scaling.observations import Observation
-from tinystories_lm.generation.generate import End, Sample
+from tinystories_lm.generation.text import End, Sample
 from tinystories_lm.interop.model_card import FENCE, _code, _plain, _samples, _table
 
 HOSTILE = "</text></svg></title><script>alert(1)</script><img src=x onerror='alert(1)'> & \"quoted\""

@@ -1,7 +1,6 @@
-"""Drawing the next token: the standard's distributions, a text for a seed, an end where one is due."""
+"""Whole texts: a text for a seed, alone or beside others, and what ends it."""
 
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -10,18 +9,11 @@ from tokenizers import Tokenizer
 
 from tests.model.test_transformer import SMALL, build
 from tinystories_lm.config.schema import SamplingConfig
-from tinystories_lm.data.tokenizer import END_OF_TEXT_ID, train_tokenizer
+from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import (
-    End,
-    Text,
-    begin_texts,
-    draw,
-    next_token_logits,
-    repeating_tokens,
-    write,
-    write_texts,
-)
+from tinystories_lm.generation.draws import next_token_logits
+from tinystories_lm.generation.generate import begin_texts, write, write_texts
+from tinystories_lm.generation.text import End, Text
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.errors import DivergedError, UsageError
 
@@ -44,106 +36,6 @@ CONTEXT = SMALL.context_tokens
 
 def with_(**changes: object) -> SamplingConfig:
     return SamplingConfig(**{**dataclasses.asdict(PLAIN), **changes})
-
-
-CONTROLS = [
-    {"temperature": 0.7},
-    {"top_k": 5},
-    {"top_p": 0.9},
-    {"top_p": 0.01},
-    {"min_p": 0.1},
-    {"repetition_penalty": 1.3},
-    {"repetition_penalty": 0.8},
-    {"no_repeat_ngram": 1},
-    {"no_repeat_ngram": 2},
-    {"no_repeat_ngram": 3},
-    {"no_repeat_ngram": 40},
-    {"temperature": 0.8, "top_k": 20, "top_p": 0.95, "min_p": 0.02, "repetition_penalty": 1.3, "no_repeat_ngram": 2},
-]
-
-
-@pytest.mark.parametrize("controls", CONTROLS, ids=str)
-@pytest.mark.parametrize("seed", range(10))
-def test_each_control_gives_the_distribution_of_the_stock_processor(controls: dict[str, float], seed: int) -> None:
-    processors = pytest.importorskip("transformers.generation.logits_process", reason="it is in the dev extra")
-    random = torch.Generator().manual_seed(seed)
-    logits = torch.randn(3, 50, generator=random) * 4
-    text = torch.randint(12, (3, 30), generator=random)  # of few tokens: it repeats n-grams
-    chain = {
-        "repetition_penalty": processors.RepetitionPenaltyLogitsProcessor,
-        "no_repeat_ngram": processors.NoRepeatNGramLogitsProcessor,
-        "temperature": processors.TemperatureLogitsWarper,
-        "top_k": processors.TopKLogitsWarper,
-        "top_p": processors.TopPLogitsWarper,
-        "min_p": processors.MinPLogitsWarper,
-    }
-    want = logits
-    for name, processor in chain.items():
-        if name in controls:
-            want = processor(controls[name])(text, want)
-    given = logits.clone()
-    got = next_token_logits(given, text.tolist(), with_(**controls))
-    torch.testing.assert_close(got.softmax(-1), want.softmax(-1), atol=1e-6, rtol=0)
-    assert torch.equal(got.isinf(), want.isinf())
-    assert torch.equal(given, logits), "the model's logits are left as they were"
-
-
-def test_the_stock_decoder_applies_the_controls_in_the_same_order() -> None:
-    transformers = pytest.importorskip("transformers", reason="it is in the dev extra")
-    stock = transformers.LlamaForCausalLM(
-        transformers.LlamaConfig(
-            vocab_size=64, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1
-        )
-    )
-    asked = {"temperature": 0.8, "top_k": 20, "top_p": 0.95, "min_p": 0.02, "repetition_penalty": 1.3}
-    config = transformers.GenerationConfig(do_sample=True, no_repeat_ngram_size=2, **asked)
-    text = torch.tensor([[5, 6, 7, 5]])
-    processors = stock._get_logits_processor(config, input_ids_seq_length=4)
-    logits = torch.randn(1, 64, generator=torch.Generator().manual_seed(0)) * 3
-    got = next_token_logits(logits, text.tolist(), with_(no_repeat_ngram=2, **asked))
-    torch.testing.assert_close(got.softmax(-1), processors(text, logits).softmax(-1), atol=1e-6, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("text", "n", "banned"),
-    [
-        ([1, 2, 1], 2, {2}),
-        ([1, 2, 3, 1, 2], 3, {3}),
-        ([1, 2], 3, set()),
-        ([4, 4], 1, {4}),
-        ([1, 1, 1], 2, {1}),
-        ([], 1, set()),
-    ],
-)
-def test_a_token_repeats_an_n_gram_where_it_completes_one_that_was_there(
-    text: list[int], n: int, banned: set[int]
-) -> None:
-    assert set(repeating_tokens(text, n)) == banned
-
-
-def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
-    shares = torch.tensor([0.5, 0.3, 0.0, 0.2])
-    generator = torch.Generator().manual_seed(0)
-    drawn = Counter(int(draw(shares.log()[None], [generator])) for _ in range(4000))
-    assert drawn[2] == 0
-    for token, share in enumerate(shares.tolist()):
-        assert abs(drawn[token] / 4000 - share) < 0.03
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return train_tokenizer(["Once upon a time. The end. “Größe” 🐶 𝄞"] * 3, 270, allow_smaller_vocabulary=True)
-
-
-@pytest.fixture(scope="module")
-def model(tokenizer: Tokenizer) -> Transformer:
-    """Random weights: every byte sequence comes out, valid UTF-8 or not."""
-    model = Transformer(SMALL, vocab_size=tokenizer.get_vocab_size())
-    model.initialise(0)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.mul_(8.0 if weight.dim() > 1 else 1.0)
-    return model.eval()
 
 
 class Written:
@@ -195,13 +87,6 @@ def test_a_text_ends_at_max_tokens_and_at_the_contexts_end(written: Written) -> 
     assert (short.ids, short.ended) == (text.ids[:5], End.max_tokens)
 
 
-def test_a_text_ends_before_the_end_of_text_token(model: Transformer, tokenizer: Tokenizer) -> None:
-    text = Text("", [1], tokenizer, PLAIN, seed=0)
-    text.add(5)
-    text.add(END_OF_TEXT_ID)
-    assert (text.ids, text.ended) == ([1, 5], End.end_of_text)
-
-
 def test_beyond_the_context_a_text_goes_on_from_its_last_half(written: Written) -> None:
     (text,) = written([1, 2], temperature=0.0, beyond_context=True, max_tokens=40, no_repeat_ngram=2)
     assert (len(text.ids), text.ended) == (42, End.max_tokens)
@@ -230,40 +115,6 @@ def test_where_every_token_would_repeat_the_text_ends(written: Written) -> None:
     text.ids.insert(0, END_OF_TEXT_ID)
     logits = next_token_logits(torch.zeros(1, len(everything) + 1), [text.ids], text.config)
     assert logits.isneginf().all()
-
-
-def test_a_stop_string_ends_the_text_before_it_wherever_tokens_divide_it(tokenizer: Tokenizer) -> None:
-    for stop in ("The end", " end.", "end", "d."):
-        text, shown = Text("", [1], tokenizer, with_(stop=["nowhere", stop]), seed=0), ""
-        for token in tokenizer.encode("Once upon a time. The end. Once").ids:
-            if text.ended is None:
-                text.add(token)
-                assert text.settled.startswith(shown), "what was shown is not taken back"
-                shown = text.settled
-        assert (shown, text.ended) == ("Once upon a time. The end. Once".split(stop)[0], End.stop)
-
-
-def test_what_only_looked_like_a_stop_string_is_shown(tokenizer: Tokenizer) -> None:
-    text = Text("", [1], tokenizer, with_(stop=["The elephant"]), seed=0)
-    for token in tokenizer.encode("The end").ids:
-        text.add(token)
-    assert text.settled == "The end"
-    text = Text("", [1], tokenizer, with_(stop=["The end of it"]), seed=0)
-    for token in tokenizer.encode("Once The end").ids:
-        text.add(token)
-    assert text.settled == "Once "
-    text.end(End.max_tokens)
-    assert text.settled == "Once The end"
-
-
-def test_what_is_shown_grows_and_never_holds_a_part_of_a_character(tokenizer: Tokenizer) -> None:
-    story = "“Größe” 🐶 𝄞 日本"
-    text, shown = Text("", [1], tokenizer, PLAIN, seed=0), ""
-    for token in tokenizer.encode(story).ids:
-        text.add(token)
-        assert text.settled.startswith(shown) and story.startswith(text.settled)
-        shown = text.settled
-    assert shown == story
 
 
 @pytest.mark.parametrize("seed", range(20))

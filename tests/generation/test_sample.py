@@ -1,4 +1,4 @@
-"""Telling: text as it comes, in order, and the same words whichever way it is asked for."""
+"""The `sample` command: texts as they come and in order, the same ones however they are asked for."""
 
 import io
 import json
@@ -10,11 +10,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from tests.conftest import Command
-from tests.generation.test_generate import PLAIN, model, tokenizer, with_  # noqa: F401  (fixtures)
+from tests.generation.test_generate import PLAIN, with_
 from tests.interop.test_export import make_run
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import Text, begin_texts, write
+from tinystories_lm.generation.generate import begin_texts, write
 from tinystories_lm.generation.sample import show, write_json_lines
+from tinystories_lm.generation.text import Text
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.hashing import sha256_of
@@ -32,12 +33,12 @@ class Terminal(io.StringIO):
         self.seen.append(self.getvalue())
 
 
-def texts_of(tokenizer: Tokenizer, *prompts: str, **controls: object) -> list[Text]:  # noqa: F811
+def texts_of(tokenizer: Tokenizer, *prompts: str, **controls: object) -> list[Text]:
     config = with_(max_tokens=9, **controls)
     return begin_texts(tokenizer, prompts, config, count=2, context_tokens=16)
 
 
-def test_a_text_is_shown_as_it_comes_and_the_others_in_their_turn(model: Transformer, tokenizer: Tokenizer) -> None:  # noqa: F811
+def test_a_text_is_shown_as_it_comes_and_the_others_in_their_turn(model: Transformer, tokenizer: Tokenizer) -> None:
     texts, terminal = texts_of(tokenizer, "Once", "The"), Terminal()
     show(write(Decoder(model, 4), texts, PLAIN), texts, terminal)
     assert terminal.getvalue() == "\n\n".join(text.prompt + text.written for text in texts) + "\n"
@@ -45,7 +46,7 @@ def test_a_text_is_shown_as_it_comes_and_the_others_in_their_turn(model: Transfo
     assert len(set(terminal.seen)) > 2, "as it comes, not at the end"
 
 
-def test_json_has_a_line_for_each_text_in_order(model: Transformer, tokenizer: Tokenizer) -> None:  # noqa: F811
+def test_json_has_a_line_for_each_text_in_order(model: Transformer, tokenizer: Tokenizer) -> None:
     texts, terminal = texts_of(tokenizer, "Once", "The", stop=["e"]), Terminal()
     write_json_lines(write(Decoder(model, 4), texts, PLAIN), texts, terminal)
     rows = [json.loads(line) for line in terminal.getvalue().splitlines()]
@@ -61,7 +62,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_seed_tells_the_same_story_every_time_and_alone_or_beside_others(outputs: Path, command: Command) -> None:
+def test_a_seed_gives_the_same_text_every_time_alone_or_beside_others(outputs: Path, command: Command) -> None:
     asked = ("sample", str(outputs / "outputs/small/one"), "--prompt", "One day", "--max-tokens", "12", "--seed", "3")
     first, again, many = command(*asked), command(*asked), command(*asked, "--count", "3", "--json")
     assert first.returncode == 0, first.stderr
@@ -70,12 +71,12 @@ def test_a_seed_tells_the_same_story_every_time_and_alone_or_beside_others(outpu
 
 
 def test_an_empty_prompt_gives_a_story_of_the_models_own(outputs: Path, command: Command) -> None:
-    told = command("sample", str(outputs / "outputs/small/one"), "--prompt", "", "--max-tokens", "8")
-    assert (told.returncode, told.stderr) == (0, "") and told.stdout.strip()
+    done = command("sample", str(outputs / "outputs/small/one"), "--prompt", "", "--max-tokens", "8")
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--prompt", "ball " * 99], "shorten it"),
         (["--top-p", "0"], "top_p=0.0 must lie in (0, 1]"),
@@ -84,19 +85,19 @@ def test_an_empty_prompt_gives_a_story_of_the_models_own(outputs: Path, command:
         (["--repetition-penalty", "inf"], "repetition_penalty=inf must be positive"),
         (["--min-p", "2"], "min_p=2.0 must lie in [0, 1]"),
         (["--no-repeat-ngram", "-1"], "no_repeat_ngram=-1 must not be negative"),
-        (["--count", "0"], "count=0 must be at least 1"),
+        (["--count", "0"], "count=0 must lie in 1 to 10000"),
         (["--stop", ""], "empty string"),
-        (["--prompt", "caf\udce9"], "is no text"),
+        (["--prompt", "caf\udce9"], "is not valid UTF-8"),
         (["--temperature", "1e-40"], "too small to divide by"),
         (["--grid", "--stop", "x"], "leave --stop"),
         (["--seed", "-1"], "seed=-1"),
         (["--precision", "float16"], "invalid choice"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_2(outputs: Path, command: Command, arguments: list[str], said: str) -> None:
+def test_bad_input_is_one_line_and_exit_2(outputs: Path, command: Command, arguments: list[str], message: str) -> None:
     refused = command("sample", str(outputs / "outputs/small/one"), *arguments)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert said in refused.stderr and refused.stderr.count("\n") == 1
+    assert message in refused.stderr and refused.stderr.count("\n") == 1
 
 
 def test_a_run_without_a_checkpoint_is_one_line(tmp_path: Path, command: Command) -> None:

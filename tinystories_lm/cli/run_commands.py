@@ -67,9 +67,9 @@ def sample(options: Namespace) -> None:
     settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
     device, precision = Device(options.device), Precision(options.precision)
     if not options.grid:
-        from tinystories_lm.generation.sample import tell
+        from tinystories_lm.generation.sample import sample
 
-        tell(
+        sample(
             options.run,
             sys.stdout,
             prompts=options.prompt,

@@ -9,9 +9,9 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.evaluation.evaluate import for_stories, format_figure, training_text, write_stories
 from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, measure
-from tinystories_lm.generation.generate import settings_of
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.generation.sample import changed
+from tinystories_lm.generation.text import drawing_settings
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
 from tinystories_lm.system.json_files import to_json
@@ -54,7 +54,7 @@ def compare(
     found = [(config, measure(stories, training)) for config, stories in written]
     if as_json:
         for config, quality in found:
-            out.write(to_json(settings_of(config) | dataclasses.asdict(quality)) + "\n")
+            out.write(to_json(drawing_settings(config) | dataclasses.asdict(quality)) + "\n")
         return
     columns = [each for each in METRICS if each.name in SHOWN]
     rows = [

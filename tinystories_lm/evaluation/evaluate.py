@@ -18,8 +18,9 @@ from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, m
 from tinystories_lm.evaluation.text import Story
 from tinystories_lm.evaluation.training_text import TrainingText, read_training_text
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import End, Text, begin_texts, in_groups, settings_of, write
+from tinystories_lm.generation.generate import begin_texts, in_groups, write
 from tinystories_lm.generation.load import LoadedModel, load_model
+from tinystories_lm.generation.text import End, Text, drawing_settings
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.checkpoint import step_of
@@ -167,7 +168,7 @@ def _record(
         "val/stride_tokens": stride_tokens,
         "precision": str(machine.dtype).removeprefix("torch."),
         "device": str(machine.device),
-        "sampling": {"seed": config.seed} | settings_of(config),
+        "sampling": {"seed": config.seed} | drawing_settings(config),
     }
 
 

@@ -1,4 +1,4 @@
-"""A trained model out of its run folder, as the commands on runs want it."""
+"""Load a trained model from its run folder for inference."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -22,18 +22,18 @@ from tinystories_lm.system.hashing import sha256_of
 class LoadedModel(NamedTuple):
     run: RunFolder
     config: Config
-    model: Transformer  # in float32, ready to read and write
+    model: Transformer  # in float32, for inference
     tokenizer: Tokenizer
     checkpoint: Path
 
 
 def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
-    """Run `name` at its best checkpoint.
+    """Load run `name` at its best checkpoint.
 
-    Built on the meta device: no time goes into weights that are overwritten, and what the checkpoint does not
-    fill has no value to hide behind.
+    The model is built on the meta device, so that no time is spent on weights that are overwritten, and a weight that
+    the checkpoint lacks cannot keep an initial value unnoticed.
 
-    Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming what is not whole.
+    Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming the file that is damaged.
     """
     run = find_run(name)
     config, checkpoint, tokenizer = read_config(run), best_checkpoint(run), _tokenizer_of(run)
@@ -46,7 +46,7 @@ def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
 
 
 def _tokenizer_of(run: RunFolder) -> Tokenizer:
-    """Raises DamagedError where it is not the one that the run was trained with."""
+    """Load the run's tokenizer; raise DamagedError if it is not the one that the run was trained with."""
     tokenizer = load_tokenizer(run.tokenizer)
     corpus = read_record(run).corpus
     if corpus is not None and sha256_of(run.tokenizer) != corpus.tokenizer_sha256:

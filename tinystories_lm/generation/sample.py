@@ -1,4 +1,4 @@
-"""The `sample` command: a finished model, read from its run folder, writes."""
+"""Carry out the `sample` command: write texts with a run's model as they come."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,9 @@ from typing import TextIO
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import Text, begin_texts, in_groups, write
+from tinystories_lm.generation.generate import begin_texts, in_groups, write
 from tinystories_lm.generation.load import load_model
+from tinystories_lm.generation.text import Text
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.folder import read_config
 from tinystories_lm.runs.lookup import find_run
@@ -17,7 +18,7 @@ from tinystories_lm.system.json_files import to_json
 from tinystories_lm.system.stdio import escape_controls
 
 
-def tell(
+def sample(
     name: str,
     out: TextIO,
     *,
@@ -29,25 +30,25 @@ def tell(
 ) -> None:
     """Write texts of run `name` to `out`: as they come, or one JSON object a text as soon as it has ended.
 
-    prompts: those of the run's config where None.
+    prompts: those of the run's config if None.
     settings: sampling settings that replace the run's own.
 
-    Raises UsageError for an impossible setting, an unknown run, a prompt without room.
+    Raises UsageError for an impossible setting, an unknown run, and a prompt that leaves no room.
     """
     stored = read_config(find_run(name)).sampling
     config = changed(stored, settings)
     machine = open_for_inference(device, precision)
-    trained = load_model(name, device=machine.device.type)
+    loaded = load_model(name, device=machine.device.type)
     texts = begin_texts(
-        trained.tokenizer,
+        loaded.tokenizer,
         stored.prompts if prompts is None else prompts,
         config,
         count=config.count,
-        context_tokens=trained.config.model.context_tokens,
+        context_tokens=loaded.config.model.context_tokens,
     )
     with machine.attending():
         for number, group in enumerate(in_groups(texts)):
-            decoder = Decoder(trained.model, len(group), dtype=machine.dtype)
+            decoder = Decoder(loaded.model, len(group), dtype=machine.dtype)
             steps = write(decoder, group, config)
             if as_json:
                 write_json_lines(steps, group, out)
@@ -57,7 +58,7 @@ def tell(
 
 
 def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingConfig:
-    """The config with other settings; raises UsageError for an impossible one."""
+    """Return the config with these settings; raise UsageError for an impossible one."""
     try:
         return dataclasses.replace(config, **settings)  # type: ignore[arg-type]
     except ValueError as error:
@@ -65,14 +66,14 @@ def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingC
 
 
 def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
-    """Write the texts one below the other while they grow: the first as it comes, the others in their turn."""
+    """Write the texts below each other while they grow: the first as it comes, each other once it is its turn."""
     current, shown, plain = 0, 0, escape_controls if out.isatty() else str
     out.write(plain(texts[0].prompt))
     for _ in steps:
         while current < len(texts):
-            settled = texts[current].settled
-            out.write(plain(settled[shown:]))
-            shown = len(settled)
+            final = texts[current].final
+            out.write(plain(final[shown:]))
+            shown = len(final)
             if texts[current].ended is None:
                 break
             current, shown = current + 1, 0
@@ -81,7 +82,7 @@ def show(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
 
 
 def write_json_lines(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
-    """One JSON object a text, in the texts' order, each as soon as it can be."""
+    """Write one JSON object a text, in the texts' order, each as soon as it and those before it have ended."""
     current = 0
     for _ in steps:
         while current < len(texts) and texts[current].ended is not None:

@@ -18,8 +18,9 @@ from torch import Tensor
 from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.data.tokenizer import END_OF_TEXT
-from tinystories_lm.generation.generate import Sample, write_texts
+from tinystories_lm.generation.generate import write_texts
 from tinystories_lm.generation.load import LoadedModel, load_model
+from tinystories_lm.generation.text import Sample
 from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
 from tinystories_lm.interop.huggingface import generation_config, require_unused, stock_config, tensor_names
 from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from tinystories_lm.config.choices import OPTIMIZERS, Source
 from tinystories_lm.config.schema import Config, DataConfig
-from tinystories_lm.generation.generate import Sample
 from tinystories_lm.generation.load import LoadedModel
+from tinystories_lm.generation.text import Sample
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.checkpoint import Progress, step_of

@@ -19,7 +19,8 @@ from tinystories_lm.data.batches import fits, token_tensor, validation_batches
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, prepare
 from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
-from tinystories_lm.generation.generate import Sample, encode_prompt, write_texts
+from tinystories_lm.generation.generate import encode_prompt, write_texts
+from tinystories_lm.generation.text import Sample
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.jobs.finish import say_done, summarize

@@ -12,7 +12,7 @@ from torch import nn, optim
 
 from tinystories_lm.config.choices import OnWriteError
 from tinystories_lm.config.schema import TrainingConfig
-from tinystories_lm.generation.generate import Sample
+from tinystories_lm.generation.text import Sample
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder
