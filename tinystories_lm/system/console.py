@@ -1,4 +1,4 @@
-"""What a person watching a run sees: a bar on a terminal, plain lines in a log."""
+"""Show progress, numbers and tables to a person: a bar on a terminal, plain lines in a log."""
 
 import contextlib
 import math
@@ -16,7 +16,7 @@ PLAIN_LINE_SECONDS = 60.0
 
 
 class ProgressBar:
-    """Steps done, with loss, perplexity, speed and dollars; silent where standard error is no terminal."""
+    """A bar of the steps done, with a line of figures; silent where standard error is not a terminal."""
 
     def __init__(self, *, steps: int, first: int) -> None:
         self._bar = tqdm(
@@ -31,33 +31,37 @@ class ProgressBar:
         self._last_line = time.monotonic()
         self._above = contextlib.ExitStack()
         if not self._bar.disable:
-            self._above.enter_context(logging_redirect_tqdm())  # lines of the log go above the bar
+            self._above.enter_context(logging_redirect_tqdm())  # log lines appear above the bar
 
     def step(self) -> None:
+        """Count one step."""
         self._bar.update(1)
 
     def show(self, text: str) -> None:
+        """Set the figures behind the bar."""
         self._bar.set_postfix_str(text, refresh=False)
 
     def line_is_due(self) -> bool:
-        """Whether a log without a bar has been silent for long enough."""
+        """Return whether a log without a bar has been silent long enough, and count the line as written."""
         if not self._bar.disable or time.monotonic() - self._last_line < PLAIN_LINE_SECONDS:
             return False
         self.line_written()
         return True
 
     def line_written(self) -> None:
+        """Record that the log got a line just now."""
         self._last_line = time.monotonic()
 
     def close(self) -> None:
+        """Remove the bar."""
         self._bar.close()
         self._above.close()
 
 
 def duration(seconds: float) -> str:
-    """12 s, 3 min 20 s, 2 h 5 min."""
+    """Return a time as 12 s, 3 min 20 s, or 2 h 5 min."""
     if math.isinf(seconds):
-        return "for ever"
+        return "∞"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -67,7 +71,7 @@ def duration(seconds: float) -> str:
 
 
 def amount(number: float) -> str:
-    """950, 12.3k, 4.56M, 1.23G."""
+    """Return a number as 950, 12.3k, 4.56M, or 1.23G."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:
             return f"{number / size:.3g}{unit}"
@@ -75,17 +79,17 @@ def amount(number: float) -> str:
 
 
 def storage(count: float) -> str:
-    """45.6 MB, 1.23 GB."""
+    """Return bytes as 45.6 MB or 1.23 GB."""
     return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 
 def plain(number: float) -> str:
-    """4.03, 25.55, 1034.59, and 1.01e+304 for what nobody reads digit by digit."""
+    """Return a number as 4.03, 1034.59, or, from a million on, 1.01e+304."""
     return f"{number:.2f}" if number < 1e6 else f"{number:.2e}"
 
 
 def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
-    """A bar on standard error while something long goes on; nothing where that is no terminal."""
+    """Return a bar on standard error for a long task; it shows nothing where that is not a terminal."""
     return tqdm(
         total=total,
         desc=what,
@@ -97,7 +101,7 @@ def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
     )
 
 
-# What a word means to a person who looks for trouble; other words stay as they are.
+# Words that show whether there is trouble; other words get no colour.
 COLOURS = {
     **dict.fromkeys(("done", "healthy", "yes", "identical"), "32"),  # green
     **dict.fromkeys(("interrupted", "running", "undertrained", "data-bound", "capacity-bound", "warning:"), "33"),
@@ -107,7 +111,7 @@ ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def coloured(word: str) -> str:
-    """The word in its colour where a person reads, at a terminal and without NO_COLOR; else as it is."""
+    """Return the word in its colour at a terminal without NO_COLOR, else unchanged."""
     code = COLOURS.get(word.split(",")[0])
     if code is None or os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
         return word
@@ -115,7 +119,7 @@ def coloured(word: str) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int]) -> str:
-    """Columns side by side under a line; those in `right`, by number, end together."""
+    """Return the rows under a header and a line; the columns in `right`, by number, are aligned to the right."""
     cells = [list(header), *map(list, rows)]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["─" * width for width in widths])

@@ -1,10 +1,10 @@
-"""The errors a person meets: one line each, with the exit code a script can act on."""
+"""Define the errors that end a command: each is one line for a person and an exit code for a script."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a command's exit status means."""
+    """The exit status of a command."""
 
     meaning: str
 
@@ -27,12 +27,12 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A failure with a cause the user can act on: what was wrong, where, and what to do, in one line."""
+    """A failure that the user can act on: one line with the fact, its place and the fix."""
 
     exit_code = ExitCode.FAILED
 
     def __str__(self) -> str:
-        return super().__str__().replace("\n", " ")  # one line, whatever was typed
+        return super().__str__().replace("\n", " ")  # what was typed may have line breaks
 
 
 class UsageError(CommandError):
@@ -42,19 +42,19 @@ class UsageError(CommandError):
 
 
 class DamagedError(CommandError):
-    """Data or a checkpoint is not what its record says."""
+    """Data or a checkpoint differs from what was recorded of it."""
 
     exit_code = ExitCode.DAMAGED
 
 
 class CannotWriteError(CommandError):
-    """The disk is full, read-only or not ours."""
+    """The disk is full, read-only or another person's."""
 
     exit_code = ExitCode.CANNOT_WRITE
 
 
 class DivergedError(CommandError):
-    """The loss or a gradient is no finite number."""
+    """The loss, a gradient or a weight became NaN or infinite."""
 
     exit_code = ExitCode.DIVERGED
 

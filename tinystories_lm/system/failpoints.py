@@ -1,8 +1,8 @@
-"""Faults on request, so that tests can break a run where it would hurt.
+"""Faults on request, so that tests can break a run at its most delicate points.
 
-`TSLM_FAULT=POINT:COUNT:KIND[:WHERE]` strikes when a point is reached for the COUNT-th time in a process; with WHERE
-only where the path at hand holds that text. Unset, as it is for everyone else, a point does nothing. KIND is one of
-those below, or the name of a system's error, such as ENOSPC. Every function that writes has a point (tests/faults).
+`TSLM_FAULT=POINT:COUNT:KIND[:WHERE]` triggers a fault when a process reaches a point for the COUNT-th time; with WHERE
+only paths that contain that text count. While the variable is unset, a point does nothing. KIND is one of those in
+`trigger`, or the name of a system error such as ENOSPC. Every function that writes has a point (tests/faults).
 """
 
 import errno
@@ -17,7 +17,7 @@ _reached: Counter[str] = Counter()
 
 
 def hit(point: str, path: Path) -> None:
-    """Strike here if the environment asks for it."""
+    """Trigger a fault here if the environment asks for it."""
     asked = os.environ.get(VARIABLE)
     if asked is None:
         return
@@ -30,6 +30,7 @@ def hit(point: str, path: Path) -> None:
 
 
 def trigger(kind: str) -> None:
+    """Raise, exit, crash or hang as `kind` demands."""
     match kind:
         case "raise":
             raise RuntimeError("a fault on request")
@@ -48,4 +49,4 @@ def trigger(kind: str) -> None:
         case _ if hasattr(errno, kind):
             raise OSError(getattr(errno, kind), os.strerror(getattr(errno, kind)))
         case _:
-            raise ValueError(f"{VARIABLE}: there is no fault of kind {kind}")
+            raise ValueError(f"{VARIABLE}: `{kind}` is not a kind of fault")

@@ -1,4 +1,4 @@
-"""Files of one JSON object per line that grow during a run."""
+"""Write and read files with one JSON object per line that grow during a run."""
 
 import contextlib
 import errno
@@ -14,47 +14,46 @@ from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import open_plain, read_plain, writing
 from tinystories_lm.system.json_files import from_json, misfit, to_json
 
+LONGEST_ROW_BYTES = 8192  # of a metrics.jsonl
+MOST_ROWS = 1_000_000  # more than a run writes
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-LONGEST_ROW_BYTES = 8192  # of metrics.jsonl
-
-
-MOST_ROWS = 1_000_000  # of a run that writes one for each of so many steps
-
-
 def _ends_within_a_row(file: BinaryIO) -> bool:
-    """Whether the last line is not closed; leaves the file at its end."""
+    """Return whether the last line has no line break; leave the file at its end."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - 1))
     return file.read(1) not in (b"", b"\n")
 
 
 class JsonlWriter:
-    """A file of one JSON object a line, cut back on opening to what the checkpoint knows of, and compared with it."""
+    """A growing file of rows, cut back on opening to the length that a checkpoint recorded.
+
+    keep_bytes, sha256: of that length; a file that is shorter or differs costs a warning.
+    """
 
     def __init__(self, path: Path, *, keep_bytes: int, sha256: str = "") -> None:
         with writing(path):
             failpoints.hit("rows.before_cut", path)
             with os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
                 if (there := os.fstat(file.fileno()).st_size) < keep_bytes:
-                    log.warning("%s: the last %s bytes of its rows are gone", path, f"{keep_bytes - there:,}")
+                    log.warning("%s: the last %s bytes of its rows are missing", path, f"{keep_bytes - there:,}")
                 file.truncate(min(there, keep_bytes))
                 self._digest = hashlib.file_digest(file, "sha256")
                 if _ends_within_a_row(file):
                     self._digest.update(b"\n")
-                    file.write(b"\n")  # else the next row would be a part of it
+                    file.write(b"\n")  # otherwise the next row would continue the broken one
             if sha256 and there >= keep_bytes and self.sha256 != sha256:
-                log.warning("%s: its rows were changed since they were written", path)
+                log.warning("%s: its rows were changed after they were written", path)
             self._file = path.open("ab", buffering=0)
         self._path = path
         self._unwritten = b""
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Write a row, after those that could not be written before.
+        """Write a row, after those that could not be written earlier.
 
-        Raises CannotWriteError; what is not in the file then waits for the next call, or for `sync`.
+        Raises CannotWriteError; what could not be written waits for the next call, or for `sync`.
         """
         self._unwritten += (to_json(row) + "\n").encode()
         with writing(self._path):
@@ -62,16 +61,16 @@ class JsonlWriter:
             self._write()
 
     def sync(self) -> None:
-        """Wait until the rows are on the disk, all of them."""
+        """Wait until all rows are on the disk; raises CannotWriteError."""
         with writing(self._path):
             self._write()
             os.fsync(self._file.fileno())
             if not os.fstat(self._file.fileno()).st_nlink:
-                raise FileNotFoundError(errno.ENOENT, "it was deleted under the run", str(self._path))
+                raise FileNotFoundError(errno.ENOENT, "it was deleted during the run", str(self._path))
 
     def _write(self) -> None:
         while self._unwritten:
-            done = self._file.write(self._unwritten)  # on a full disk the first half of a line
+            done = self._file.write(self._unwritten)  # a full disk may take only the first half of a line
             self._digest.update(self._unwritten[:done])
             self._unwritten = self._unwritten[done:]
 
@@ -92,7 +91,7 @@ class JsonlWriter:
 
 
 def read_lines(path: Path) -> list[bytes]:
-    """The lines of a file of rows, the last perhaps not whole; raises OSError, also for more than a run writes."""
+    """Return the lines of a file of rows, the last perhaps incomplete; raises OSError, also for too many rows."""
     content = read_plain(path)
     if (count := content.count(b"\n")) > MOST_ROWS:
         raise OSError(errno.EFBIG, f"{count:,} rows are more than {MOST_ROWS:,}", str(path))

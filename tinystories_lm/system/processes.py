@@ -1,6 +1,6 @@
-"""A process for each task, so that what befalls one of them leaves the others running.
+"""Run each task in a process of its own, so that a crash of one leaves the others running.
 
-The processes are forked from a server that has loaded what all of them need and has touched no GPU: a task begins
+The processes are forked from a server that has imported what all of them need and has not touched a GPU: a task starts
 within milliseconds, in memory that no other task has used.
 """
 
@@ -29,7 +29,7 @@ GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and th
 
 
 def usable_cores() -> int:
-    """The cores this process may run on, fewer than the machine's in a container."""
+    """Return how many cores this process may run on; in a container they may be fewer than the machine's."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -41,98 +41,35 @@ class Task:
 
     work: Callable[..., None]
     arguments: tuple[Any, ...]
-    log: Path  # what it prints, and its traceback, are added here
+    log: Path  # its output and its traceback are appended here
     deadline_seconds: float
 
 
 class Ending(NamedTuple):
-    exit_code: int  # below zero, the signal that ended it
+    exit_code: int  # if negative, the signal that ended the process
     seconds: float
     timed_out: bool
 
     def describe(self) -> str:
+        """Return how the process ended, in a few words."""
         if self.timed_out:
             return f"deadline: stopped after {self.seconds:.0f} s"
         if self.exit_code >= 0:
             return f"exit status {self.exit_code}"
         name = signal.Signals(-self.exit_code).name
-        hint = " (the system kills what takes too much memory)" if name == "SIGKILL" else ""
+        hint = " (the system kills processes that take too much memory)" if name == "SIGKILL" else ""
         return f"signal {name}{hint}"
-
-
-@dataclass
-class _Running:
-    number: int
-    process: ForkServerProcess
-    deadline_seconds: float
-    began: float = field(default_factory=time.monotonic)
-    timed_out: bool = False
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-    def enforce_deadline(self) -> None:
-        if self.seconds > self.deadline_seconds and not self.timed_out:
-            self.timed_out = True
-            self.process.terminate()
-        elif self.seconds > self.deadline_seconds + GRACE_SECONDS:
-            self.process.kill()
-
-
-def run_apart(
-    tasks: Sequence[Task],
-    *,
-    slots: Sequence["Slot"],
-    preload: Sequence[str],
-    ended: Callable[[int, Ending], None],
-    tick: Callable[[list[int]], None],
-) -> bool:
-    """Run the tasks in their order, as many at a time as there are slots; returns whether all had their turn.
-
-    preload: modules that the server imports once, for all.
-    ended: told the number of each task that is over, and how; tick: from time to time those under way.
-
-    On SIGINT or SIGTERM the running tasks are asked to save and stop, and no other is begun.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    waiting, running = deque(enumerate(tasks)), dict[int, _Running]()
-    with stop_on_signals() as stop_requested:
-        told = False
-        while running or (waiting and not told):
-            while waiting and len(running) < len(slots) and not stop_requested():
-                number, task = waiting.popleft()
-                free = next(place for place in range(len(slots)) if place not in running)
-                process = context.Process(target=_work, args=(task, slots[free]))
-                process.start()
-                running[free] = _Running(number, process, task.deadline_seconds)
-            if stop_requested() and not told:
-                told = True
-                for one in running.values():
-                    one.process.terminate()
-            connection.wait([one.process.sentinel for one in running.values()], timeout=TICK_SECONDS)
-            for place, one in list(running.items()):
-                if one.process.is_alive():
-                    one.enforce_deadline()
-                    continue
-                del running[place]
-                code = one.process.exitcode
-                assert code is not None
-                asked = told and code == -signal.SIGTERM  # before the task could take the request
-                ended(one.number, Ending(ExitCode.INTERRUPTED if asked else code, one.seconds, one.timed_out))
-            tick([one.number for one in running.values()])
-    return not told
 
 
 @dataclass(frozen=True)
 class Slot:
-    """What a process may use of the machine while it holds the place."""
+    """What a process may use of the machine."""
 
     gpu: str = ""  # the only one it sees; empty leaves them all
-    cores: tuple[int, ...] = ()  # the only ones it runs on; none leaves them all
+    cores: tuple[int, ...] = ()  # the only ones it runs on; empty leaves them all
 
     def occupy(self) -> None:
+        """Restrict this process to the slot."""
         if self.gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpu
         if self.cores and hasattr(os, "sched_setaffinity"):
@@ -140,7 +77,7 @@ class Slot:
 
 
 def share_machine(places: int, *, gpus: Sequence[str]) -> list[Slot]:
-    """So many slots: a GPU each where there are GPUs, else an equal part of the cores."""
+    """Return `places` slots: a GPU each where there are GPUs, else an equal part of the cores."""
     if gpus:
         return [Slot(gpu=gpus[place % len(gpus)]) for place in range(places)]
     if places == 1 or not hasattr(os, "sched_getaffinity"):
@@ -149,8 +86,91 @@ def share_machine(places: int, *, gpus: Sequence[str]) -> list[Slot]:
     return [Slot(cores=tuple(cores[place % len(cores) :: places]) or (cores[0],)) for place in range(places)]
 
 
+@dataclass
+class _Running:
+    number: int  # of the task
+    process: ForkServerProcess
+    deadline_seconds: float
+    started: float = field(default_factory=time.monotonic)
+    timed_out: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def enforce_deadline(self) -> None:
+        """Ask an overdue process to stop, and kill it after a time of grace."""
+        if self.seconds > self.deadline_seconds and not self.timed_out:
+            self.timed_out = True
+            self.process.terminate()
+        elif self.seconds > self.deadline_seconds + GRACE_SECONDS:
+            self.process.kill()
+
+
+class _Pool:
+    """The running tasks by the number of their slot."""
+
+    def __init__(self, slots: Sequence[Slot], preload: Sequence[str]) -> None:
+        self.slots = slots
+        self.running: dict[int, _Running] = {}
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(preload))
+
+    def start(self, number: int, task: Task) -> None:
+        free = next(place for place in range(len(self.slots)) if place not in self.running)
+        process = self._context.Process(target=_work, args=(task, self.slots[free]))
+        process.start()
+        self.running[free] = _Running(number, process, task.deadline_seconds)
+
+    def collect(self, *, stopping: bool) -> list[tuple[int, Ending]]:
+        """Wait a moment, enforce the deadlines, and remove and return the tasks that ended."""
+        connection.wait([one.process.sentinel for one in self.running.values()], timeout=TICK_SECONDS)
+        ended = []
+        for place, one in list(self.running.items()):
+            if one.process.is_alive():
+                one.enforce_deadline()
+                continue
+            del self.running[place]
+            code = one.process.exitcode
+            assert code is not None
+            stopped = stopping and code == -signal.SIGTERM  # before the task could handle the request
+            ending = Ending(ExitCode.INTERRUPTED if stopped else code, one.seconds, one.timed_out)
+            ended.append((one.number, ending))
+        return ended
+
+
+def run_apart(
+    tasks: Sequence[Task],
+    *,
+    slots: Sequence[Slot],
+    preload: Sequence[str],
+    ended: Callable[[int, Ending], None],
+    tick: Callable[[list[int]], None],
+) -> bool:
+    """Run each task in a process of its own, at most one per slot at a time; return whether all were started.
+
+    preload: modules that the fork server imports once, for all.
+    ended: called with the number of a task that ended, and how; tick: called regularly with the numbers under way.
+
+    On SIGINT or SIGTERM the running tasks are asked to save and stop, and no other is started.
+    """
+    pool, waiting, stopping = _Pool(slots, preload), deque(enumerate(tasks)), False
+    with stop_on_signals() as stop_requested:
+        while pool.running or (waiting and not stopping):
+            while waiting and len(pool.running) < len(slots) and not stop_requested():
+                pool.start(*waiting.popleft())
+            if stop_requested() and not stopping:
+                stopping = True
+                for one in pool.running.values():
+                    one.process.terminate()
+            for number, ending in pool.collect(stopping=stopping):
+                ended(number, ending)
+            tick([one.number for one in pool.running.values()])
+    return not stopping
+
+
 def _work(task: Task, slot: Slot) -> None:
-    """The child's side: its own session, log and signals, and the end of it when the parent ends."""
+    """Run the task in the child process: with its own session, log and signals, until the parent ends."""
     with contextlib.suppress(PermissionError):
         os.setsid()  # a Ctrl-C reaches the parent, which asks once
     stop_by_interrupt()
@@ -176,7 +196,7 @@ def _work(task: Task, slot: Slot) -> None:
 
 
 def _leave_with_parent() -> None:
-    """Stop as on request when the parent is gone, and be gone soon after it whatever happens."""
+    """Stop as on request when the parent is gone, and die soon after in any case."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""Stopping on request: the first signal asks the loop to save and stop, the second leaves at once."""
+"""Stop on request: the first signal asks the loop to save and stop, the second ends the process at once."""
 
 import contextlib
 import logging
@@ -14,23 +14,23 @@ from tinystories_lm.system.errors import ExitCode
 SOON_SECONDS = 0.01
 
 log = logging.getLogger(__name__)
-_interrupted = False  # since `stop_by_interrupt`
+_interrupted = False  # a signal has come since `stop_by_interrupt`
 
 
 @contextlib.contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Within the block SIGINT and SIGTERM only set the flag that the yielded function reads; SIGHUP does nothing.
+    """Let SIGINT and SIGTERM only set the flag that the yielded function reads; ignore SIGHUP.
 
     Nothing is saved inside the handler: the loop saves where its state is whole.
     """
-    asked = _interrupted  # before, and lost on its way
+    asked = _interrupted  # an earlier signal whose exception got lost
 
     def ask(number: int, _: FrameType | None) -> None:
         nonlocal asked
         if asked:
-            os._exit(ExitCode.INTERRUPTED)  # the last checkpoint stands; whatever is half-written is swept later
+            os._exit(ExitCode.INTERRUPTED)  # the last checkpoint is whole; the next start removes half-written files
         asked = True
-        log.warning("%s: saving a checkpoint and stopping; again to leave at once", signal.Signals(number).name)
+        log.warning("%s: saving a checkpoint and stopping; send it again to leave at once", signal.Signals(number).name)
 
     before = {number: signal.signal(number, ask) for number in _obeyed()}
     before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -42,12 +42,12 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
 
 
 def stop_by_interrupt() -> None:
-    """Outside the loop SIGINT and SIGTERM end the command by a KeyboardInterrupt: locks and temporary files go with it.
+    """Let SIGINT and SIGTERM end the command by a KeyboardInterrupt, which releases locks and temporary files.
 
-    A second one ends it at once.
+    A second signal ends the process at once.
 
-    Python drops an exception that comes while an object goes; the signal is then sent again. A library may make another
-    exception of it: `was_interrupted` knows all the same.
+    Python drops an exception that is raised while an object is destroyed; the signal is then sent again. A library may
+    turn the exception into another one; `was_interrupted` still returns True then.
     """
     global _interrupted
     _interrupted = sent_again = False
@@ -56,7 +56,7 @@ def stop_by_interrupt() -> None:
         global _interrupted
         nonlocal sent_again
         if _interrupted and not sent_again:
-            os._exit(ExitCode.INTERRUPTED)  # a second request: the first may be in the midst of its last words
+            os._exit(ExitCode.INTERRUPTED)  # a second request: the first may still be cleaning up
         _interrupted, sent_again = True, False
         raise KeyboardInterrupt
 
@@ -78,9 +78,10 @@ def stop_by_interrupt() -> None:
 
 
 def _obeyed() -> list[signal.Signals]:
-    """But those that are ignored on purpose, as a shell has it for what runs in its background."""
+    """Return the signals to handle: not those that are ignored on purpose, as in a shell's background jobs."""
     return [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def was_interrupted() -> bool:
+    """Return whether SIGINT or SIGTERM has come since `stop_by_interrupt`."""
     return _interrupted

@@ -1,4 +1,4 @@
-"""Standard output and error of a command that goes on when nobody reads them any more."""
+"""Prepare standard input, output and error: missing streams, closed pipes and terminals, hostile text."""
 
 import contextlib
 import errno
@@ -12,30 +12,32 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
-GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the pipe's reader, or the terminal, and for good
+GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the reader of the pipe, or the terminal, will not return
+SURROGATES = range(0xD800, 0xE000)  # halves of a character, which no encoding can write alone
+CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *SURROGATES) if chr(code) not in "\n\t"}
 
 
 class DetachableStream:
-    """A stream that outlives its reader: what nobody can read any more is lost, and that is all."""
+    """A stream that survives a closed pipe or terminal by discarding further output."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        with self._outlived():
+        with self._discarding():
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with self._outlived():
+        with self._discarding():
             self._stream.flush()
 
     @contextlib.contextmanager
-    def _outlived(self) -> Iterator[None]:
+    def _discarding(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            if error.errno in GONE:  # a full disk may have room again
+            if error.errno in GONE:  # not a full disk, which may have room again
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._stream.fileno())
                 os.close(nowhere)
@@ -45,7 +47,7 @@ class DetachableStream:
 
 
 class SanitizedTerminal:
-    """A terminal that what is written may colour, and make do nothing else: a name or a story moves no cursor."""
+    """A terminal that passes colours and no other control sequences: a name or a story cannot move its cursor."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -61,7 +63,7 @@ class SanitizedTerminal:
 
 
 def show_safely() -> None:
-    """Let standard output take any text: one that its encoding has not got is written as Python would write it."""
+    """Let standard output take any text; characters that its encoding lacks are written as escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if sys.stdout.isatty():
@@ -69,9 +71,9 @@ def show_safely() -> None:
 
 
 def open_missing() -> None:
-    """Give a process that was started without standard streams empty ones: a file would else be opened in their place.
+    """Open /dev/null for standard streams that the process was started without.
 
-    Python's own are None there, and a descriptor that is free is the next file's.
+    Python's own are None then, and the next file that is opened would take their descriptor.
     """
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -86,20 +88,14 @@ def open_missing() -> None:
 
 
 def outlive_terminal() -> None:
-    """From here on neither a closed terminal nor a reader that went away ends this process."""
+    """Keep the process running when its terminal closes or the reader of its output goes away."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logging.raiseExceptions = False  # what a handler cannot write is no news of the run
+    logging.raiseExceptions = False  # a handler that cannot write must not print tracebacks
     for name in ("stdout", "stderr"):
         if not isinstance(stream := getattr(sys, name), DetachableStream):
             setattr(sys, name, DetachableStream(stream))
 
 
-HALVES = range(0xD800, 0xE000)  # of characters: no text that can be written has one alone
-
-
-CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *HALVES) if chr(code) not in "\n\t"}
-
-
 def escape_controls(text: str) -> str:
-    """The text without characters that a terminal would obey: what a model or a file says moves no cursor."""
+    """Return the text with a replacement character for each that a terminal would obey."""
     return text.translate(CONTROLS)
