@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tinystories_lm.cli.registry import find_command
-from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, parse, register
+from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, register, to_config
 from tinystories_lm.config.presets import conf_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +104,7 @@ def test_every_command_in_the_documentation_parses_and_composes() -> None:
     with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
         for overrides, line in wanted.items():
             try:
-                parse(compose("config", list(overrides), return_hydra_config=True))
+                to_config(compose("config", list(overrides), return_hydra_config=True))
             except Exception as error:
                 raise AssertionError(f"{line} does not compose") from error
     GlobalHydra.instance().clear()

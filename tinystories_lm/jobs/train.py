@@ -19,10 +19,11 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import VERSION_BASE, compose_text, parse, register, sweep_name
+from tinystories_lm.config.compose import VERSION_BASE, compose_text, register, to_config
 from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
+from tinystories_lm.config.swept import sweep_name
 from tinystories_lm.planning.preflight import Launch, Request, ResolvedJob, check_what_is_left, compose_jobs, resolve
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
@@ -200,7 +201,7 @@ class _HydraTask:
         context = HydraConfig.get()
         multirun = context.mode is RunMode.MULTIRUN
         resolved = self.jobs[context.job.num if multirun else 0]
-        job = replace(resolved, config=parse(composed), folder=Path(context.runtime.output_dir))
+        job = replace(resolved, config=to_config(composed), folder=Path(context.runtime.output_dir))
         if multirun and context.launcher._target_.endswith(".JoblibLauncher"):
             see_one_gpu(multiprocessing.current_process().name)
         with contextlib.ExitStack() as stack:

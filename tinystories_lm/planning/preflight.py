@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.config.compose import Composed, compose_config, expand_sweep, swept_settings
+from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
+from tinystories_lm.config.swept import swept_settings
 from tinystories_lm.planning.estimate import Estimate, Speed, calibrated_hardware, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
 from tinystories_lm.runs.folder import RunFolder
@@ -75,7 +76,7 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
     return Launch(request, _with_speeds(jobs, request))
 
 
-def _with_speeds(jobs: Sequence[Composed], request: Request) -> list[ResolvedJob]:
+def _with_speeds(jobs: Sequence[ComposedJob], request: Request) -> list[ResolvedJob]:
     speeds = find_speeds([job.config for job in jobs], remote=any(job.remote for job in jobs))
     return [
         ResolvedJob(
@@ -90,14 +91,14 @@ def _with_speeds(jobs: Sequence[Composed], request: Request) -> list[ResolvedJob
     ]
 
 
-def compose_jobs(request: Request) -> list[Composed]:
+def compose_jobs(request: Request) -> list[ComposedJob]:
     """Compose and check the one run, or each run of the sweep, as it was typed."""
     overrides, config_dir = request.overrides, request.config_dir
     jobs = expand_sweep(overrides, config_dir=config_dir) if request.multirun else [overrides]
     return [compose_config(job, config_dir=config_dir) for job in jobs]
 
 
-def _fit_memory(overrides: Sequence[str], jobs: Sequence[Composed], places: int) -> tuple[str, ...]:
+def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: int) -> tuple[str, ...]:
     """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
     from tinystories_lm.hardware.memory import usable_bytes
 

@@ -15,7 +15,7 @@ from tinystories_lm import __version__
 from tinystories_lm.analysis.report.curves import TRAINING, VALIDATION, encode
 from tinystories_lm.analysis.report.published_points import rounds_of
 from tinystories_lm.analysis.report.read_runs import Run, clean, differences, shown
-from tinystories_lm.config.compose import swept_settings
+from tinystories_lm.config.swept import swept_settings
 from tinystories_lm.system.json_files import to_json
 
 POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60

@@ -1,0 +1,25 @@
+"""Checks before a run starts."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.planning.estimate import Speed, estimate
+from tinystories_lm.planning.preflight import ResolvedJob, check_what_is_left
+from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.system.errors import UsageError
+
+
+def test_only_the_rest_of_a_run_must_be_affordable(tmp_path: Path) -> None:
+    """A resumed or finished run is not refused for what the whole of it would take."""
+    register()
+    config = compose_config(["model=tiny", "training.steps=1000", "hardware=cpu"]).config
+    whole = estimate(config, Speed(1e6)).seconds / 3600
+    config = dataclasses.replace(config, training=dataclasses.replace(config.training, max_hours=whole / 2))
+    job = ResolvedJob(config, tmp_path, Speed(1e6))
+    with pytest.raises(UsageError, match="would take about"):
+        check_what_is_left(job)
+    write_status(job.run, Status.INTERRUPTED, reason="signal", step=900)
+    check_what_is_left(job)
