@@ -1,4 +1,7 @@
-"""Choose the attention kernel, and check that it is causal."""
+"""Choose the kernel that computes attention, and check that it is causal.
+
+Shapes: B batch, H heads, T tokens, K head width.
+"""
 
 import math
 import time
@@ -17,10 +20,10 @@ BLOCKS_FIT_SCORES = 2**24  # 67 MB of float32 in each layer
 
 
 def check_attention_is_causal(machine: Machine) -> None:
-    """Raise UsageError where this machine's causal attention lets a token see later ones.
+    """Raise UsageError if attention on this machine lets a token see later ones.
 
-    pytorch#195910 is such a kernel, on MPS in half precision: training looks splendid and the model is worthless.
-    What attention gives is compared with its definition (Vaswani et al. 2017, eq. 1), in float32 on the CPU.
+    pytorch#195910 is such a kernel, on MPS in half precision: the training loss looks excellent and the model is
+    worthless. The result is compared with the definition (Vaswani et al. 2017, eq. 1), in float32 on the CPU.
     """
     random = torch.Generator().manual_seed(0)
     q_HTK, k_HTK, v_HTK = (torch.randn(4, 64, 64, generator=random).to(machine.dtype).float() for _ in range(3))
@@ -30,16 +33,20 @@ def check_attention_is_causal(machine: Machine) -> None:
     q, k, v = (x_HTK[None].to(machine.device, machine.dtype) for x_HTK in (q_HTK, k_HTK, v_HTK))
     with machine.attending():
         got_HTK = machine.attention_fn(q, k, v)[0].float().cpu()
-    if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):  # bfloat16 is within 0.02, a look ahead off by 1
+    # bfloat16 is within 0.02 of the definition, attention to later tokens about 1 off
+    if not torch.allclose(got_HTK, want_HTK, atol=0.1, rtol=0):
         raise UsageError(
             f"causal attention on this {machine.device.type} in {str(machine.dtype).removeprefix('torch.')} is wrong "
-            f"under torch {torch.__version__} (a token sees later ones): take hardware.precision=float32 "
+            f"under torch {torch.__version__} (a token sees later ones); use hardware.precision=float32 "
             "hardware.attention=math, another torch, or the CPU"
         )
 
 
 def choose_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:
-    """What `auto` comes to for queries of this shape [B, H, T, K]; on a CPU no clock decides, so that runs agree."""
+    """Return what hardware.attention=auto resolves to for queries of this shape [B, H, T, K].
+
+    Only a GPU is measured: on a CPU the choice follows from the shape, so that equal runs round equally.
+    """
     batch, heads, tokens, _ = shape
     if machine.device.type == "cuda" and not deterministic:
         return fastest_attention(machine, shape)
@@ -48,9 +55,9 @@ def choose_attention(machine: Machine, shape: tuple[int, int, int, int], determi
 
 
 def fastest_attention(machine: Machine, shape: tuple[int, int, int, int]) -> Attention:
-    """The kernel that takes the least time, forward and backward, for queries of this shape [B, H, T, K], just now.
+    """Return the kernel that now takes the least time, forward and backward, for queries of this shape [B, H, T, K].
 
-    Which one that is differs between processors and versions of torch. `auto` where none of them runs.
+    Which one that is differs between processors and versions of torch. It is `auto` if none of them runs.
     """
     leaves = [torch.randn(shape, device=machine.device, dtype=machine.dtype, requires_grad=True) for _ in range(3)]
     best, chosen = math.inf, Attention.auto
@@ -67,9 +74,9 @@ def fastest_attention(machine: Machine, shape: tuple[int, int, int, int]) -> Att
 
 def _attention_seconds(leaves: list[Tensor], repeats: int = 4) -> float:
     q, k, v = leaves
-    began = time.perf_counter()
+    started = time.perf_counter()
     for _ in range(repeats):
         y_BHTK = attention_by_kernel(q, k, v)
         gradients = torch.autograd.grad(y_BHTK, leaves, torch.ones_like(y_BHTK))
     float(gradients[0].flatten()[0])  # reading a number waits for the device
-    return time.perf_counter() - began
+    return time.perf_counter() - started

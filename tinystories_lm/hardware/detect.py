@@ -1,4 +1,4 @@
-"""Find out what hardware is here and what it can do."""
+"""Find out which hardware is present, and measure what it can do."""
 
 import math
 import os
@@ -15,20 +15,35 @@ from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import usable_cores
 
 ARRAY_BYTES = 2**25  # more than most caches hold
-# A config of conf/hardware and the words that its GPU's name holds.
+# A config of conf/hardware and the words that its GPU's name contains.
 GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
 
 
+def is_present(device: Device) -> bool:
+    """Return whether torch sees such a device."""
+    if device is Device.cuda:
+        return torch.cuda.is_available()
+    if device is Device.mps:
+        return torch.backends.mps.is_available()
+    return True
+
+
+def find_device() -> Device:
+    """Return the fastest kind of device that is present."""
+    return next(device for device in (Device.cuda, Device.mps, Device.cpu) if is_present(device))
+
+
 def find_hardware() -> str:
-    """The name of the choice in conf/hardware that this machine is."""
-    if torch.cuda.is_available():
-        found = torch.cuda.get_device_name()
-        return next((name for name, words in GPU_NAMES.items() if words in found), "cuda")
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    """Return the choice in conf/hardware that describes this machine."""
+    device = find_device()
+    if device is not Device.cuda:
+        return device.value
+    found = torch.cuda.get_device_name()
+    return next((name for name, words in GPU_NAMES.items() if words in found), "cuda")
 
 
 def visible_gpus() -> list[str]:
-    """The names by which CUDA knows the GPUs that this process may use; opens none of them."""
+    """Return the names by which CUDA knows the GPUs that this process may use, without opening them."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip()]
@@ -36,49 +51,49 @@ def visible_gpus() -> list[str]:
 
 
 def check_hardware(config: HardwareConfig) -> None:
-    """Raise UsageError when the machine is not the one asked for."""
+    """Raise UsageError if this machine is not the one that the config describes."""
     have = find_hardware()
-    there = {Device.cpu: True, Device.cuda: torch.cuda.is_available(), Device.mps: torch.backends.mps.is_available()}
-    if not there[config.device]:
+    if not is_present(config.device):
         raise UsageError(
-            f"hardware={config.name} needs {config.device}, which torch {torch.__version__} does not see here: "
-            f"type hardware={have}, or hardware=auto"
+            f"hardware={config.name} needs {config.device}, which torch {torch.__version__} does not see here; "
+            f"use hardware={have} or hardware=auto"
         )
-    words = GPU_NAMES.get(config.name)
-    if words is not None and have != config.name:
+    if config.name in GPU_NAMES and have != config.name:
         raise UsageError(
-            f"hardware={config.name} was asked for, but this GPU is a {torch.cuda.get_device_name()}: "
-            f"type hardware={have}, or hardware=auto"
+            f"hardware={config.name} was asked for, but this GPU is a {torch.cuda.get_device_name()}; "
+            f"use hardware={have} or hardware=auto"
         )
 
 
 def use_threads(config: HardwareConfig) -> None:
+    """Set the number of threads that torch computes with on a CPU."""
     torch.set_num_threads(config.threads or usable_cores())
 
 
-def chosen_dtype(config: HardwareConfig) -> torch.dtype:
-    return torch.bfloat16 if chosen_precision(config) is Precision.bfloat16 else torch.float32
+def chosen_dtype(precision: Precision, device: Device) -> torch.dtype:
+    """Return the dtype of the activations."""
+    return torch.bfloat16 if chosen_precision(precision, device) is Precision.bfloat16 else torch.float32
 
 
 def find_peak(config: HardwareConfig) -> float:
-    """Peak FLOP/s: the config's figure or, where that is unknown (0), the best of a few large products just now."""
+    """Return the peak FLOP/s: the config's or, where that is 0 (unknown), the fastest of a few large products now."""
     if config.peak_flops_per_second:
         return config.peak_flops_per_second
     use_threads(config)
     size = 1024 if config.device is Device.cpu else 8192
-    a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config))
+    a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config.precision, config.device))
     best = math.inf
     for _ in range(5):
-        began = time.perf_counter()
+        started = time.perf_counter()
         float((a @ a)[0, 0])  # reading a number waits for the device
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.perf_counter() - started)
     return 2.0 * size**3 / best
 
 
 def find_bandwidth(config: HardwareConfig) -> float:
-    """Return the bytes per second between a CPU and its memory, as products of large arrays move them just now.
+    """Return the bytes per second between a CPU and its memory, measured now on products of large arrays.
 
-    Infinite elsewhere: the share of its peak that a GPU reaches includes the time of its memory.
+    Infinite for other devices: the share of its peak that a GPU reaches includes the time of its memory.
     """
     if config.device is not Device.cpu:
         return math.inf
@@ -86,13 +101,14 @@ def find_bandwidth(config: HardwareConfig) -> float:
     one, other, product = (torch.ones(ARRAY_BYTES // 4) for _ in range(3))
     best = math.inf
     for _ in range(5):
-        began = time.perf_counter()
+        started = time.perf_counter()
         torch.mul(one, other, out=product)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.perf_counter() - started)
     return 3 * ARRAY_BYTES / best
 
 
 def device_name(device: torch.device) -> str:
+    """Return the manufacturer's name of the GPU or the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:

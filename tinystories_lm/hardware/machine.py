@@ -1,4 +1,4 @@
-"""The hardware a run uses, with no choice left open."""
+"""Describe the hardware that a run uses, with every choice resolved."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ KERNELS = {
 
 @dataclass(frozen=True)
 class Machine:
-    """A hardware config as it turned out here: no choice is left open."""
+    """A hardware config resolved on this machine."""
 
     name: str
     device: torch.device
@@ -37,7 +37,7 @@ class Machine:
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
-        """Activations in the chosen dtype, attention by the chosen kernel."""
+        """Compute activations in the chosen dtype, and attention by the chosen kernel, inside the block."""
         with contextlib.ExitStack() as stack:
             if self.dtype is not torch.float32:
                 stack.enter_context(torch.autocast(self.device.type, self.dtype))
@@ -46,7 +46,7 @@ class Machine:
 
     @contextlib.contextmanager
     def attending(self) -> Iterator[None]:
-        """Attention by the chosen kernel."""
+        """Compute attention by the chosen kernel inside the block."""
         if self.attention not in KERNELS:
             yield
             return
@@ -55,13 +55,13 @@ class Machine:
 
     @property
     def attention_fn(self) -> AttentionFn:
-        """For a model that is trained here."""
+        """Return the way to compute attention in a model that is trained here."""
         return attention_in_blocks if self.attention is Attention.blocks else attention_by_kernel
 
     def for_inference(self) -> "Machine":
-        """The same machine for reading and writing texts.
+        """Return the machine to read and write texts with.
 
-        On MPS that is the MATH kernel in float32: others have given NaN there, and let tokens see later ones
+        On MPS that means the MATH kernel in float32: the others have given NaN and let tokens see later ones there
         (pytorch#195910).
         """
         if self.device.type != "mps":
@@ -69,7 +69,7 @@ class Machine:
         return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math, compile=False)
 
     def describe(self) -> dict[str, object]:
-        """For the run's record."""
+        """Return the machine as plain values, for the run's record."""
         return {
             "hardware": self.name,
             "device": str(self.device),

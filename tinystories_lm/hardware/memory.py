@@ -1,21 +1,18 @@
-"""How much memory this process may use, and whether an error means there was too little."""
+"""Find out how much memory this process may use, and whether an error means that there was too little."""
 
 import contextlib
 import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from tinystories_lm.config.choices import Device
 
-USABLE_SHARE = 0.85  # of what there is: the rest is Python's, the tokens', the allocator's
-
-
-ADDRESSES_SHARE = 0.6  # of what `ulimit -v` leaves: threads and the allocator take addresses that hold nothing
-
-
-# What an error says that is none of torch.OutOfMemoryError, though memory is what there was none of.
+USABLE_SHARE = 0.85  # the rest is for Python, the tokens and the allocator
+ADDRESSES_SHARE = 0.6  # of what `ulimit -v` leaves: threads and the allocator reserve addresses that hold nothing
+# What an error other than torch.OutOfMemoryError contains when there was too little memory.
 SIGNS = (
     "DefaultCPUAllocator: can't allocate memory",
     "DefaultCPUAllocator: not enough memory",
@@ -26,7 +23,10 @@ SIGNS = (
 
 
 def usable_bytes(device: Device) -> float:
-    """Of the device's memory, or on a CPU of what the system, the container and ulimit leave to this process."""
+    """Return how many bytes of the device's memory this process may use.
+
+    On a CPU that is what the system, the container and `ulimit -v` leave to it.
+    """
     if device is Device.cuda:
         return USABLE_SHARE * torch.cuda.get_device_properties(0).total_memory
     if device is Device.mps:
@@ -43,31 +43,36 @@ def _physical_bytes() -> int:
 
 
 def container_bytes(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """The smallest limit of this process's control group and those around it; 0 where there is none.
+    """Return the smallest memory limit of this process's control group and those around it; 0 without a limit.
 
-    groups: where the system shows control groups, of version 2, or of 1 below memory/.
-    own: which of them this process is in, a line `number:controllers:/path` each.
+    groups: where the system shows control groups: version 2, or version 1 below memory/.
+    own: the groups of this process, one line `number:controllers:/path` each.
     """
-    limits = []
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
+    limits: list[int] = []
     for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
-        if controllers not in ("", "memory"):
-            continue
-        top, file = (groups, "memory.max") if not controllers else (groups / "memory", "memory.limit_in_bytes")
-        inner = top / path.strip("/")
-        for group in (inner, *inner.parents):
-            with contextlib.suppress(OSError, ValueError):  # no such file, as from within a container; "max" is none
-                limits.append(int((group / file).read_text(encoding="utf-8")))
-            if group == top:
-                break
+        if controllers == "":
+            limits += _limits(groups, path, "memory.max")
+        elif controllers == "memory":
+            limits += _limits(groups / "memory", path, "memory.limit_in_bytes")
     return min(limits, default=0)
 
 
+def _limits(top: Path, path: str, file: str) -> Iterator[int]:
+    """Yield the limits of a control group and of those around it, up to `top`."""
+    inner = top / path.strip("/")
+    for group in (inner, *inner.parents):
+        with contextlib.suppress(OSError, ValueError):  # a container does not show outer groups; "max" is no limit
+            yield int((group / file).read_text(encoding="utf-8"))
+        if group == top:
+            return
+
+
 def _mapped_bytes() -> int:
-    """Addresses in use, of which libraries take a good part without memory."""
+    """Return the bytes of addresses in use, of which libraries take a large part without memory behind them."""
     try:
         pages = Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]
     except OSError:
@@ -76,7 +81,7 @@ def _mapped_bytes() -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device or the host had no memory left, be it while something else was being done."""
+    """Return whether the error, or one that caused it, means that the device or the host had too little memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     if isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS):
@@ -85,7 +90,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def peak_bytes(device: Device) -> int:
-    """The most memory that this process has had at a time."""
+    """Return the most memory that this process has had at a time."""
     if device is Device.cuda:
         return torch.cuda.max_memory_allocated()
     unit = 1 if os.uname().sysname == "Darwin" else 1024

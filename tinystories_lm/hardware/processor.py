@@ -1,24 +1,23 @@
-"""Tell which arithmetic a processor does well; torch is loaded only to ask a GPU."""
+"""Choose the arithmetic that a processor does well; torch is loaded only to ask a GPU."""
 
 from pathlib import Path
 
 from tinystories_lm.config.choices import Device, Precision
-from tinystories_lm.config.schema import HardwareConfig
 
 BLOCKS_PAY_TOKENS = 512  # at 1,024 torch's own attention kernel is the faster one on a CPU
 
 
-def chosen_precision(config: HardwareConfig) -> Precision:
-    """Return the precision of the activations, where `auto` is bfloat16 on a processor that multiplies it natively."""
-    if config.precision is not Precision.auto:
-        return config.precision
-    return Precision.bfloat16 if multiplies_bfloat16(config.device) else Precision.float32
+def chosen_precision(precision: Precision, device: Device) -> Precision:
+    """Return the precision of the activations; `auto` is bfloat16 on a processor that multiplies it natively."""
+    if precision is not Precision.auto:
+        return precision
+    return Precision.bfloat16 if multiplies_bfloat16(device) else Precision.float32
 
 
 def multiplies_bfloat16(device: Device) -> bool:
     """Return whether the device has instructions for bfloat16, which is slower than float32 without them.
 
-    A GPU that is not here counts as one that has them, and Device.auto as this machine's CPU.
+    A GPU that is not present counts as one that has them, and Device.auto as this machine's CPU.
     """
     if device is Device.mps:
         return False

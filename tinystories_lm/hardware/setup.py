@@ -1,4 +1,4 @@
-"""The machine under a run: what is there, what it can do, and how a run is to use it."""
+"""Prepare this process for a run or for inference: threads, determinism, memory, precision and attention."""
 
 import ctypes
 import dataclasses
@@ -10,9 +10,8 @@ import torch
 from tinystories_lm.config.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, choose_attention
-from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_hardware, use_threads
+from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_device, is_present, use_threads
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import usable_cores
 
@@ -27,30 +26,24 @@ def open_machine(
     deterministic: bool,
     attention_shape: tuple[int, int, int, int] | None = None,
 ) -> Machine:
-    """Settle what the config leaves open, and set torch's threads and determinism for this process.
+    """Resolve what the config leaves open, and set torch up for this process.
 
-    compile_pays: settles hardware.compile=auto on a CPU; a GPU always compiles.
-    attention_shape: of the queries [B, H, T, K]; given, it settles hardware.attention=auto, but for MPS.
+    compile_pays: resolves hardware.compile=auto on a CPU; a GPU always compiles.
+    attention_shape: the shape [B, H, T, K] of the queries, which resolves hardware.attention=auto; None leaves it to
+        torch.
+
+    Raises UsageError if this machine is not the one that the config describes, or computes attention wrongly.
     """
     check_hardware(config)
-    use_threads(config)
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
-    torch.use_deterministic_algorithms(deterministic)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # only to find mistakes
-    if config.device is Device.cpu:
-        keep_freed_memory()
-    if config.device is Device.cuda:
-        torch.set_float32_matmul_precision("high")
-    compiles = config.compile is Switch.on or (
-        config.compile is Switch.auto and (config.device is Device.cuda or compile_pays)
-    )
+    _set_up_torch(config, deterministic=deterministic)
+    dtype = chosen_dtype(config.precision, config.device)
+    automatic = config.device is Device.cuda or compile_pays
     machine = Machine(
         name=config.name,
         device=torch.device(config.device.value),
-        dtype=(dtype := chosen_dtype(config)),
+        dtype=dtype,
         residual=dtype if config.residual is Precision.bfloat16 else torch.float32,
-        compile=compiles,
+        compile=automatic if config.compile is Switch.auto else config.compile is Switch.on,
         attention=config.attention,
         threads=torch.get_num_threads(),
         peak_flops_per_second=peak_flops_per_second,
@@ -64,24 +57,22 @@ def open_machine(
 
 
 def open_for_inference(device: Device, precision: Precision) -> Machine:
-    """A machine for reading and writing texts with all cores, eager, without a price.
+    """Return a machine for reading and writing texts: all cores, not compiled, without a price.
 
-    precision: auto is bfloat16 where the processor multiplies it natively, as in training.
+    precision: `auto` is what it is in training, bfloat16 where the processor multiplies it natively.
 
-    Raises UsageError where the device is not there, or cannot be trusted with that precision.
+    Raises UsageError if the device is not present, or computes attention wrongly in that precision.
     """
-    found = Device("cuda" if torch.cuda.is_available() else find_hardware()) if device is Device.auto else device
-    there = {Device.cpu: True, Device.cuda: torch.cuda.is_available(), Device.mps: torch.backends.mps.is_available()}
-    if not there[found]:
-        raise UsageError(f"torch {torch.__version__} sees no {found} here: choose cpu, or auto")
-    if found is Device.mps and precision is Precision.bfloat16:
-        raise UsageError("on mps texts are read and written in float32 only: leave --precision out")
+    device = find_device() if device is Device.auto else device
+    if not is_present(device):
+        raise UsageError(f"torch {torch.__version__} sees no {device} here; use cpu or auto")
+    if device is Device.mps and precision is Precision.bfloat16:
+        raise UsageError("on mps texts are read and written in float32 only; leave --precision out")
     torch.set_num_threads(usable_cores())
-    halves = precision is Precision.bfloat16 or (precision is Precision.auto and multiplies_bfloat16(found))
     machine = Machine(
-        name=found.value,
-        device=torch.device(found.value),
-        dtype=torch.bfloat16 if halves else torch.float32,
+        name=device.value,
+        device=torch.device(device.value),
+        dtype=chosen_dtype(precision, device),
         residual=torch.float32,
         compile=False,
         attention=Attention.auto,
@@ -93,8 +84,21 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
     return machine
 
 
+def _set_up_torch(config: HardwareConfig, *, deterministic: bool) -> None:
+    use_threads(config)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS cannot be deterministic without it
+    torch.use_deterministic_algorithms(deterministic)
+    # Filling new memory serves only to find mistakes, and costs time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if config.device is Device.cpu:
+        keep_freed_memory()
+    if config.device is Device.cuda:
+        torch.set_float32_matmul_precision("high")
+
+
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed for the next step, which else waits for the same pages again; elsewhere nothing."""
+    """Let glibc keep freed memory for the next step, which would otherwise wait for the kernel to map it again."""
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)

@@ -60,10 +60,11 @@ def step_memory(config: Config, *, vocab_size: int | None = None, micro_batch_si
 
 def activation_bytes_per_token(config: Config, *, vocab_size: int) -> float:
     """Return the bytes of a step's activations for each token, at the worst moment of the step."""
-    model, precision = config.model, chosen_precision(config.hardware)
+    model, hardware = config.model, config.hardware
+    precision = chosen_precision(hardware.precision, hardware.device)
     logits = KEPT_BYTES[precision].logits * vocab_size
     inner = kept_bytes_per_token(model, vocab_size=vocab_size, precision=precision) - logits
-    on_cpu = config.hardware.device in (Device.cpu, Device.auto)
+    on_cpu = hardware.device in (Device.cpu, Device.auto)
     in_blocks = on_cpu and model.context_tokens <= BLOCKS_PAY_TOKENS
     scores = model.n_layers * model.n_heads * mean_seen_keys(model) if in_blocks else 0
     return PEAK_OVER_KEPT * inner + LOGIT_BYTES * vocab_size + SCORE_BYTES * scores
