@@ -125,7 +125,7 @@ def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
         time.sleep(0.05)
     os.write(terminal.master, b"\x03")
     assert sweep.wait(timeout=60) == 75
-    terminal.read_until("stopped with 0 of 3 runs done: run the same command again")
+    terminal.read_until("stopped with 0 of 3 runs done; run the same command again")
     terminal.close()
     folders = list(tmp_path.glob("outputs/sweeps/seeds/*"))
     begun = [RunFolder(path) for path in folders if (path / "status.json").exists()]

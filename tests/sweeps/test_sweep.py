@@ -1,4 +1,4 @@
-"""Sweeps by the command line: planned, run apart, gone on with after anything, compared."""
+"""Sweeps by the command line: planned, run apart, resumed after any fault, compared."""
 
 import json
 import os
@@ -33,8 +33,8 @@ def rows(answer: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
-def what_came_of(sweep: Path) -> dict[str, tuple[str, list[dict[str, Any]]]]:
-    """Each member's status and its numbers, by its folder's name."""
+def results_in(sweep: Path) -> dict[str, tuple[str, list[dict[str, Any]]]]:
+    """Return each member's status and numbers, by its folder's name."""
     return {
         folder.name: (str(read_status(RunFolder(folder))), numbers(folder))
         for folder in sweep.iterdir()
@@ -42,7 +42,7 @@ def what_came_of(sweep: Path) -> dict[str, tuple[str, list[dict[str, Any]]]]:
     }
 
 
-def test_one_failure_costs_one_run_and_the_same_line_tries_it_again(
+def test_one_failure_costs_one_run_and_the_same_command_retries_it(
     command: Command, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
 ) -> None:
     line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", "tracking=offline")]
@@ -73,24 +73,24 @@ def test_one_failure_costs_one_run_and_the_same_line_tries_it_again(
     (tmp_path / rows(wider)[2]["run"] / "summary.json").write_text("{}")
     mended = command(*small_wider(line))
     assert mended.returncode == 0 and "3 runs, 2 done; 1 to go" in mended.stderr, mended.stderr
-    assert f"{rows(wider)[2]['val/loss']:.4f}" in mended.stdout, "what is damaged is written anew"
+    assert f"{rows(wider)[2]['val/loss']:.4f}" in mended.stdout, "what is damaged is written again"
     assert " ± " in mended.stdout
 
     together = command("train", "-m", "+sweep=seeds", *small(corpus, "training.seed=0,1,2", "hydra.sweep.dir=plain"))
     assert together.returncode == 0, together.stderr
-    apart = what_came_of(tmp_path / "outputs/sweeps/seeds")
-    assert apart == what_came_of(tmp_path / "plain"), "the same runs as in Hydra's own process, uninterrupted"
-    check_mirror(tmp_path / rows(wider)[1]["run"])
+    apart = results_in(tmp_path / "outputs/sweeps/seeds")
+    assert apart == results_in(tmp_path / "plain"), "the same runs as in Hydra's own process, uninterrupted"
+    check_tracked_run(tmp_path / rows(wider)[1]["run"])
 
 
 def small_wider(line: list[str]) -> list[str]:
     return ["training.seed=0,1,2" if word.startswith("training.seed=") else word for word in line]
 
 
-def check_mirror(folder: Path) -> None:
-    """One W&B run, grouped by the sweep's name, told apart by tags and config; all rows arrive."""
-    (piece,) = folder.glob("wandb/offline-run-*")
-    records = inspect(piece)
+def check_tracked_run(folder: Path) -> None:
+    """Check for one W&B run in the group of the sweep's name, with its own tags and config, and all rows."""
+    (segment,) = folder.glob("wandb/offline-run-*")
+    records = inspect(segment)
     (run, *_) = of_type(records, "run")
     seed = read_config(RunFolder(folder)).training.seed
     assert run["run_group"] == "seeds"
@@ -98,25 +98,25 @@ def check_mirror(folder: Path) -> None:
     assert {row["progress/step"] for row in history(records)} >= {0, 4, 8, 12}
 
 
-def test_a_sweep_interrupted_and_killed_ends_as_if_it_had_not_been(
+def test_a_sweep_interrupted_and_killed_ends_with_the_same_numbers(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     steps = ["training.steps=120", "training.eval_every_steps=30", "training.checkpoint_every_steps=10"]
     line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", *steps)]
-    for number, (strike, code) in enumerate(((signal.SIGINT, 75), (signal.SIGKILL, -9))):
+    for number, (sent, code) in enumerate(((signal.SIGINT, 75), (signal.SIGKILL, -9))):
         started = subprocess.Popen(
             [sys.executable, "-m", "tinystories_lm", *line],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_until_reached(tmp_path, 30 * (number + 1))
-        os.kill(started.pid, strike)
+        os.kill(started.pid, sent)
         _, errors = started.communicate(timeout=60)
         assert started.returncode == code, errors
-        if strike is signal.SIGINT:
-            assert "stopped with 0 of 2 runs done: run the same command again" in errors
+        if sent is signal.SIGINT:
+            assert "stopped with 0 of 2 runs done; run the same command again to resume" in errors
             states = [read_status(RunFolder(path)) for path in (tmp_path / "outputs/sweeps/seeds").glob("*/")
                       if (path / "status.json").exists()]  # fmt: skip
-            assert states == [Status.INTERRUPTED], "the second was not begun"
+            assert states == [Status.INTERRUPTED], "the second was not started"
     last = command(*line, "--json")
     assert last.returncode == 0, last.stderr
     alone = command("train", *small(corpus, "training.seed=0", *steps), "hydra.run.dir=alone")
@@ -153,7 +153,7 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["sweep", "seed"], "did you mean seeds"),
         (["sweep"], "NAME"),
@@ -169,11 +169,11 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
     ],
 )
 def test_a_mistake_is_one_line_and_starts_nothing(
-    command: Command, tmp_path: Path, arguments: list[str], said: str
+    command: Command, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     refused = command(*arguments)
     assert refused.returncode == 2
-    assert said in refused.stderr.splitlines()[-1] and "Traceback" not in refused.stderr
+    assert message in refused.stderr.splitlines()[-1] and "Traceback" not in refused.stderr
     assert not (tmp_path / "outputs").exists()
 
 
@@ -203,10 +203,10 @@ def test_hydras_launchers_give_the_same_runs_and_the_same_table(
 
 
 @pytest.mark.slow
-def test_twenty_short_runs_leave_twenty_mirrors_that_read_back(command: Command, corpus: Path, tmp_path: Path) -> None:
+def test_twenty_short_runs_leave_twenty_offline_copies(command: Command, corpus: Path, tmp_path: Path) -> None:
     seeds = ",".join(map(str, range(20)))
     swept = command("sweep", "seeds", *small(corpus, f"training.seed={seeds}", "tracking=offline"), timeout=300)
     assert swept.returncode == 0, swept.stderr
     assert len(list(tmp_path.glob("outputs/sweeps/seeds/*/wandb/offline-run-*/*.wandb"))) == 20
     for folder in tmp_path.glob("outputs/sweeps/seeds/*/"):
-        check_mirror(folder)
+        check_tracked_run(folder)

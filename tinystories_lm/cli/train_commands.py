@@ -83,7 +83,7 @@ def sweep(options: Namespace) -> None:
     """Run a named sweep and print what came of its runs; raise CommandError if one of them failed."""
     from tinystories_lm.sweeps.sweep import Options, raise_for_failures
     from tinystories_lm.sweeps.sweep import sweep as run_sweep
-    from tinystories_lm.sweeps.tables import describe_results, results
+    from tinystories_lm.sweeps.tables import as_record, describe_results
     from tinystories_lm.system.json_files import to_json
 
     asked = Options(
@@ -94,7 +94,7 @@ def sweep(options: Namespace) -> None:
     )
     members = run_sweep(options.name, options.overrides, asked)
     if options.json:
-        print("\n".join(to_json(results(member)) for member in members))
+        print("\n".join(to_json(as_record(member)) for member in members))
     elif not options.dry_run:
         print(describe_results(members))
     if not options.dry_run:

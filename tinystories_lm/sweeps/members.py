@@ -1,8 +1,9 @@
-"""The runs of a sweep: what each is, where it lies and how far it has come."""
+"""Describe the runs of a sweep: their settings, where each is stored and how far it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
@@ -14,9 +15,18 @@ from tinystories_lm.runs.status import Status, read_status, read_status_file, st
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 
+class Result(NamedTuple):
+    """The figures of a finished run that a sweep compares."""
+
+    val_loss: float
+    val_perplexity: float
+    dollars: float
+    train_seconds: float
+
+
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep."""
+    """One run of a sweep; what its folder contains is read again at each question."""
 
     job: ResolvedJob
     parameters: int
@@ -32,16 +42,17 @@ class Member:
 
     @property
     def swept(self) -> Mapping[str, str]:
-        """The settings that set it apart from the others."""
+        """The settings in which it differs from other members."""
         return self.job.swept
 
     @property
     def label(self) -> str:
+        """The settings in which it differs, in one line."""
         return " ".join(f"{key}={value}" for key, value in self.swept.items()) or self.config.name
 
     @property
     def status(self) -> Status | None:
-        """None for a run that was never begun; one whose files do not say what came of it is to be run again."""
+        """None for a run that was never started; `failed`, and so to be run again, for one with damaged records."""
         try:
             status = read_status(self.run) if self.run.status.is_file() else None
             if status is Status.DONE:
@@ -51,23 +62,33 @@ class Member:
             return Status.FAILED
 
     @property
+    def result(self) -> Result | None:
+        """The final figures of a finished run; None for any other."""
+        if self.status is not Status.DONE:
+            return None
+        summary = read_summary(self.run, whole=True)
+        assert summary.val_loss is not None and summary.val_perplexity is not None
+        assert summary.dollars is not None and summary.train_seconds is not None
+        return Result(summary.val_loss, summary.val_perplexity, summary.dollars, summary.train_seconds)
+
+    @property
     def step(self) -> int:
-        """The step that its status names; 0 for a run that was never begun."""
+        """The step that its status names; 0 for a run that was never started."""
         return step_reached(self.run)
 
     @property
     def reason(self) -> str:
         """Why it has the status it has."""
         try:
-            told = read_status_file(self.run)
-            if told.status is Status.DONE:
+            found = read_status_file(self.run)
+            if found.status is Status.DONE:
                 read_summary(self.run, whole=True)
-            return told.reason
+            return found.reason
         except DamagedError as error:
             return str(error)
 
 
-def plan(jobs: Sequence[ResolvedJob]) -> list[Member]:
+def plan_members(jobs: Sequence[ResolvedJob]) -> list[Member]:
     """Count each job's parameters and estimate what is left of it to do."""
     return [
         Member(
@@ -79,12 +100,13 @@ def plan(jobs: Sequence[ResolvedJob]) -> list[Member]:
     ]
 
 
-def refuse_twins(members: Sequence[Member]) -> None:
+def check_distinct(members: Sequence[Member]) -> None:
     """Raise UsageError where two jobs would be one run."""
     seen: dict[Path, Member] = {}
     for member in members:
         twin = seen.setdefault(member.run.path, member)
         if twin is not member:
             raise UsageError(
-                f"{twin.label} and {member.label} are the same run: they differ in nothing that moves a number"
+                f"{twin.label} and {member.label} are the same run: no setting that affects results differs; "
+                "remove one of them"
             )

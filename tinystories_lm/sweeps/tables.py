@@ -1,34 +1,21 @@
-"""A sweep's tables: what is to be done, what came of it."""
+"""Format a sweep's tables: what is planned, and the results."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status
-from tinystories_lm.sweeps.members import Member
+from tinystories_lm.sweeps.members import Member, Result
 from tinystories_lm.system.console import amount, coloured, duration, table
 
-SPREADS = {"val/loss": 4, "val/perplexity": 2, "cost/usd": 2}  # digits after the point
+SEED = "training.seed"
 
 
 def describe_plan(members: Sequence[Member]) -> str:
-    """The table of jobs before they start, with their total."""
+    """Return the table of runs before they start, with their total."""
     keys = _keys(members)
-    rows = []
-    for member in members:
-        done = member.status is Status.DONE
-        rows.append(
-            [
-                *(member.swept.get(key, "") for key in keys),
-                amount(member.parameters),
-                amount(member.config.tokens),
-                "" if done else duration(member.expected.seconds),
-                "" if done else f"${member.expected.dollars:.2f}",
-                coloured(str(member.status or "new")),
-            ]
-        )
     header = [*keys, "parameters", "tokens", "about", "dollars", "status"]
+    rows = [[*_values(member, keys), *_planned(member)] for member in members]
     left = [member for member in members if member.status is not Status.DONE]
     seconds = sum(member.expected.seconds for member in left)
     dollars = sum(member.expected.dollars for member in left)
@@ -37,81 +24,92 @@ def describe_plan(members: Sequence[Member]) -> str:
     return f"{table(header, rows, right=range(len(keys), len(keys) + 4))}\n{total}"
 
 
+def _planned(member: Member) -> list[str]:
+    """Return a member's cells of the plan; time and dollars are those of what is left."""
+    status, expected = member.status, member.expected
+    left = ["", ""] if status is Status.DONE else [duration(expected.seconds), f"${expected.dollars:.2f}"]
+    return [amount(member.parameters), amount(member.config.tokens), *left, coloured(str(status or "new"))]
+
+
 def describe_end(member: Member) -> str:
-    """One member's end in a few words."""
-    if member.status is Status.DONE:
-        summary = read_summary(member.run, whole=True)
-        return f"done, validation loss {summary.val_loss:.4f}, perplexity {summary.val_perplexity:.2f}"
-    return f"{member.status or 'not begun'}: {member.reason}"
+    """Return in a few words how a member ended."""
+    if (result := member.result) is not None:
+        return f"done, validation loss {result.val_loss:.4f}, perplexity {result.val_perplexity:.2f}"
+    return f"{member.status or 'not started'}: {member.reason}"
 
 
 def describe_results(members: Sequence[Member]) -> str:
-    """The table of what came of each, and where seeds were swept their mean ± standard deviation."""
+    """Return the table of results and, where seeds were swept, their mean ± standard deviation."""
     keys = _keys(members)
-    rows = [
-        [*(member.swept.get(key, "") for key in keys), *_result(found := results(member)), found["reason"]]
-        for member in members
-    ]
     header = [*keys, "status", "loss", "perplexity", "dollars", "time", ""]
+    rows = [[*_values(member, keys), *_result(member)] for member in members]
     text = table(header, rows, right=range(len(keys) + 1, len(keys) + 5))
     over_seeds = describe_seeds(members)
     return f"{text}\n\n{over_seeds}" if over_seeds else text
 
 
-def results(member: Member) -> dict[str, Any]:
-    """What came of a member, for programs."""
-    status = member.status
-    found: dict[str, Any] = {
+def _result(member: Member) -> list[str]:
+    """Return a member's cells of the results: status, figures where it is done, reason where it is not."""
+    status, result = coloured(str(member.status or "new")), member.result
+    if result is None:
+        return [status, "", "", "", "", _reason(member)]
+    loss, perplexity, dollars = f"{result.val_loss:.4f}", f"{result.val_perplexity:.2f}", f"${result.dollars:.2f}"
+    return [status, loss, perplexity, dollars, duration(result.train_seconds), ""]
+
+
+def _reason(member: Member) -> str:
+    return "" if member.status in (None, Status.DONE) else member.reason
+
+
+def as_record(member: Member) -> dict[str, Any]:
+    """Return a member's settings and result, for programs."""
+    record: dict[str, Any] = {
         "run": str(member.run.path),
         **member.swept,
         "parameters": member.parameters,
         "tokens": member.config.tokens,
         "expected_seconds": member.expected.seconds,
         "expected_dollars": member.expected.dollars,
-        "status": str(status or "new"),
-        "reason": "" if status in (None, Status.DONE) else member.reason,
+        "status": str(member.status or "new"),
+        "reason": _reason(member),
     }
-    if status is Status.DONE:
-        summary = read_summary(member.run, whole=True)
-        found |= {"val/loss": summary.val_loss, "val/perplexity": summary.val_perplexity}
-        found |= {"cost/usd": summary.dollars, "time/train_seconds": summary.train_seconds}
-    return found
-
-
-def _result(found: Mapping[str, Any]) -> list[str]:
-    if "val/loss" not in found:
-        return [coloured(found["status"]), "", "", "", ""]
-    return [
-        coloured(found["status"]),
-        f"{found['val/loss']:.4f}",
-        f"{found['val/perplexity']:.2f}",
-        f"${found['cost/usd']:.2f}",
-        duration(found["time/train_seconds"]),
-    ]
+    if (result := member.result) is not None:
+        record |= {"val/loss": result.val_loss, "val/perplexity": result.val_perplexity}
+        record |= {"cost/usd": result.dollars, "time/train_seconds": result.train_seconds}
+    return record
 
 
 def describe_seeds(members: Sequence[Member]) -> str:
-    """Mean ± standard deviation over the seeds of what is otherwise the same; empty where no seed was swept."""
-    seed = "training.seed"
-    if not any(seed in member.swept and member.status is Status.DONE for member in members):
+    """Return the mean ± standard deviation over the seeds of otherwise equal runs; empty where no seed was swept."""
+    done = [(member, result) for member in members if (result := member.result) is not None]
+    if not any(SEED in member.swept for member, _ in done):
         return ""
-    keys = [key for key in _keys(members) if key != seed]
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for member in members:
-        if member.status is Status.DONE:
-            groups.setdefault(tuple(member.swept.get(key, "") for key in keys), []).append(results(member))
-    rows = [
-        [*group, str(len(found)), *(_spread([one[name] for one in found], digits) for name, digits in SPREADS.items())]
-        for group, found in groups.items()
-    ]
+    keys = [key for key in _keys(members) if key != SEED]
+    groups: dict[tuple[str, ...], list[Result]] = {}
+    for member, result in done:
+        groups.setdefault(tuple(_values(member, keys)), []).append(result)
     header = [*keys, "seeds", "loss", "perplexity", "dollars"]
+    rows = [[*group, str(len(found)), *_spreads(found)] for group, found in groups.items()]
     return table(header, rows, right=range(len(keys), len(header)))
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def _spreads(found: Sequence[Result]) -> list[str]:
+    return [
+        _spread([result.val_loss for result in found], digits=4),
+        _spread([result.val_perplexity for result in found], digits=2),
+        _spread([result.dollars for result in found], digits=2),
+    ]
+
+
+def _spread(values: Sequence[float], *, digits: int) -> str:
     mean = f"{statistics.fmean(values):.{digits}f}"
     return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
 
 
 def _keys(members: Sequence[Member]) -> list[str]:
+    """Return the settings that differ between members."""
     return list(dict.fromkeys(key for member in members for key in member.swept))
+
+
+def _values(member: Member, keys: Sequence[str]) -> list[str]:
+    return [member.swept.get(key, "") for key in keys]
