@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import Command
 from tests.hardware.test_setup import HERE
 from tests.interop.test_export import make_run
-from tests.tracking.test_wandb_tracker import inspect, of_type
+from tests.tracking.sdk import inspect, of_type
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint
 from tinystories_lm.evaluation.evaluate import Options, describe, evaluate

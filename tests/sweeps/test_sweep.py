@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import SMALL_RUN
 from tests.jobs.test_train import numbers
-from tests.tracking.test_wandb_tracker import history, inspect, of_type
+from tests.tracking.sdk import history, inspect, of_type
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.json_files import read_json
