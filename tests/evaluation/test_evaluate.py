@@ -17,7 +17,7 @@ from tinystories_lm.evaluation.perplexity import score
 from tinystories_lm.evaluation.story_metrics import METRICS
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.interop.export import export_run
-from tinystories_lm.runs.folder import RunFolder, read_config, read_environment
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import read_json, write_sealed
 
@@ -87,7 +87,7 @@ def test_another_text_is_reported_and_left_out_of_the_model_card(
     pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
     run = make_run(tmp_path / "it", f"data.path={corpus}")
     source = fingerprint(read_config(run).data, notes=tmp_path / "notes")
-    record = read_environment(run)
+    record = read_json(run.environment)
     write_sealed(run.environment, record | {"corpus": record.get("corpus", {}) | {"fingerprint": source}})
     own = evaluate(str(run.path), options())
     assert own["data/fingerprint"] == source and "is not the text" not in caplog.text

@@ -16,7 +16,8 @@ import pytest
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
-from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import read_json
@@ -90,7 +91,7 @@ def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
         assert code == 5
         check_refused(out.read_text())
         for checkpoint in list_checkpoints(run / "checkpoints"):
-            check_checkpoint(checkpoint, run_id=read_environment(RunFolder(run))["run_id"])
+            check_checkpoint(checkpoint, run_id=read_record(RunFolder(run)).run_id)
         assert not [path for path in run.rglob(".tmp-*") if path.is_file()]
     disk.resize(128_000)
     check_goes_on(whole, run, out=out)
@@ -188,7 +189,7 @@ def test_a_run_that_may_continue_does_so_while_the_disk_is_full_and_loses_no_row
     wait_for(out, "metrics.jsonl: No space left on device: free some space or name another folder; its rows wait")
     with stopped(pid):
         said, newest = out.read_text(), list_checkpoints(run / "checkpoints")[0]
-        check_checkpoint(newest, run_id=read_environment(RunFolder(run))["run_id"])
+        check_checkpoint(newest, run_id=read_record(RunFolder(run)).run_id)
         filler.unlink()
     assert trials.end(pid) == 0, out.read_text()
     assert said.count("metrics.jsonl: No space left on device") == 1, "rows that wait are spoken of once"

@@ -18,7 +18,8 @@ from tests.faults import trials
 from tests.faults.conftest import Whole
 from tests.faults.test_disk import CAN_MOUNT, check_refused
 from tinystories_lm.runs.checkpoint import check_checkpoint, list_checkpoints
-from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_record
 
 SLOW = pytest.mark.slow
 SHUTDOWN, WITHOUT_ITS_JOURNAL = 0x8004587D, struct.pack("I", 2)  # ioctl EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
@@ -136,7 +137,7 @@ def test_power_that_fails_within_a_write_loses_no_checkpoint_before(
         assert code == -signal.SIGKILL, out.read_text()
         disk.start_again()
         for name in notes.read_text().split()[1:]:  # the newest may have been on its way
-            check_checkpoint(run / "checkpoints" / name, run_id=read_environment(RunFolder(run))["run_id"])
+            check_checkpoint(run / "checkpoints" / name, run_id=read_record(RunFolder(run)).run_id)
         check_ends_with_the_same_bits(whole, run, whole.cache, out)
 
 

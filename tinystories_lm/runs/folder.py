@@ -1,4 +1,4 @@
-"""A run's folder: what lies where, and what a run left there says about it."""
+"""Define the files of a run folder, and read and write its config."""
 
 import contextlib
 import hashlib
@@ -82,7 +82,7 @@ class RunFolder:
 
 @contextlib.contextmanager
 def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
-    """Hold the run's folder within the block; raises RunFolderInUseError with the pid of the process that has it."""
+    """Hold the lock of the run's folder; raises RunFolderInUseError with the pid of the process that holds it."""
     until = time.monotonic() + wait_seconds
     while True:
         with lock(RunFolder(folder).lock, wait=False) as holder:
@@ -95,12 +95,14 @@ def locked(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
 
 
 def refuse_links(run: RunFolder) -> None:
-    """Raise DamagedError where something in the folder leads out of it: what is written there would land elsewhere.
+    """Raise DamagedError for a link, pipe or device in the folder: what is written there would land elsewhere.
 
     W&B's SDK makes links of its own within wandb/.
     """
     if (link := find_link(run.path, beside=frozenset({"wandb"}))) is not None:
-        raise DamagedError(f"{link} is neither a file nor a folder: nothing is written into such a run folder")
+        raise DamagedError(
+            f"{link} is neither a file nor a folder, and what is written there would land elsewhere: delete it"
+        )
 
 
 def write_config(run: RunFolder, config: Config) -> None:
@@ -172,7 +174,9 @@ def _complete(stored: dict[str, Any]) -> dict[str, Any]:
 def _config_text(run: RunFolder) -> str:
     text, sealed, recorded = read_plain(run.config, most_bytes=MOST_CONFIG_BYTES).decode().partition(CONFIG_SEAL)
     if sealed and recorded.strip() != _sha256(text):
-        raise DamagedError(f"{run.config} was changed since it was written: its sha256 is not the one it ends with")
+        raise DamagedError(
+            f"{run.config} was changed after it was written: its sha256 differs from the one in its last line"
+        )
     if "${" in text:
         raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
     return text
@@ -219,7 +223,7 @@ def read_samples(run: RunFolder) -> list[dict[str, Any]]:
 
 
 def overrides_of(run: RunFolder) -> list[str]:
-    """What was typed to begin the run; empty where Hydra's record of it is not there."""
+    """Return the overrides that started the run; empty where Hydra's record of them is missing or damaged."""
     try:
         text = read_plain(run.path / ".hydra" / "overrides.yaml", most_bytes=MOST_CONFIG_BYTES).decode()
         typed = from_yaml(text)
@@ -229,20 +233,21 @@ def overrides_of(run: RunFolder) -> list[str]:
 
 
 def command_of(run: RunFolder, *, steps: int) -> str:
-    """What was typed to begin the run, but for so many steps: a finished run then goes on."""
-    leave_out = ("training.steps=", "+sweep=")  # the second would begin the whole sweep
+    """Return the command that started the run, with another number of steps, which resumes a finished run."""
+    leave_out = ("training.steps=", "+sweep=")  # the second would start the whole sweep
     kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
     folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
     return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
 
 
 def as_text(value: str) -> str:
-    """How an override says this text, whatever is in it: Hydra's grammar gives a meaning to most signs."""
+    """Return the text as the value of an override, quoted where Hydra's grammar gives its characters a meaning."""
     if re.fullmatch(r"[A-Za-z_./][\w./+-]*", value, re.ASCII) and value.lower() not in HYDRAS_WORDS:
         return value
-    escaped = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), value)  # elsewhere a backslash is itself
+    escaped = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), value)  # elsewhere a backslash needs no escape
     return "'{}'".format(escaped.replace("'", "\\'"))
 
 
 def new_run_id() -> str:
+    """Return twelve random hex digits."""
     return uuid.uuid4().hex[:12]

@@ -1,4 +1,4 @@
-"""The list of what there is, so that nobody needs to know a folder's name."""
+"""List the runs, so that nobody needs to know a folder's name."""
 
 import contextlib
 import os
@@ -19,9 +19,9 @@ from tinystories_lm.system.stdio import escape_controls
 
 @dataclass(frozen=True)
 class Listed:
-    """One run as far as its folder can be read; None where it does not say."""
+    """One run as far as its folder can be read; None for what cannot be."""
 
-    run: str  # what the other commands take
+    run: str  # its folder, as the other commands take it
     name: str | None
     status: str
     verdict: str | None
@@ -31,14 +31,14 @@ class Listed:
     loss: float | None  # validation
     perplexity: float | None
     dollars: float | None
-    age_seconds: float  # since it was last heard of
-    overrides: list[str]  # what was typed
+    age_seconds: float  # since its status last changed
+    overrides: list[str]  # that started it
 
 
 def list_runs(words: Sequence[str] = (), *, sort: RunOrder = RunOrder.age, outputs: Path = OUTPUTS) -> list[Listed]:
-    """All runs under outputs/ in which every word is found: in folder, name, status, verdict or what was typed.
+    """Return the runs below outputs/ whose folder, name, status, verdict or overrides contain every word.
 
-    Raises UsageError where there is none at all.
+    Raises UsageError where there are no runs at all.
     """
     found = []
     for run in runs_below(outputs):
@@ -90,7 +90,7 @@ def _listed(run: RunFolder) -> Listed:
 
 
 def describe(runs: Sequence[Listed]) -> str:
-    """The table."""
+    """Return the runs as a table."""
     rows = [
         [
             escape_controls(one.run),
@@ -117,4 +117,5 @@ def _age(seconds: float) -> str:
 
 
 def as_records(runs: Sequence[Listed]) -> list[dict[str, Any]]:
+    """Return the runs as plain values, for programs."""
     return [asdict(one) for one in runs]
