@@ -164,7 +164,7 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
         (["sweep", "seeds", "--deadline-minutes", "-1"], "must be above 0"),
         (["sweep", "seeds", "hardware=h100", "--dry-run"], "type hardware="),
         (["train", "+sweep=seeds"], "add -m"),
-        (["sweep", "seeds", "hydra/launcher=slurm"], "name it, hardware=h100"),
+        (["sweep", "seeds", "hydra/launcher=slurm"], "such as hardware=h100"),
         (["sweep", "seeds", "hydra/launcher=slurm", "hardware=cuda"], "known peak"),
     ],
 )
