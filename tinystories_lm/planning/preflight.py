@@ -174,8 +174,8 @@ def find_speeds(configs: Sequence[Config], *, remote: bool = False) -> dict[str,
             check_hardware(hardware)
         elif not hardware.peak_flops_per_second and hardware.device is not Device.cpu:
             raise UsageError(
-                f"hardware={hardware.name} has no known peak, and the launcher's machines cannot be measured here: name "
-                "a hardware with a known peak, such as h100, or give hardware.peak_flops_per_second"
+                f"hardware={hardware.name} has no known peak, and the launcher's machines cannot be measured here: "
+                "name a hardware with a known peak, such as h100, or give hardware.peak_flops_per_second"
             )
         if hardware.name not in speeds:
             speeds[hardware.name] = Speed(find_peak(hardware), find_bandwidth(hardware))
