@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Command
 from tests.interop.test_export import make_run
 from tinystories_lm.cli import main
-from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, UsageError
+from tinystories_lm.system.errors import CommandError, DamagedError, UsageError
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.stdio import SanitizedTerminal
 
@@ -82,7 +82,7 @@ def test_any_other_error_is_raised_as_it_is(error: BaseException, monkeypatch: p
 
 def test_only_a_resumable_command_that_was_stopped_is_to_be_run_again() -> None:
     assert main._stopped("sweep").message == "stopped; run the same command again to resume"
-    assert main._stopped("replay") == (ExitCode.INTERRUPTED, "stopped")
+    assert main._stopped("replay").message == "stopped"
 
 
 def test_a_terminal_is_coloured_and_nothing_else() -> None:

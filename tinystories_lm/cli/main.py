@@ -22,10 +22,15 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 class Outcome(NamedTuple):
-    """How a command ended without a result; an empty message prints nothing."""
+    """How a command that raised an error ends.
+
+    message: the line on standard error; empty for none.
+    is_output_lost: standard output cannot be written any more.
+    """
 
     code: ExitCode
     message: str
+    is_output_lost: bool = False
 
 
 def main() -> None:
@@ -50,7 +55,7 @@ def run(words: Sequence[str]) -> int:
         outcome = _outcome(error, name)
         if outcome is None:
             raise
-        if isinstance(error, OSError):
+        if outcome.is_output_lost:
             _discard_output()
         if outcome.message:
             print(f"{PROGRAM}: {escape_controls(redact(outcome.message))}", file=sys.stderr)
@@ -87,11 +92,11 @@ def _outcome(error: BaseException, name: str) -> Outcome | None:
         case CommandError():
             return Outcome(error.exit_code, str(error))
         case BrokenPipeError():  # the reader of our output has left, as `| head` does
-            return Outcome(ExitCode.DONE, "")
+            return Outcome(ExitCode.DONE, "", is_output_lost=True)
         case Exception() if was_interrupted():
             return _stopped(name)
         case OSError(errno=number, filename=None) if number in DISK_ERRORS:
-            return Outcome(ExitCode.CANNOT_WRITE, f"cannot write the output: {error.strerror}")
+            return Outcome(ExitCode.CANNOT_WRITE, f"cannot write the output: {error.strerror}", is_output_lost=True)
         case BaseException() if type(error).__name__ == "PanicException":  # Rust's: no class of it can be imported
             return Outcome(ExitCode.FAILED, f"a library failed: {error}")
     return None
