@@ -18,7 +18,7 @@ from tinystories_lm.training import loop
 slow = pytest.mark.slow
 US = "tinystories_lm"
 STEP = f"{US}.training.loop.learning_rate"  # called once before each step
-PART = f"{US}.jobs.job.mean_loss"  # called for each micro-batch of a step, or of an evaluation
+PART = f"{US}.jobs.workspace.mean_loss"  # called for each micro-batch of a step, or of an evaluation
 PARTS = ["training.micro_batch_size=1", "training.batch_size=4"]
 EPOCHS = ["training.batch_size=12", "training.micro_batch_size=12"]  # of 227 rows: the 19th step reads of two epochs
 SPARSE = ["training.eval_every_steps=6", "training.checkpoint_every_steps=10"]  # best and last are not the same
@@ -28,13 +28,13 @@ CUTS = {
     "at a checkpoint": ([], STEP, 13, 12),
     "at a checkpoint and an evaluation": ([], STEP, 17, 16),
     "before the last step": ([], STEP, 40, 39),
-    "after the last step, before its evaluation": ([], f"{US}.jobs.job.validate", 6, 40),
+    "after the last step, before its evaluation": ([], f"{US}.jobs.workspace.validate", 6, 40),
     "between two micro-batches": (PARTS, PART, 16 + 4 * 5 + 2, 5),  # after the evaluation's 16 and 5 steps of 4
     "after an accumulated step": (PARTS, STEP, 6, 5),
     "before the step that reads of two epochs": (EPOCHS, STEP, 19, 18),
     "after the step that read of two epochs": (EPOCHS, STEP, 20, 19),
     "after an evaluation without a checkpoint": (SPARSE, STEP, 13, 12),
-    "in an evaluation without a checkpoint": (SPARSE, f"{US}.jobs.job.validate", 3, 12),
+    "in an evaluation without a checkpoint": (SPARSE, f"{US}.jobs.workspace.validate", 3, 12),
 }
 QUICK = ("between two micro-batches",)
 

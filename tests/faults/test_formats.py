@@ -27,7 +27,7 @@ def old(tmp_path: Path) -> Path:
 def test_a_run_that_an_earlier_release_began_goes_on_to_its_end(old: Path, corpus: Path) -> None:
     before = read_metrics(RunFolder(old))
     assert trials.end(trials.start(corpus, old, *AS_BEGUN)) == 0, trials.said(old)
-    assert "going on from step 8" in trials.said(old)
+    assert "resuming from step 8" in trials.said(old)
     after = read_metrics(RunFolder(old))
     assert after[: len(before)] == before and [row["progress/step"] for row in after][-2:] == [12, 12]
     newest = check_checkpoint(old / "checkpoints" / "step-00000012", run_id=read_environment(RunFolder(old))["run_id"])

@@ -69,14 +69,14 @@ def test_a_run_killed_while_a_checkpoint_takes_anothers_place_ends_with_the_same
 ) -> None:
     """A stop in the first evaluation after a step saves that step, and the run saves it again with its evaluation."""
     run, cache = tmp_path / "run", cache_of(tmp_path)
-    ask = trials.at_call("tinystories_lm.jobs.job.validate", trials.send(signal.SIGTERM), count=2)
+    ask = trials.at_call("tinystories_lm.jobs.workspace.validate", trials.send(signal.SIGTERM), count=2)
     assert trials.end(trials.start(whole.corpus, run, cache, first=ask)) == 75
     assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-00000008", "step-00000004"]
     for point in REPLACING:
         assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, point
         assert not (run / "checkpoints/step-00000008").exists()
     check(whole, run, cache)
-    assert "going on from step 8" in trials.said(run), "what was paid for is not lost"
+    assert "resuming from step 8" in trials.said(run), "what was paid for is not lost"
 
 
 FAILING = ["checkpoint.after_weights:2", "folder.before_rename:2", "row.before:9"]

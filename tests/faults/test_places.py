@@ -31,7 +31,7 @@ def interrupted(whole: Whole, run: Path, *more: str) -> None:
 
 def check_goes_on(whole: Whole, run: Path, *more: str, first: Callable[[], object] = lambda: None) -> None:
     assert trials.end(trials.start(whole.corpus, run, whole.cache, *more, first=first)) == 0, trials.said(run)
-    assert "going on from step 13" in trials.said(run)
+    assert "resuming from step 13" in trials.said(run)
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
 
 

@@ -27,20 +27,20 @@ BEFORE_THE_LOOP = {
     "building the model": (f"{US}.jobs.initial_state.build_optimizer", 1),
 }
 IN_THE_LOOP = {
-    "the first evaluation": (f"{US}.jobs.job.mean_loss", 2),
-    "the first samples": (f"{US}.jobs.job.write_texts", 1),
+    "the first evaluation": (f"{US}.jobs.workspace.mean_loss", 2),
+    "the first samples": (f"{US}.jobs.workspace.write_texts", 1),
     "a step": (f"{US}.training.loop.learning_rate", 14),
-    "an evaluation": (f"{US}.jobs.job.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
-    "samples": (f"{US}.jobs.job.write_texts", 4),
+    "an evaluation": (f"{US}.jobs.workspace.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
+    "samples": (f"{US}.jobs.workspace.write_texts", 4),
     "a checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 3),
     "the last step": (f"{US}.training.loop.learning_rate", 40),
-    "the last evaluation": (f"{US}.jobs.job.validate", 6),
+    "the last evaluation": (f"{US}.jobs.workspace.validate", 6),
 }
 AT_THE_END = {
     "the last checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 10),
-    "the last stories": (f"{US}.jobs.job.write_texts", 7),
-    "the summary": (f"{US}.jobs.job.summarize", 1),
-    "the last words": (f"{US}.jobs.job.say_done", 1),
+    "the last stories": (f"{US}.jobs.workspace.write_texts", 7),
+    "the summary": (f"{US}.jobs.finish.summarize", 1),
+    "the last words": (f"{US}.jobs.finish.show_end", 1),
 }
 QUICK = ("learning the tokenizer", "an evaluation")
 PHASES = BEFORE_THE_LOOP | IN_THE_LOOP | AT_THE_END
@@ -54,7 +54,7 @@ def phases(quick: Collection[str], *names: str) -> list[object]:
 
 def cache_for(phase: str, whole: Whole, folder: Path) -> str:
     """The corpus is prepared but where the preparation is the phase."""
-    return f"data.cache_dir={folder / 'cache'}" if "data.cache" in PHASES[phase][0] else whole.cache
+    return f"data.cache_dir={folder / 'cache'}" if "token_cache" in PHASES[phase][0] else whole.cache
 
 
 def start_struck(whole: Whole, run: Path, phase: str, strike: Callable[[], object]) -> int:
@@ -83,7 +83,7 @@ def test_a_stop_in_any_phase_is_exit_75_and_the_same_command_goes_on(
 ) -> None:
     run = tmp_path / "run"
     assert trials.end(start_struck(whole, run, phase, trials.send(number))) == 75, trials.said(run)
-    assert trials.said(run).splitlines()[-1].endswith("run the same command again to go on")
+    assert trials.said(run).splitlines()[-1].endswith("run the same command again to resume")
     assert "Traceback" not in trials.said(run)
     if phase in IN_THE_LOOP:
         assert read_status(RunFolder(run)) is Status.INTERRUPTED and list((run / "checkpoints").glob("step-*"))

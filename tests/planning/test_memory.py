@@ -19,7 +19,7 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
 from tinystories_lm.hardware.processor import multiplies_bfloat16
-from tinystories_lm.jobs.outcome import _status_kept
+from tinystories_lm.jobs.outcome import status_kept
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
 from tinystories_lm.planning.plan import make_plan
 from tinystories_lm.planning.preflight import Request, _fit_memory, compose_jobs
@@ -159,7 +159,7 @@ def test_what_is_usable_is_what_the_smallest_limit_leaves() -> None:
 def test_every_way_to_run_out_of_memory_is_told_with_what_to_lower(tmp_path: Path, error: Exception) -> None:
     run = RunFolder(tmp_path)
     advice = r"^out of memory: .*; the peak was .*; training\.micro_batch_size=16 needs about .*: type training\."
-    with pytest.raises(CommandError, match=advice), _status_kept(run, config(), Progress(step=7)):
+    with pytest.raises(CommandError, match=advice), status_kept(run, config(), Progress(step=7)):
         raise error
     status = read_json(run.status)
     assert status["status"] == Status.FAILED and status["step"] == 7

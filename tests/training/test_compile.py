@@ -107,7 +107,7 @@ def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     command = [sys.executable, "-c", program, *words[3:], f"hydra.run.dir={tmp_path / 'auto'}"]
     auto = subprocess.run(command, cwd=tmp_path, env=broken, capture_output=True, text=True)
     assert auto.returncode == 0, auto.stderr
-    assert "not compiled, the run is slower for it" in auto.stderr
+    assert "the model is not compiled, so the run is slower" in auto.stderr
     (piece,) = read_json(tmp_path / "auto" / "environment.json")["pieces"]
     assert piece["machine"]["compile"] is False and piece["compile_seconds"] == 0
 

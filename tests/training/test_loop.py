@@ -16,7 +16,16 @@ from tinystories_lm.data.batches import IGNORED, Batch, Batches, token_tensor, v
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, named_state
-from tinystories_lm.training.loop import StepResult, ValidationLoss, micro_batches, train, train_step, validate
+from tinystories_lm.training.loop import (
+    Recipe,
+    StepResult,
+    TrainingState,
+    ValidationLoss,
+    micro_batches,
+    train,
+    train_step,
+    validate,
+)
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.optimizer import build_optimizer
 
@@ -130,11 +139,11 @@ class Witness:
         self.evaluated_at: list[int] = []
         self.saved_at: list[int] = []
 
-    def trained(self, rate: float, result: StepResult) -> None:
+    def after_step(self, rate: float, result: StepResult) -> None:
         self.rates.append(rate)
         self.losses.append(float(result.loss))
 
-    def evaluated(self, validation: ValidationLoss) -> None:
+    def after_evaluation(self, validation: ValidationLoss) -> None:
         self.evaluated_at.append(self.progress.step)
 
     def save(self) -> None:
@@ -148,20 +157,17 @@ def run_loop(config: TrainingConfig, *, stop_at: int = -1) -> tuple[bool, Witnes
     model = build(wide=1.0)
     stream = token_tensor(np.arange(1000, dtype=np.uint16) % VOCAB, CPU)
     witness = Witness(Progress(), stop_at)
-    finished = train(
-        model,
-        build_optimizer(model, ADAMW, device=CPU),
-        Batches(stream, context_tokens=16, sequences=config.sequences, seed=0),
-        progress=witness.progress,
+    state = TrainingState(model, build_optimizer(model, ADAMW, device=CPU), witness.progress)
+    recipe = Recipe(
         training=config,
+        schedule=ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=1.0, final_lr_fraction=0.0),
         peak_lr=ADAMW.lr,
         clip_grad_norm=ADAMW.clip_grad_norm,
-        schedule=ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=1.0, final_lr_fraction=0.0),
+        batches=Batches(stream, context_tokens=16, sequences=config.sequences, seed=0),
         machine=MACHINE,
         loss_of=mean_loss,
-        evaluate=lambda: ValidationLoss(1.0, 1.0, 1),
-        observer=witness,
     )
+    finished = train(state, recipe, evaluate=lambda: ValidationLoss(1.0, 1.0, 1), observer=witness)
     return finished, witness
 
 

@@ -1,62 +1,99 @@
-"""What a finished run comes to: its final figures, and the last words on the terminal."""
+"""Finish a run: its summary, its verdict, what the published runs reached, and what to type next."""
 
 import logging
+import math
 import os
-from typing import Any
 
-from tinystories_lm.config.schema import Config
-from tinystories_lm.data.corpus import Split
-from tinystories_lm.data.token_cache import TokenCache
-from tinystories_lm.model.flops import ParameterCount
-from tinystories_lm.runs.checkpoint import Progress
+import msgspec
+
+from tinystories_lm.analysis import published
+from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
+from tinystories_lm.jobs.workspace import Workspace
 from tinystories_lm.runs.folder import RunFolder, command_of
-from tinystories_lm.system.console import duration, plain
+from tinystories_lm.runs.resume import best_checkpoint
+from tinystories_lm.runs.schemas import PlanRecord, RowsRecord, Summary, VerdictRecord
+from tinystories_lm.system.console import ProgressBar, duration, plain
+from tinystories_lm.system.json_files import write_sealed
+from tinystories_lm.tracking.wandb_tracker import WandbTracker
 from tinystories_lm.training.loss import perplexity
+
+FINAL_STORIES = 3
 
 log = logging.getLogger(__name__)
 
 
-def summarize(config: Config, progress: Progress, parameters: ParameterCount, cache: TokenCache) -> dict[str, Any]:
-    """The final figures, under the names of their metrics."""
+def finish(work: Workspace, tracker: WandbTracker, bar: ProgressBar) -> None:
+    """Write summary.json, send its figures to W&B, with the model where that is wanted, and log the results."""
+    run, config = work.run, work.config
+    summary = summarize(work)
+    verdict = diagnose(run, rules=config.verdict)
+    stored = msgspec.structs.replace(summary, verdict=VerdictRecord(**as_record(verdict)))
+    write_sealed(run.summary, msgspec.to_builtins(stored))
+    tracker.summarize(msgspec.to_builtins(summary) | {"verdict": verdict.name})
+    if config.tracking.artifacts:
+        tracker.log_model(best_checkpoint(run), name=work.display_name, metadata=_describe_best(work))
+    bar.close()
+    show_end(run, summary)
+    log.info("\n%s", describe(verdict))
+    if (comparison := published.compare(run)) is not None:
+        log.info("\n%s", published.describe(comparison))
+
+
+def summarize(work: Workspace) -> Summary:
+    """Write the last stories and return the final figures."""
+    stories = [sample.text for sample in work.write_samples(FINAL_STORIES)[:FINAL_STORIES]]
+    progress, plan = work.state.progress, work.record.plan or PlanRecord(parameters=0, corpus_tokens=0)
     assert progress.val_loss is not None
-    return {
-        "name": config.name,
-        "val/loss": progress.val_loss,
-        "val/perplexity": perplexity(progress.val_loss),
-        "val/bits_per_byte": progress.val_bits_per_byte,
-        "best/val_loss": progress.best_loss,
-        "best/step": progress.best_step,
-        "progress/step": progress.step,
-        "progress/tokens": progress.tokens,
-        "progress/epochs": progress.tokens / int(cache.splits[Split.TRAIN].tokens.size),
-        "cost/usd": progress.dollars,
-        "time/train_seconds": progress.train_seconds,
-        "parameters": parameters.total,
-        "parameters_without_embeddings": parameters.without_embeddings,
-        "skipped_steps": progress.skipped_steps,
-        "pieces": progress.pieces,
-        "exact": progress.exact,
-    }
+    return Summary(
+        name=work.config.name,
+        val_loss=progress.val_loss,
+        val_perplexity=perplexity(progress.val_loss),
+        val_bits_per_byte=progress.val_bits_per_byte,
+        best_val_loss=progress.best_loss,
+        best_step=progress.best_step,
+        step=progress.step,
+        tokens=progress.tokens,
+        epochs=progress.tokens / work.recipe.batches.tokens_N.numel(),
+        dollars=progress.dollars,
+        train_seconds=progress.train_seconds,
+        parameters=work.parameters.total,
+        parameters_without_embeddings=work.parameters.without_embeddings,
+        skipped_steps=progress.skipped_steps,
+        segments=progress.pieces,
+        exact=progress.exact,
+        expected_seconds=plan.expected_seconds,
+        expected_dollars=plan.expected_dollars,
+        stories=stories,
+        rows={
+            work.run.metrics.name: RowsRecord(bytes=progress.metrics_bytes, sha256=progress.metrics_sha256),
+            work.run.samples.name: RowsRecord(bytes=progress.samples_bytes, sha256=progress.samples_sha256),
+        },
+    )
 
 
-def say_done(run: RunFolder, summary: dict[str, Any]) -> None:
-    """What a newcomer wants at the end: the figures, three stories, where it all is, and what to type next."""
+def _describe_best(work: Workspace) -> dict[str, object]:
+    progress = work.state.progress
+    return {"step": progress.best_step, "val/loss": progress.best_loss, "parameters": work.parameters.total}
+
+
+def show_end(run: RunFolder, summary: Summary) -> None:
+    """Log what a newcomer wants at the end of a run: figures, stories, the folder, and what to type next."""
+    seconds, steps = summary.train_seconds or 0.0, summary.step or 0
     log.info(
         "\ndone: validation loss %.4f, perplexity %s, %.3f bits per byte, after %s steps, %s and $%.2f",
-        summary["val/loss"],
-        plain(summary["val/perplexity"]),
-        summary["val/bits_per_byte"],
-        f"{summary['progress/step']:,}",
-        duration(summary["time/train_seconds"]),
-        summary["cost/usd"],
+        summary.val_loss,
+        plain(summary.val_perplexity or math.nan),
+        summary.val_bits_per_byte,
+        f"{steps:,}",
+        duration(seconds),
+        summary.dollars,
     )
-    if "expected_seconds" in summary:
-        took, expected = summary["time/train_seconds"], summary["expected_seconds"]
-        log.info("planned were %s: it took %.1f times as long", duration(expected), took / max(expected, 1e-9))
-    for number, story in enumerate(summary["stories"], start=1):
+    if (expected := summary.expected_seconds) is not None:
+        log.info("the plan estimated %s: it took %.1f times as long", duration(expected), seconds / max(expected, 1e-9))
+    for number, story in enumerate(summary.stories or (), start=1):
         log.info("\nstory %d\n%s", number, story)
     folder = os.path.relpath(run.path)
     log.info("\nthe run is in %s; next, try:", folder)
     log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
-    if (run.path / ".hydra").is_dir():  # a replay was not typed as settings
-        log.info("  %s", command_of(run, steps=2 * summary["progress/step"]))
+    if (run.path / ".hydra").is_dir():  # a replay was not started by settings on a command line
+        log.info("  %s", command_of(run, steps=2 * steps))

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.analysis.diagnose import describe, diagnose
@@ -28,64 +29,91 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def _status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
-    """Status running within the block, and after it what became of the run.
+def status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
+    """Keep status.json current: `running` inside the block, the outcome after it.
 
-    A refusal changes nothing: what the run was before, it still is.
+    A resumed run that is refused before its next step keeps its previous files.
     """
-    new, first_step = not run.status.is_file(), progress.step
-    before = {path: read_plain(path) if path.is_file() else None for path in (run.config, run.environment, run.status)}
+    before = _FilesBefore.read(run, progress)
+    usable = 0.0
     write_status(run, Status.RUNNING, reason="", step=progress.step)
-
-    def note(status: Status, reason: str) -> None:
-        with contextlib.suppress(CannotWriteError):  # why the run ended is the news
-            write_status(run, status, reason=reason, step=progress.step)
-
     try:
         check_hardware(config.hardware)
         usable = usable_bytes(config.hardware.device)
         yield
-    except (Interrupted, KeyboardInterrupt) as error:
-        note(Status.INTERRUPTED, "signal")
-        if isinstance(error, Interrupted):
-            raise
-        raise Interrupted("stopped before the first step: run the same command again to go on") from error
-    except (UsageError, DamagedError) as error:
-        if new or progress.step > first_step:
-            note(Status.FAILED, str(error))
-        else:
-            with contextlib.suppress(CannotWriteError):
-                for path, content in before.items():
-                    _put_back(path, content)
-        raise
     except BaseException as error:
-        if is_out_of_memory(error):
-            peak = storage(peak_bytes(config.hardware.device))
-            what = f"{_first_line(error)}; the peak was {peak}; {what_would_fit(config, usable)}"
-            note(Status.FAILED, f"oom: {what}")
-            raise CommandError(f"out of memory: {what}") from error
-        reason = str(error) if isinstance(error, DivergedError) else f"{type(error).__name__}: {error}"
-        note(Status.FAILED, reason)
-        if isinstance(error, DivergedError):
-            with contextlib.suppress(CommandError):  # what went wrong with the run is the news
+        raised = _translated(error, config, usable)
+        with contextlib.suppress(CannotWriteError):  # the reason for the end matters more
+            if isinstance(raised, UsageError | DamagedError) and before.still_apply(progress):
+                before.put_back()
+            else:
+                status, reason = _outcome(raised)
+                write_status(run, status, reason=reason, step=progress.step)
+        if isinstance(raised, DivergedError):
+            with contextlib.suppress(CommandError):  # a diagnosis that fails hides no divergence
                 log.info("%s", describe(diagnose(run)))
-        raise
+        if raised is error:
+            raise
+        raise raised from error
     write_status(run, Status.DONE, reason="", step=progress.step)
 
 
-def _put_back(path: Path, content: bytes | None) -> None:
-    if content is None:
-        path.unlink(missing_ok=True)
-        return
-    with replacing(path) as temporary:
-        temporary.write_bytes(content)
+class _OutOfMemoryError(CommandError):
+    """A run that needed more memory than there is."""
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _translated(error: BaseException, config: Config, usable: float) -> BaseException:
+    """Return the error to raise: a CommandError for a Ctrl-C and for memory that ran out, else the same."""
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("stopped before the first step: run the same command again to resume")
+    if not isinstance(error, Interrupted | UsageError | DamagedError) and is_out_of_memory(error):
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
+        peak = storage(peak_bytes(config.hardware.device))
+        return _OutOfMemoryError(f"out of memory: {message}; the peak was {peak}; {what_would_fit(config, usable)}")
+    return error
 
 
-def _exit_code(error: BaseException | None) -> int:
+def _outcome(error: BaseException) -> tuple[Status, str]:
+    """Return how status.json names the end of a run by an error."""
+    match error:
+        case Interrupted():
+            return Status.INTERRUPTED, "signal"
+        case _OutOfMemoryError():
+            return Status.FAILED, str(error).replace("out of memory", "oom", 1)
+        case UsageError() | DamagedError() | DivergedError():
+            return Status.FAILED, str(error)
+    return Status.FAILED, f"{type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True)
+class _FilesBefore:
+    """The files that a refused start must not have changed."""
+
+    contents: dict[Path, bytes | None]
+    was_started: bool  # by an earlier process
+    step: int
+
+    @classmethod
+    def read(cls, run: RunFolder, progress: Progress) -> "_FilesBefore":
+        files = (run.config, run.environment, run.status)
+        contents = {path: read_plain(path) if path.is_file() else None for path in files}
+        return cls(contents, contents[run.status] is not None, progress.step)
+
+    def still_apply(self, progress: Progress) -> bool:
+        """Return whether an earlier process started the run and this one took no step."""
+        return self.was_started and progress.step == self.step
+
+    def put_back(self) -> None:
+        for path, content in self.contents.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+                continue
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+
+
+def exit_code(error: BaseException | None) -> int:
+    """Return the exit code that a run ends with, for W&B."""
     if isinstance(error, CommandError):
         return error.exit_code
     return 0 if error is None else 1

@@ -1,46 +1,53 @@
-"""What a run was made with: versions, commit, machine, corpus and tokenizer."""
+"""Describe what a run was made with: versions, commit, machine, corpus and tokenizer."""
 
 import importlib.metadata
 import platform
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.runs.schemas import CorpusRecord, MachineRecord, Segment, SplitRecord
 
 PACKAGES = ("tinystories_lm", "torch", "hydra-core", "omegaconf", "tokenizers", "datasets", "safetensors", "wandb")
 
 
-def piece_record(machine: Machine, *, first_step: int) -> dict[str, Any]:
-    """The process that takes the run's steps from `first_step` on."""
-    return {
-        "first_step": first_step,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "git_commit": git_commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "machine": machine.describe(),
-    }
+def describe_segment(machine: Machine, *, first_step: int) -> Segment:
+    """Describe this process, which takes the run's steps after `first_step`."""
+    return Segment(
+        first_step=first_step,
+        started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        git_commit=git_commit(),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        packages={name: _version(name) for name in PACKAGES},
+        machine=describe_machine(machine),
+    )
 
 
-def corpus_record(cache: TokenCache) -> dict[str, Any]:
-    """The text and the tokenizer: two runs with the same record saw the same tokens."""
-    return {
-        "fingerprint": cache.fingerprint,
-        "tokenizer_sha256": cache.tokenizer_sha256,
-        "vocab_size": cache.vocab_size,
-        "splits": {
-            str(split): {"tokens": int(found.tokens.size), "documents": found.documents, "bytes": found.bytes}
-            for split, found in cache.splits.items()
-        },
+def describe_machine(machine: Machine) -> MachineRecord:
+    return msgspec.convert(machine.describe(), MachineRecord)
+
+
+def describe_corpus(cache: TokenCache) -> CorpusRecord:
+    """Describe the text and the tokenizer."""
+    splits = {
+        str(split): SplitRecord(tokens=int(found.tokens.size), documents=found.documents, bytes=found.bytes)
+        for split, found in cache.splits.items()
     }
+    return CorpusRecord(
+        fingerprint=cache.fingerprint,
+        tokenizer_sha256=cache.tokenizer_sha256,
+        vocab_size=cache.vocab_size,
+        splits=splits,
+    )
 
 
 def git_commit() -> str:
-    """The checkout's commit, with `+changes` where files differ from it; empty for an installed package."""
+    """Return the checkout's commit, with `+changes` where files differ from it; empty for an installed package."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return ""

@@ -1,30 +1,26 @@
-"""A run's diary: rows, samples and checkpoints in its folder, their copy in W&B, and the watcher's terminal."""
+"""Record a run while it trains: its rows, samples and checkpoints, their copy in W&B, and lines on the terminal."""
 
 import dataclasses
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn, optim
 
 from tinystories_lm.config.choices import OnWriteError
-from tinystories_lm.config.schema import TrainingConfig
-from tinystories_lm.generation.text import Sample
-from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
-from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.jobs.clock import RunClock
+from tinystories_lm.jobs.workspace import Workspace
+from tinystories_lm.runs.checkpoint import save_checkpoint
 from tinystories_lm.system import failpoints
-from tinystories_lm.system.console import ProgressBar, amount, duration, plain
+from tinystories_lm.system.console import ProgressBar, plain
 from tinystories_lm.system.errors import CannotWriteError, DivergedError
 from tinystories_lm.system.jsonl import JsonlWriter
 from tinystories_lm.tracking.wandb_tracker import WandbTracker
-from tinystories_lm.training.loop import StepResult, ValidationLoss
+from tinystories_lm.training.loop import StepResult, ValidationLoss, evaluation_is_due
 from tinystories_lm.training.loss import perplexity
 
-MOST_WAITING_BYTES = 10_000_000  # of rows that a full disk keeps back
+MOST_WAITING_BYTES = 10_000_000  # of rows that are kept in memory while the disk is full
 
 log = logging.getLogger(__name__)
 
@@ -34,76 +30,63 @@ class RunRecorder:
 
     def __init__(
         self,
-        folder: RunFolder,
-        model: nn.Module,
-        optimizer: optim.Optimizer,
-        progress: Progress,
-        *,
-        config: TrainingConfig,
-        machine: Machine,
-        flops_per_token: float,
-        run_id: str,
+        work: Workspace,
         tracker: WandbTracker,
-        write_samples: Callable[[], list[Sample]],
+        *,
         stop_requested: Callable[[], bool],
-        origin: Callable[[int], str],
-        step_taken: Callable[[], None] = lambda: None,
+        profile_step: Callable[[], None],
     ) -> None:
-        self.folder, self.model, self.optimizer, self.progress = folder, model, optimizer, progress
-        self.config, self.machine, self.run_id = config, machine, run_id
-        self.flops_per_token = flops_per_token
-        self.tracker, self.write_samples = tracker, write_samples
-        self.stop_requested, self.origin, self.step_taken = stop_requested, origin, step_taken
-        self.metrics = JsonlWriter(folder.metrics, keep_bytes=progress.metrics_bytes, sha256=progress.metrics_sha256)
-        self.samples = JsonlWriter(folder.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
-        self.bar = ProgressBar(steps=config.steps, first=progress.step)
-        self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # for the next row alone
+        self.work, self.tracker = work, tracker
+        self.stop_requested, self.profile_step = stop_requested, profile_step
+        self.run, self.config, self.progress = work.run, work.config.training, work.state.progress
+        progress = self.progress
+        self.metrics = JsonlWriter(self.run.metrics, keep_bytes=progress.metrics_bytes, sha256=progress.metrics_sha256)
+        self.samples = JsonlWriter(self.run.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
+        self.bar = ProgressBar(steps=self.config.steps, first=progress.step)
+        self.clock = RunClock(progress, dollars_per_hour=work.machine.dollars_per_hour)
+        self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # of the next row alone
         self._untracked: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
         self._pending: list[StepResult] = []  # steps whose results are still on the device
-        self._first_step, self._first_seconds = progress.step, progress.train_seconds
-        self._clock = self._speed_clock = time.perf_counter()
-        self._speed_tokens = progress.tokens  # so many when the clock was started
-        self._tokens_per_second = 0.0
-        self._saved_step = progress.step or None  # of the newest checkpoint, and with all that is known of that step
-        self._may_wait = config.on_write_error is not OnWriteError.stop
+        self._saved_step = progress.step or None  # of the newest checkpoint, if it holds all that is known of the step
+        self._may_wait = self.config.on_write_error is not OnWriteError.stop
 
-    def trained(self, rate: float, result: StepResult) -> None:
-        failpoints.hit("step", self.folder.path)
+    def after_step(self, rate: float, result: StepResult) -> None:
+        """Keep the step's result; every `log_every_steps` write a row of their mean.
+
+        Raises DivergedError after too many steps in a row without finite numbers.
+        """
+        failpoints.hit("step", self.run.path)
         self._pending.append(result)
         self.bar.step()
-        self.step_taken()
+        self.profile_step()
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
         norm = self._read_results()
-        progress = self.progress
-        seconds = time.perf_counter() - self._speed_clock
-        self._tokens_per_second = (self.progress.tokens - self._speed_tokens) / seconds
-        self._restart_speed_clock()
-        loss = progress.loss_sum / progress.loss_steps if progress.loss_steps else None
-        progress.loss_sum, progress.loss_steps = 0.0, 0
-        flops_per_second = self._tokens_per_second * self.flops_per_token
+        loss = self._mean_loss()
+        speed = self.clock.measure_speed()
         row: dict[str, float | None] = {
             "train/loss": loss,
             "optimizer/lr": rate,
             "optimizer/grad_norm": norm,
-            "progress/skipped_steps": progress.skipped_steps or None,
-            "speed/tokens_per_second": self._tokens_per_second,
-            "speed/mfu": flops_per_second / self.machine.peak_flops_per_second,
+            "progress/skipped_steps": self.progress.skipped_steps or None,
+            "speed/tokens_per_second": speed,
+            "speed/mfu": speed * self.work.flops_per_token / self.work.machine.peak_flops_per_second,
         }
         self._write_row({name: value for name, value in row.items() if value is not None})
         if loss is None:
             return
-        self.bar.show(f" loss {loss:.3f} perplexity {plain(perplexity(loss))} {self._speed_and_cost()}")
+        self.bar.show(f" loss {loss:.3f} perplexity {plain(perplexity(loss))} {self.clock.speed_and_cost()}")
         if self.bar.line_is_due():
-            log.info("%s | train loss %.4f | %s", self._where(), loss, self._speed_and_cost())
+            log.info("%s | train loss %.4f | %s", self._step_of_steps(), loss, self.clock.speed_and_cost())
 
-    def evaluated(self, validation: ValidationLoss) -> None:
+    def after_evaluation(self, validation: ValidationLoss) -> None:
+        """Write a row of the validation loss, and samples; raises DivergedError for a loss that is not finite."""
         progress = self.progress
         if not math.isfinite(validation.loss):
             raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
         progress.val_step, progress.val_loss = progress.step, validation.loss
-        self._saved_step = None
         progress.val_bits_per_byte = validation.bits_per_byte
+        self._saved_step = None
         self._write_row(
             {
                 "val/loss": validation.loss,
@@ -111,45 +94,50 @@ class RunRecorder:
                 "val/bits_per_byte": validation.bits_per_byte,
             }
         )
-        log.info(
-            "%s | val loss %.4f | perplexity %s | %s%s",
-            self._where(),
-            validation.loss,
-            plain(validation.perplexity),
-            self._speed_and_cost(),
-            self._time_left(),
-        )
+        shown = [f"val loss {validation.loss:.4f}", f"perplexity {plain(validation.perplexity)}"]
+        shown += [self.clock.speed_and_cost(), self.clock.time_left(self.config.steps)]
+        log.info("%s", " | ".join([self._step_of_steps(), *filter(None, shown)]))
         self.bar.line_written()
         self._write_samples()
-        self._restart_speed_clock()
+        self.clock.restart_speed()
 
     def save(self) -> None:
-        """Write a checkpoint, at the second try where the first one fails.
+        """Write a checkpoint, and try once more where that fails.
 
-        Raises CannotWriteError, but where the run is to continue only for the last one and that of a requested stop.
+        Raises CannotWriteError; with on_write_error=continue only for the last checkpoint and that of a requested stop.
         """
         self._read_results()
         if self.progress.step == self._saved_step:
             return
         before = self.progress.best_loss, self.progress.best_step
         try:
-            try:
-                self._save()
-            except CannotWriteError as error:  # a network's file system may only have coughed
-                log.warning("%s; trying once more", error)
-                self._save()
+            self._save_or_try_again()
         except CannotWriteError as error:
             self.progress.best_loss, self.progress.best_step = before
             if not self._may_wait or self.progress.step == self.config.steps or self.stop_requested():
                 raise
-            log.warning("%s; going on without a checkpoint of step %s", error, f"{self.progress.step:,}")
+            log.warning("%s; training continues without a checkpoint of step %s", error, f"{self.progress.step:,}")
         else:
             self._saved_step = self.progress.step
-        self._restart_speed_clock()
+        self.clock.restart_speed()
+
+    def close(self) -> None:
+        if not self.stop_requested():
+            self._log_to_tracker()
+        self.bar.close()
+        self.metrics.close()
+        self.samples.close()
+
+    def _save_or_try_again(self) -> None:
+        try:
+            self._save()
+        except CannotWriteError as error:  # a network's file system may have failed for a moment
+            log.warning("%s; trying once more", error)
+            self._save()
 
     def _save(self) -> None:
         progress = self.progress
-        self._count_time()
+        self.clock.count()
         regular = progress.step % self.config.checkpoint_every_steps == 0 or progress.step == self.config.steps
         if regular and progress.val_loss is not None and progress.val_step == progress.step:  # a stop changes no choice
             progress.best_loss, progress.best_step = min(
@@ -160,20 +148,13 @@ class RunRecorder:
         progress.metrics_bytes, progress.metrics_sha256 = self.metrics.size_bytes, self.metrics.sha256
         progress.samples_bytes, progress.samples_sha256 = self.samples.size_bytes, self.samples.sha256
         save_checkpoint(
-            self.folder.checkpoints,
-            self.model,
-            self.optimizer,
+            self.run.checkpoints,
+            self.work.state.model,
+            self.work.state.optimizer,
             progress,
-            run_id=self.run_id,
+            run_id=self.work.record.run_id,
             keep=self.config.keep_checkpoints,
         )
-
-    def close(self) -> None:
-        if not self.stop_requested():
-            self._log_to_tracker()
-        self.bar.close()
-        self.metrics.close()
-        self.samples.close()
 
     def _read_results(self) -> float | None:
         """Fetch the pending steps' losses from the device; returns the newest finite gradient norm.
@@ -200,19 +181,26 @@ class RunRecorder:
                 raise self._diverged(step, f"{numbers}, and so {progress.skipped_in_a_row} times in a row")
         return newest
 
+    def _mean_loss(self) -> float | None:
+        """Return the mean of the finite losses since the last row, and forget them; None where there were none."""
+        progress = self.progress
+        loss = progress.loss_sum / progress.loss_steps if progress.loss_steps else None
+        progress.loss_sum, progress.loss_steps = 0.0, 0
+        return loss
+
     def _diverged(self, step: int, what: str) -> DivergedError:
         return DivergedError(
-            f"diverged at step {step}: {what}; it begins in {self.origin(step)}; the last good checkpoint is kept: "
-            "try a lower optimizer.lr or a longer training.warmup_steps"
+            f"diverged at step {step}: {what}; it begins in {self.work.first_nonfinite(step)}; "
+            "the last good checkpoint is kept: try a lower optimizer.lr or a longer training.warmup_steps"
         )
 
     def _write_row(self, values: dict[str, float]) -> None:
         progress = self.progress
-        self._count_time()
+        self.clock.count()
         row: dict[str, float | int] = {
             "progress/step": progress.step,
             "progress/tokens": progress.tokens,
-            "progress/flops": progress.tokens * self.flops_per_token,
+            "progress/flops": progress.tokens * self.work.flops_per_token,
             **values,
             **self._marks,
             "cost/usd": progress.dollars,
@@ -221,15 +209,8 @@ class RunRecorder:
         self._marks = {}
         self._append(self.metrics, row)
         self._untracked |= row
-        if not self._evaluation_is_due:
+        if not evaluation_is_due(progress, self.config):  # W&B takes nothing more of a step once its row is sent
             self._log_to_tracker()
-
-    @property
-    def _evaluation_is_due(self) -> bool:
-        """Whether this step's row is not all: W&B takes nothing more of a step after a stop has sent it."""
-        progress = self.progress
-        asked = progress.step % self.config.eval_every_steps == 0 or progress.step == self.config.steps
-        return asked and not (progress.val_loss is not None and progress.val_step == progress.step)
 
     def _log_to_tracker(self) -> None:
         if self._untracked:
@@ -237,9 +218,9 @@ class RunRecorder:
             self._untracked = {}
 
     def _append(self, records: JsonlWriter, row: Mapping[str, Any]) -> None:
-        """Write a row; one that cannot be written waits for the next one, or for the checkpoint, which needs them all.
+        """Write a row; with on_write_error=continue a row that cannot be written waits in memory for the next one.
 
-        Raises CannotWriteError unless the run is to continue, and when more rows wait than memory is for.
+        Raises CannotWriteError without that setting, and when more rows wait than MOST_WAITING_BYTES.
         """
         others_wait = bool(records.unwritten_bytes)
         try:
@@ -251,34 +232,12 @@ class RunRecorder:
                 log.warning("%s; its rows wait in memory", error)
 
     def _write_samples(self) -> None:
-        samples = [dataclasses.asdict(sample) for sample in self.write_samples()]
+        samples = [dataclasses.asdict(sample) for sample in self.work.write_samples()]
         for sample in samples:
             self._append(self.samples, {"step": self.progress.step, **sample})
         if samples and self.progress.step:
             log.info("    %s", " ".join(str(samples[0]["text"]).split()))
         self.tracker.log_samples(self.progress.step, samples)
 
-    def _count_time(self) -> None:
-        now = time.perf_counter()
-        seconds, self._clock = now - self._clock, now
-        self.progress.train_seconds += seconds
-        self.progress.dollars += seconds / 3600 * self.machine.dollars_per_hour
-
-    def _restart_speed_clock(self) -> None:
-        """Speed is that of the steps alone: evaluation, sampling and saving are left out."""
-        self._speed_clock, self._speed_tokens = time.perf_counter(), self.progress.tokens
-
-    def _where(self) -> str:
+    def _step_of_steps(self) -> str:
         return f"step {self.progress.step:,}/{self.config.steps:,}"
-
-    def _speed_and_cost(self) -> str:
-        if not self._tokens_per_second:
-            return f"${self.progress.dollars:.2f}"
-        return f"{amount(self._tokens_per_second)} tokens/s | ${self.progress.dollars:.2f}"
-
-    def _time_left(self) -> str:
-        done, left = self.progress.step - self._first_step, self.config.steps - self.progress.step
-        if not done or not left:
-            return ""
-        seconds = (self.progress.train_seconds - self._first_seconds) / done * left
-        return f" | {duration(seconds)} left"

@@ -1,53 +1,51 @@
-"""The same run again, from its stored config: identical bit for bit, or where it first differs."""
+"""Repeat a run from its stored config: the result is identical bit for bit, or the first difference is named."""
 
 import dataclasses
-import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import Config
 from tinystories_lm.jobs.job import run_job
-from tinystories_lm.jobs.reproducibility import as_begun
+from tinystories_lm.jobs.reproducibility import with_recorded_attention
 from tinystories_lm.planning.estimate import Speed
 from tinystories_lm.planning.preflight import ResolvedJob, find_speeds
 from tinystories_lm.runs.checkpoint import list_checkpoints
-from tinystories_lm.runs.folder import (
-    OUTPUTS,
-    RunFolder,
-    is_imported,
-    locked,
-    read_environment,
-    read_metrics,
-    read_samples,
-    read_training_config,
-)
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, locked, read_training_config
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples
+from tinystories_lm.runs.schemas import MetricsRow, RunRecord, Segment
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.hashing import sha256_of
 
-log = logging.getLogger(__name__)
-# What the clock, the machine's other work and interruptions decide.
-NEVER_THE_SAME = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu", "progress/pieces")
-BYTES = ("model.safetensors", "optimizer.safetensors")
+# Metrics that depend on the clock, on the machine's other work and on interruptions.
+VOLATILE = ("cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu", "progress/pieces")
+FILES_OF_BITS = ("model.safetensors", "optimizer.safetensors")
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """How the second run compares with the first."""
+    """How the second run compares with the first.
+
+    rows: how many were compared.
+    difference: the first one, None where there is none.
+    conditions: that differ between the runs, such as versions.
+    """
 
     original: Path
     replay: Path
-    rows: int  # compared
-    difference: str | None  # the first one
-    conditions: list[str]  # that were otherwise
+    rows: int
+    difference: str | None
+    conditions: list[str]
 
     def as_record(self) -> dict[str, Any]:
-        """Plain values, for programs."""
+        """Return plain values, for programs."""
         return dataclasses.asdict(self) | {
             "identical": self.difference is None,
             "original": str(self.original),
@@ -57,61 +55,57 @@ class Replayed:
     def describe(self) -> str:
         if self.difference is None:
             return f"identical: {self.rows} rows, the samples, and the last weights and optimizer bit for bit"
-        said = [f"differs first {self.difference}", *(f"  then and now: {each}" for each in self.conditions)]
-        return "\n".join(said if self.conditions else [*said, "  under the same conditions, as far as they are kept"])
+        lines = [f"differs first {self.difference}", *(f"  then and now: {each}" for each in self.conditions)]
+        return "\n".join(lines if self.conditions else [*lines, "  under the same conditions, as far as they are kept"])
 
 
 def replay(name: str, *, folder: Path | None = None) -> Replayed:
-    """Train the run once more in a folder of its own, and compare.
-
-    W&B is left out of it.
+    """Train the run again in a folder of its own, without W&B, and compare.
 
     Raises UsageError for a run that is not done or was not trained here, and whatever a training run raises.
     """
     original = find_run(name)
     if not original.status.is_file() or read_status(original) is not Status.DONE:
-        raise UsageError(f"{original.path} is not done: there is nothing whole to compare with")
+        raise UsageError(f"{original.path} is not done, so that it cannot be compared: finish it first")
     if is_imported(original):
         raise UsageError(f"{original.path} holds an imported model: it was not trained here")
-    config = read_training_config(original)
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     if again.path.exists() and any(again.path.iterdir()):
         raise UsageError(f"{again.path} is not empty: name a new folder")
-    record = read_environment(original)
-    quiet = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, cache_dir=_cache_dir(config)),
-        training=dataclasses.replace(config.training, init_from=_source(config, record)),
-        tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off),
-        hardware=as_begun(config.hardware, record["pieces"]),
-    )
+    config, record = read_training_config(original), read_record(original)
+    job = ResolvedJob(_as_recorded(config, record), again.path, _speed(config, record.segments))
     with locked(again.path):
-        run_job(ResolvedJob(quiet, again.path, _speed(original, config)))
+        run_job(job)
     return compare(original, again)
 
 
-def _cache_dir(config: Config) -> str:
-    """The run's own where it holds caches, else ours: no run folder chooses where on this machine is written."""
-    return config.data.cache_dir if any(Path(config.data.cache_dir).glob("*/header.json")) else str(OUTPUTS / "cache")
-
-
-def _source(config: Config, record: Mapping[str, Any]) -> str | None:
-    """The run that it began from, by its folder: its name may mean another one by now."""
-    return (
-        str(Path(record["init_from"]["checkpoint"]).parents[1]) if "init_from" in record else config.training.init_from
+def _as_recorded(config: Config, record: RunRecord) -> Config:
+    """Return the config with what the first run found in the place of names and `auto`, and without W&B."""
+    init_from = config.training.init_from
+    if record.init_from is not None:  # the name may mean another run by now
+        init_from = str(Path(record.init_from.checkpoint).parents[1])
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, cache_dir=_cache_dir(config)),
+        training=dataclasses.replace(config.training, init_from=init_from),
+        tracking=dataclasses.replace(config.tracking, mode=TrackingMode.off),
+        hardware=with_recorded_attention(config.hardware, record.segments),
     )
 
 
-def _speed(original: RunFolder, config: Config) -> Speed:
+def _cache_dir(config: Config) -> str:
+    """Return the run's own folder if it holds caches, else ours: a run folder chooses no place to write to."""
+    return config.data.cache_dir if any(Path(config.data.cache_dir).glob("*/header.json")) else str(OUTPUTS / "cache")
+
+
+def _speed(config: Config, segments: Sequence[Segment]) -> Speed:
     """Return this machine's speed with the peak of the first run, on which the choice to compile depends."""
-    speed, pieces = find_speeds([config])[config.hardware.name], read_environment(original)["pieces"]
-    if not pieces:
-        return speed
-    return speed._replace(peak_flops_per_second=float(pieces[0]["machine"]["peak_flops_per_second"]))
+    speed = find_speeds([config])[config.hardware.name]
+    return speed._replace(peak_flops_per_second=segments[0].machine.peak_flops_per_second) if segments else speed
 
 
 def compare(original: RunFolder, again: RunFolder) -> Replayed:
-    """Rows, samples, then the last checkpoint's bytes: the first difference, if there is one."""
+    """Compare rows, samples, then the last checkpoint's bytes, until the first difference."""
     before, after = read_metrics(original), read_metrics(again)
     difference = next(
         (found for one, other in zip(before, after, strict=False) if (found := _row_difference(one, other))), None
@@ -122,12 +116,13 @@ def compare(original: RunFolder, again: RunFolder) -> Replayed:
         difference = "in the samples"
     if difference is None:
         difference = _bytes_difference(original, again)
-    return Replayed(original.path, again.path, min(len(before), len(after)), difference, _conditions(original, again))
+    conditions = compare_conditions(read_record(original), read_record(again))
+    return Replayed(original.path, again.path, min(len(before), len(after)), difference, conditions)
 
 
-def _row_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | None:
+def _row_difference(one: MetricsRow, other: MetricsRow) -> str | None:
     for key in dict.fromkeys([*one, *other]):
-        if key not in NEVER_THE_SAME and one.get(key) != other.get(key):
+        if key not in VOLATILE and one.get(key) != other.get(key):
             return f"at step {one.get('progress/step')}: {key} was {one.get(key)} and is {other.get(key)}"
     return None
 
@@ -135,36 +130,43 @@ def _row_difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str | N
 def _bytes_difference(original: RunFolder, again: RunFolder) -> str | None:
     first, second = list_checkpoints(original.checkpoints), list_checkpoints(again.checkpoints)
     if not first or not second:
-        return "in the checkpoints: one has none"
-    last, newest = max(first, key=lambda path: path.name), max(second, key=lambda path: path.name)
-    for name in BYTES:
-        if sha256_of(last / name) != sha256_of(newest / name):
-            return f"in {last.name}/{name}, though all losses agree"
+        return "in the checkpoints: one run has none"
+    for name in FILES_OF_BITS:
+        if sha256_of(first[0] / name) != sha256_of(second[0] / name):
+            return f"in {first[0].name}/{name}, though all losses agree"
     return None
 
 
-def _conditions(original: RunFolder, again: RunFolder) -> list[str]:
-    """Settings, versions, machine and text that were otherwise."""
-    one, other = read_environment(original), read_environment(again)
-    found = [] if one.get("exact", True) else ["changed on its way (its summary says so), in one piece"]
+def compare_conditions(one: RunRecord, other: RunRecord) -> list[str]:
+    """Return the settings, versions, machine and text that differ."""
+    found = [] if one.exact is not False else ["changed on its way (its summary has exact=false), in one process"]
     for key in ("fingerprint", "tokenizer_sha256"):
-        if one.get("corpus", {}).get(key) != other["corpus"][key]:
-            found.append(f"the text's {key}: {str(one.get('corpus', {}).get(key))[:12]}, {other['corpus'][key][:12]}")
-    weights = [record.get("init_from", {}).get("sha256", "")[:12] for record in (one, other)]
+        before, after = str(getattr(one.corpus, key, None)), str(getattr(other.corpus, key, None))
+        if before != after:
+            found.append(f"the text's {key}: {before[:12]}, {after[:12]}")
+    weights = ["" if record.init_from is None else record.init_from.sha256[:12] for record in (one, other)]
     if weights[0] != weights[1]:
-        found.append(f"the weights it began with: {weights[0]}, {weights[1]}")
-    for piece in one.get("pieces", []):
-        now = other["pieces"][-1]
-        for section in ("packages", "machine"):
-            for key, value in now[section].items():
-                if piece[section].get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour"):
-                    found.append(f"{key}: {piece[section].get(key)}, {value}")
-        if piece["git_commit"] != now["git_commit"]:
-            found.append(f"commit: {_short(piece['git_commit'])}, {_short(now['git_commit'])}")
+        found.append(f"the weights it started with: {weights[0]}, {weights[1]}")
+    for segment in one.segments:
+        found += _segment_differences(segment, other.segments[-1])
     return list(dict.fromkeys(found))
 
 
+def _segment_differences(before: Segment, now: Segment) -> list[str]:
+    pairs = [(before.packages, now.packages)]
+    pairs.append((msgspec.structs.asdict(before.machine), msgspec.structs.asdict(now.machine)))
+    found = [
+        f"{key}: {old.get(key)}, {value}"
+        for old, new in pairs
+        for key, value in new.items()
+        if old.get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour")
+    ]
+    if before.git_commit != now.git_commit:
+        found.append(f"commit: {_short(before.git_commit)}, {_short(now.git_commit)}")
+    return found
+
+
 def _short(commit: str) -> str:
-    """Twelve digits of a commit, and whether files differed from it."""
+    """Return twelve digits of a commit, with `+changes` where files differed from it."""
     digits, changes, _ = commit.partition("+changes")
     return digits[:12] + changes

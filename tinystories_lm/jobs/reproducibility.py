@@ -1,85 +1,89 @@
-"""What a run's numbers depend on beside its config: settled when it begins, and kept when it goes on."""
+"""Repeat on resuming what a run's bits depend on beside its config: compilation, the attention kernel, the machine."""
 
 import dataclasses
 import logging
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from tinystories_lm.config.choices import Attention, Switch
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.runs.checkpoint import Progress
-from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.planning.preflight import ResolvedJob
+from tinystories_lm.runs.schemas import Segment
 from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.json_files import write_sealed
 from tinystories_lm.training.compile import compile_loss
 from tinystories_lm.training.loss import LossOf, mean_loss
 
 COMPILE_PAYS_SECONDS = 540  # of arithmetic at a CPU's peak: compiling takes about 40 s and gains about a tenth
+ROUNDS = ("device_name", "precision", "residual", "compile", "attention", "threads")  # of a machine: another one rounds
+
 log = logging.getLogger(__name__)
 
 
-def compile_pays(config: Config, pieces: list[dict[str, Any]], peak_flops_per_second: float) -> bool:
-    """Whether compiling saves more than it takes; a run that goes on stays as it was begun, to round the same."""
-    if pieces:
-        return bool(pieces[-1]["machine"]["compile"])
+def open_machine_as_before(job: ResolvedJob, segments: Sequence[Segment]) -> Machine:
+    """Open the machine with the choices of the run's last segment; for a new run choose what is fastest here."""
+    hardware = job.config.hardware
+    return open_machine(
+        with_recorded_attention(hardware, segments),
+        peak_flops_per_second=job.speed.peak_flops_per_second,
+        compile_pays=compile_pays(job.config, segments, job.speed.peak_flops_per_second),
+        deterministic=job.config.training.deterministic,
+        attention_shape=None if ran_on_this_device(hardware, segments) else job.config.attention_shape,
+    )
+
+
+def compile_pays(config: Config, segments: Sequence[Segment], peak_flops_per_second: float) -> bool:
+    """Return whether compiling saves more time than it takes; a resumed run keeps its first choice."""
+    if segments:
+        return segments[-1].machine.compile
     flops = config.tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
     return flops / peak_flops_per_second > COMPILE_PAYS_SECONDS
 
 
-def begun_here(config: HardwareConfig, pieces: list[dict[str, Any]]) -> bool:
-    """Whether the run goes on, and on the kind of device where it was last."""
-    return bool(pieces) and torch.device(pieces[-1]["machine"]["device"]).type == config.device.value
+def ran_on_this_device(config: HardwareConfig, segments: Sequence[Segment]) -> bool:
+    """Return whether the run's last segment used this kind of device."""
+    return bool(segments) and torch.device(segments[-1].machine.device).type == config.device.value
 
 
-def as_begun(config: HardwareConfig, pieces: list[dict[str, Any]]) -> HardwareConfig:
-    """A run that goes on keeps the attention kernel that was settled when it began, to round the same."""
-    if config.attention is not Attention.auto or not begun_here(config, pieces):
+def with_recorded_attention(config: HardwareConfig, segments: Sequence[Segment]) -> HardwareConfig:
+    """Replace attention=auto by the kernel of the run's last segment, if that used this kind of device."""
+    if config.attention is not Attention.auto or not ran_on_this_device(config, segments):
         return config
-    return dataclasses.replace(config, attention=Attention(pieces[-1]["machine"]["attention"]))
+    return dataclasses.replace(config, attention=segments[-1].machine.attention)
 
 
-def compile_or_not(
-    model: Transformer,
-    part: Batch,
-    machine: Machine,
-    run: RunFolder,
-    record: dict[str, Any],
-    progress: Progress,
-    *,
-    demanded: Switch,
-) -> tuple[LossOf, Machine]:
-    """The compiled loss, or the eager one where torch cannot compile and nobody demanded it; the record says which."""
-    seconds = 0.0
-    loss_of: LossOf = mean_loss
+class CompiledOrNot(NamedTuple):
+    loss_of: LossOf
+    machine: Machine  # its `compile` tells whether the loss is compiled
+    seconds: float  # that compiling took
+
+
+def compile_if_possible(model: nn.Module, part: Batch, machine: Machine, *, wanted: Switch) -> CompiledOrNot:
+    """Compile the loss; where torch cannot and the setting is `auto`, warn and return the eager loss.
+
+    part: a micro-batch of the shape to compile for.
+
+    Raises UsageError where torch cannot compile and hardware.compile=on.
+    """
     try:
-        loss_of, seconds = compile_loss(model, part, machine)
-        log.info("compiled in %s", duration(seconds))
+        compiled = compile_loss(model, part, machine)
     except UsageError as error:
-        if demanded is Switch.on:
+        if wanted is Switch.on:
             raise
-        log.warning("not compiled, the run is slower for it: %s", error)
-        machine = dataclasses.replace(machine, compile=False)
-        progress.exact &= not any(piece["machine"]["compile"] for piece in record["pieces"][:-1])
-    record["pieces"][-1] |= {"machine": machine.describe(), "compile_seconds": seconds}
-    record["exact"] = progress.exact
-    write_sealed(run.environment, record)
-    return loss_of, machine
+        log.warning("the model is not compiled, so the run is slower: %s", error)
+        return CompiledOrNot(mean_loss, dataclasses.replace(machine, compile=False), 0.0)
+    log.info("compiled in %s", duration(compiled.seconds))
+    return CompiledOrNot(compiled.loss_of, machine, compiled.seconds)
 
 
-def compare_machines(pieces: list[dict[str, Any]], now: dict[str, Any], progress: Progress) -> None:
-    """A run that goes on elsewhere, or under another torch, goes on with other roundings."""
-    if not pieces:
-        return
-    for what in ("device_name", "precision", "residual", "compile", "attention", "threads"):
-        if pieces[-1]["machine"].get(what, "float32") != now["machine"][what]:
-            progress.exact = False
-    if pieces[-1]["packages"]["torch"] != now["packages"]["torch"]:
-        progress.exact = False
-    if not progress.exact:
-        log.warning("this run goes on under other conditions: its numbers are not bit for bit those of one process")
+def rounds_alike(before: Segment, now: Segment) -> bool:
+    """Return whether two segments compute the same bits: the same machine, choices and torch."""
+    same_machine = all(getattr(before.machine, name) == getattr(now.machine, name) for name in ROUNDS)
+    return same_machine and before.packages["torch"] == now.packages["torch"]

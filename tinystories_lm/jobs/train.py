@@ -1,4 +1,4 @@
-"""The `train` command: check everything, take the run's folder, and only then let Hydra run the job."""
+"""Run the `train` command: check everything, take the run's folder, and only then let Hydra run the job."""
 
 import argparse
 import contextlib
@@ -33,28 +33,29 @@ from tinystories_lm.system.files import writing
 from tinystories_lm.system.redaction import redact, redact_logs
 
 log = logging.getLogger(__name__)
-ONLY_SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
+# Hydra's flags that show something and run nothing.
+SHOW_FLAGS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 
 
 def train(arguments: list[str]) -> None:
-    """Run Hydra's job, or with -m its jobs.
+    """Run one job, or with -m the jobs of a sweep.
 
-    Raises CommandError for everything that is wrong before the first step or goes wrong after it.
+    Raises CommandError for whatever is wrong before the first step or goes wrong after it.
     """
     options = _parse_arguments(arguments)
     if options.experimental_rerun or options.config_path or options.config_name:
-        raise UsageError("--experimental-rerun, --config-path and --config-name are not offered: use --config-dir")
+        raise UsageError("--experimental-rerun, --config-path and --config-name are not supported: use --config-dir")
     start_hydra()
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
         return
     request = Request(tuple(options.overrides), options.multirun, options.config_dir)
-    if any(getattr(options, flag) for flag in ONLY_SHOWS):
+    if any(getattr(options, flag) for flag in SHOW_FLAGS):
         compose_jobs(request)
         _run_hydra(without_removed(arguments), _HydraTask([]), Path())
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
-        raise UsageError("a sweep is many runs: add -m, or type `tinystories-lm sweep NAME`")
+        raise UsageError("+sweep=NAME stands for several runs: add -m, or type `tinystories-lm sweep NAME`")
     launch = resolve(request)
     if not options.multirun:
         _run_single(launch.jobs[0])
@@ -65,7 +66,7 @@ def train(arguments: list[str]) -> None:
 
 
 def start_hydra() -> None:
-    """What each process needs before it composes or runs a job."""
+    """Prepare Hydra in this process to compose or run a job."""
     setup_globals()
     register()
     OmegaConf.register_new_resolver("gpus_or_one", _gpus_or_one, replace=True)
@@ -81,32 +82,33 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
-        raise UsageError(f"train: {message}; `tinystories-lm train --help` lists what there is")
+        raise UsageError(f"train: {message}; `tinystories-lm train --help` lists the options")
 
     parser.error = refuse  # type: ignore[method-assign]
     return parser.parse_intermixed_args(arguments)
 
 
 def _run_single(job: ResolvedJob) -> None:
+    """Run one job in the folder asked for, in that of the interrupted run that it resumes, or in a new one."""
     if "${" in str(job.folder):  # Hydra would read it as another setting, and take another folder
-        raise UsageError(f"hydra.run.dir={job.folder}: ${{ cannot be a part of a folder's name")
+        raise UsageError(f"hydra.run.dir={job.folder}: a folder's name cannot hold ${{; choose another name")
     folder = _interrupted_folder(job)
     check_what_is_left(replace(job, folder=folder or job.folder))
     if folder is None:
         with writing(job.folder):
             folder = _new_folder(job.folder)
-    with writing(folder):  # a name that is too long, a file, another person's
-        new = not folder.exists() or not any(folder.iterdir())  # ours to remove, if nothing comes of it
+    with writing(folder):  # its name may be too long, or that of a file, or of another person's folder
+        is_new = not folder.exists() or not any(folder.iterdir())
     try:
         train_in_folder(replace(job, folder=folder))
     except UsageError:
-        if new:
+        if is_new:  # a refused start leaves nothing behind
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
-    """Run one job in its folder, under Hydra.
+    """Run one job in its folder, under Hydra; raises what the job raised.
 
     wait_seconds: for another process to leave the folder.
     """
@@ -135,7 +137,7 @@ def run_sweep(launch: Launch) -> None:
 
 
 def start_launcher(launch: Launch) -> None:
-    """Run the jobs by Hydra's launcher; the outcome of each stands in its folder."""
+    """Run the jobs by Hydra's launcher, and leave each outcome in the job's folder."""
     arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
     _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
 
@@ -149,11 +151,13 @@ def _flags(config_dir: str | None) -> list[str]:
 
 
 def _check_resumable(run: RunFolder, config: Config) -> None:
-    """Refuse a changed setting before Hydra writes its record of this start over that of the first."""
+    """Refuse a changed setting before Hydra replaces the record of the first start by that of this one."""
     if not run.config.is_file():
         return
     if config.training.fresh:
-        raise UsageError(f"{run.path} has a run already: training.fresh=true wants another hydra.run.dir, or none")
+        raise UsageError(
+            f"{run.path} has a run already: for training.fresh=true leave hydra.run.dir out, or name another folder"
+        )
     from tinystories_lm.runs.resume import compare
 
     compare(run, config)
@@ -172,7 +176,7 @@ def _interrupted_folder(job: ResolvedJob) -> Path | None:
 
 
 def _new_folder(wanted: Path) -> Path:
-    """Make the folder, or where two runs start within a second, one beside it."""
+    """Make the folder, or one beside it where two runs start within a second; returns its path."""
     wanted.parent.mkdir(parents=True, exist_ok=True)
     folder, number = wanted, 1
     while True:
@@ -186,11 +190,11 @@ def _new_folder(wanted: Path) -> Path:
 
 @dataclass
 class _HydraTask:
-    """What Hydra calls for each job, in this process or in one of its launcher's."""
+    """What Hydra calls for each job, in this process or in one that its launcher started."""
 
     jobs: Sequence[ResolvedJob]
     failures: list[CommandError] = field(default_factory=list)  # of the jobs of this process
-    called: bool = False
+    called: bool = False  # in this process
 
     def run(self, composed: DictConfig) -> None:
         """Train the job that Hydra composed, in the folder that Hydra made."""
@@ -224,7 +228,7 @@ def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None
     def run(composed: DictConfig) -> None:  # Hydra asks for a function: it looks for the file that defines it
         task.run(composed)
 
-    with _environment_variable("HYDRA_FULL_ERROR", "1"):  # errors come to us as they are, not as Hydra prints them
+    with _environment_variable("HYDRA_FULL_ERROR", "1"):  # Hydra raises errors instead of printing them
         before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
         try:
             hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
@@ -238,9 +242,11 @@ def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None
 
 
 def see_one_gpu(worker: str) -> None:
-    """Leave this process, a worker of joblib's called `LokyProcess-2` or so, one GPU: the number's own.
+    """Make one GPU visible to this process: of several, the one with the number in the worker's name.
 
-    To be called before CUDA is; a worker that has its GPU keeps it.
+    worker: the name of a process of joblib's, such as `LokyProcess-2`.
+
+    Call it before CUDA starts. A worker that sees one GPU already keeps it.
     """
     from tinystories_lm.hardware.detect import visible_gpus
 
@@ -250,14 +256,14 @@ def see_one_gpu(worker: str) -> None:
 
 
 def _begin_log(path: Path) -> None:
-    """Make the file that the log's handler opens with its first line: where that is not possible is seen here."""
+    """Make the log file, which the handler opens with its first line only; raises CannotWriteError here instead."""
     with writing(path):
         path.touch()
 
 
 @contextlib.contextmanager
 def _collected(failures: list[CommandError]) -> Iterator[None]:
-    """Keep our errors from Hydra, which would print its own lines about them."""
+    """Collect our errors before Hydra sees them, which would print its own lines about them."""
     try:
         yield
     except CommandError as error:
@@ -266,7 +272,7 @@ def _collected(failures: list[CommandError]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_of_many(folder: Path) -> Iterator[None]:
-    """A failed job costs one line and its log; a request to stop ends the whole sweep."""
+    """Print one line about a failed job, and keep the rest in its log; let a request to stop end the whole sweep."""
     try:
         yield
     except Interrupted as error:
@@ -282,6 +288,7 @@ def _one_of_many(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment_variable(name: str, value: str) -> Iterator[None]:
+    """Set the variable inside the block."""
     before = os.environ.get(name)
     os.environ[name] = value
     try:

@@ -2,9 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
@@ -16,14 +15,9 @@ from tinystories_lm.runs.checkpoint import (
     step_of,
     valid_checkpoints,
 )
-from tinystories_lm.runs.folder import (
-    RunFolder,
-    is_imported,
-    new_run_id,
-    read_environment,
-    read_summary,
-    read_training_config,
-)
+from tinystories_lm.runs.folder import RunFolder, new_run_id, read_training_config
+from tinystories_lm.runs.records import is_imported, read_record, read_summary
+from tinystories_lm.runs.schemas import CorpusRecord, RunRecord
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 
@@ -40,7 +34,7 @@ class StartPoint(NamedTuple):
 class ResumedRun(NamedTuple):
     """A run as it is taken up, new or not."""
 
-    record: dict[str, Any]  # of environment.json; the process at hand is not in it yet
+    record: RunRecord  # the process at hand is not in it yet
     start: StartPoint
 
 
@@ -49,9 +43,8 @@ def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
 
     Raises UsageError for a changed setting, DamagedError where nothing of what is there can be believed.
     """
-    begun = find_record(run)
-    record = begun or {"run_id": new_run_id(), "pieces": []}
-    start = find_start(run, run_id=record["run_id"])
+    record = find_record(run) or RunRecord(run_id=new_run_id(), segments=())
+    start = find_start(run, run_id=record.run_id)
     if run.config.is_file():
         changes = compare(run, wanted)
     elif start.checkpoint is not None:
@@ -60,7 +53,7 @@ def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
         changes = Changes(True, [])
     for note in changes.notes:
         log.warning("%s", note)
-    start.progress.exact &= changes.exact and (start.checkpoint is None or bool(record["pieces"]))
+    start.progress.exact &= changes.exact and (start.checkpoint is None or bool(record.segments))
     return ResumedRun(record, start)
 
 
@@ -84,7 +77,7 @@ def best_checkpoint(run: RunFolder) -> Path:
     if not list_checkpoints(run.checkpoints):
         status = f" (it is {read_status(run)})" if run.status.is_file() else ""
         raise UsageError(f"{run.path} has no checkpoint{status}: it has to be trained first")
-    run_id = read_environment(run)["run_id"]
+    run_id = read_record(run).run_id
     start = find_start(run, run_id=run_id)
     assert start.checkpoint is not None
     best = run.checkpoints / f"step-{start.progress.best_step:08d}"
@@ -147,30 +140,30 @@ def _begun_with(run: RunFolder) -> Config:
         ) from error
 
 
-def check_corpus(run: RunFolder, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise DamagedError when the run was begun on another text or tokenizer."""
+def check_corpus(run: RunFolder, before: CorpusRecord, now: CorpusRecord) -> None:
+    """Raise DamagedError when the run was started on another text or tokenizer."""
     for key in ("fingerprint", "tokenizer_sha256"):
-        if before.get(key) != now[key]:
+        if getattr(before, key) != getattr(now, key):
             raise DamagedError(
-                f"{run.path} was begun on another corpus: its {key} is {str(before.get(key))[:12]}, "
-                f"that of the text at hand {str(now[key])[:12]}; bring the old text back or begin a new run"
+                f"{run.path} was begun on another corpus: its {key} is {str(getattr(before, key))[:12]}, "
+                f"that of the text at hand {str(getattr(now, key))[:12]}; bring the old text back or begin a new run"
             )
 
 
-def find_record(run: RunFolder) -> dict[str, Any] | None:
+def find_record(run: RunFolder) -> RunRecord | None:
     """What the run was made with; None for a run that has no checkpoint yet and no record that can be read.
 
     A damaged or missing one is passed over with a warning, where a checkpoint tells at least which run this is.
     """
     try:
-        return read_environment(run)
+        return read_record(run)
     except DamagedError as error:
         checkpoints = list_checkpoints(run.checkpoints)
         for path in checkpoints:
             with contextlib.suppress(DamagedError):
                 check_checkpoint(path, run_id=(run_id := run_id_of(path)))
                 log.warning("%s: written anew, with what %s tells", error, path)
-                return {"run_id": run_id, "pieces": []}
+                return RunRecord(run_id=run_id, segments=())
         if checkpoints:
             raise
         return None
@@ -182,7 +175,7 @@ def is_done(run: RunFolder, wanted: Config) -> bool:
         return False
     try:
         done = read_status(run) is Status.DONE
-        return done and int(read_summary(run, whole=True).get("progress/step", 0)) >= wanted.training.steps
+        return done and (read_summary(run, whole=True).step or 0) >= wanted.training.steps
     except DamagedError as error:
         log.warning("%s: it is written anew", error)
         return False

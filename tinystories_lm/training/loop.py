@@ -6,6 +6,7 @@ Shapes: B batch, T tokens, V vocabulary.
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import torch
@@ -52,72 +53,86 @@ class ValidationLoss(NamedTuple):
         return perplexity(self.loss)
 
 
-class Observer(Protocol):
-    """What is done with the loop's findings: rows, checkpoints, a person's terminal."""
+@dataclass
+class TrainingState:
+    """What training changes, and what a checkpoint keeps of it."""
 
-    def trained(self, rate: float, result: StepResult) -> None: ...
-    def evaluated(self, validation: ValidationLoss) -> None: ...
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides each step beside the state."""
+
+    training: TrainingConfig
+    schedule: ScheduleConfig
+    peak_lr: float
+    clip_grad_norm: float
+    batches: Batches
+    machine: Machine
+    loss_of: LossOf
+
+
+class Observer(Protocol):
+    """What is done with the loop's results: rows, checkpoints, a line on the terminal."""
+
+    def after_step(self, rate: float, result: StepResult) -> None: ...
+    def after_evaluation(self, validation: ValidationLoss) -> None: ...
     def save(self) -> None: ...
     def stop_requested(self) -> bool: ...
 
 
-def train(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Batches,
-    *,
-    progress: Progress,
-    training: TrainingConfig,
-    peak_lr: float,
-    clip_grad_norm: float,
-    schedule: ScheduleConfig,
-    machine: Machine,
-    loss_of: LossOf,
-    evaluate: Callable[[], ValidationLoss],
-    observer: Observer,
-) -> bool:
-    """Take the steps from `progress.step` to `training.steps`; returns whether it got there.
+def train(state: TrainingState, recipe: Recipe, *, evaluate: Callable[[], ValidationLoss], observer: Observer) -> bool:
+    """Take the steps from `progress.step` to `training.steps`; returns whether all of them were taken.
 
-    A requested stop is obeyed between two micro-batches, of a step or of an evaluation, which is taken again when the
-    run goes on. Every step is a function of the weights, the optimizer, the seed and the step's number: a run may be
-    cut between any two and goes on the same.
+    A requested stop is obeyed between two micro-batches, of a step or of an evaluation, which is repeated when the run
+    is resumed. Every step is a function of the weights, the optimizer, the seed and the step's number: a run that is
+    stopped between any two steps and resumed ends with the same weights.
 
-    A step without a finite loss and gradient is skipped; the observer ends the run when they do not stop.
+    A step without a finite loss and gradient is skipped; the observer ends the run after too many of them.
     """
+    progress, training = state.progress, recipe.training
     try:
         while True:
             last = progress.step == training.steps
-            evaluated = progress.val_loss is not None and progress.val_step == progress.step
-            if not evaluated and (last or progress.step % training.eval_every_steps == 0):
-                observer.evaluated(evaluate())
+            if evaluation_is_due(progress, training):
+                observer.after_evaluation(evaluate())
             if last or (progress.step and progress.step % training.checkpoint_every_steps == 0):
                 observer.save()
             if last:
                 return True
             rate = learning_rate(
                 progress.step,
-                peak=peak_lr,
+                peak=recipe.peak_lr,
                 warmup_steps=training.warmup_steps,
                 steps=training.steps,
-                schedule=schedule,
+                schedule=recipe.schedule,
             )
-            set_learning_rate(optimizer, rate)
-            batch = batches.batch(progress.step, device=machine.device)
+            set_learning_rate(state.optimizer, rate)
+            batch = recipe.batches.batch(progress.step, device=recipe.machine.device)
             result = train_step(
-                model,
-                optimizer,
+                state.model,
+                state.optimizer,
                 micro_batches(batch, training.micro_batch_size),
-                loss_of=loss_of,
-                clip_grad_norm=clip_grad_norm,
-                machine=machine,
+                loss_of=recipe.loss_of,
+                clip_grad_norm=recipe.clip_grad_norm,
+                machine=recipe.machine,
                 stop_requested=observer.stop_requested,
             )
             progress.step += 1
             progress.tokens += batch.inputs_BT.numel()
-            observer.trained(rate, result)
+            observer.after_step(rate, result)
     except StoppedError:
         observer.save()
         return False
+
+
+def evaluation_is_due(progress: Progress, training: TrainingConfig) -> bool:
+    """Return whether the weights of this step are to be evaluated and have not been."""
+    evaluated = progress.val_loss is not None and progress.val_step == progress.step
+    return not evaluated and (progress.step == training.steps or progress.step % training.eval_every_steps == 0)
 
 
 def train_step(

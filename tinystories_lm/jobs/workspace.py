@@ -1,0 +1,156 @@
+"""Hold the parts of one run that are built before its first step, and what is computed with all of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from tinystories_lm.config.schema import Config
+from tinystories_lm.data.batches import Batches, fits, token_tensor, validation_batches
+from tinystories_lm.data.corpus import Split
+from tinystories_lm.data.token_cache import TokenCache
+from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
+from tinystories_lm.generation.generate import encode_prompt, write_texts
+from tinystories_lm.generation.text import Sample
+from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.jobs.initial_state import build_state
+from tinystories_lm.jobs.reproducibility import compile_if_possible
+from tinystories_lm.jobs.start import record_compilation
+from tinystories_lm.model.flops import ParameterCount, count_parameters, flops_per_token
+from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.planning.preflight import ResolvedJob
+from tinystories_lm.runs.checkpoint import delete_superseded
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.resume import StartPoint
+from tinystories_lm.runs.schemas import RunRecord
+from tinystories_lm.system.errors import UsageError
+from tinystories_lm.training.loop import Recipe, TrainingState, ValidationLoss, micro_batches, until_stopped, validate
+from tinystories_lm.training.loss import LossOf, mean_loss
+from tinystories_lm.training.nonfinite import origin
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """All parts of a run."""
+
+    job: ResolvedJob
+    record: RunRecord
+    tokenizer: Tokenizer
+    state: TrainingState
+    recipe: Recipe
+    validation_N: Tensor  # the token stream of the validation split
+    token_bytes_V: Tensor  # bytes of text that each token stands for
+
+    @property
+    def run(self) -> RunFolder:
+        return self.job.run
+
+    @property
+    def config(self) -> Config:
+        return self.job.config
+
+    @property
+    def model(self) -> Transformer:
+        assert isinstance(self.state.model, Transformer)  # the loop is written for any module
+        return self.state.model
+
+    @property
+    def machine(self) -> Machine:
+        return self.recipe.machine
+
+    @property
+    def display_name(self) -> str:
+        """The run's name where it stands among others, in W&B."""
+        return f"{self.config.name}-{self.record.run_id[:6]}"
+
+    @property
+    def parameters(self) -> ParameterCount:
+        return count_parameters(self.config.model, vocab_size=self.tokenizer.get_vocab_size())
+
+    @property
+    def flops_per_token(self) -> float:
+        return flops_per_token(self.config.model, vocab_size=self.tokenizer.get_vocab_size())
+
+    def evaluate(self, stop_requested: Callable[[], bool]) -> ValidationLoss:
+        """Compute the validation loss; raises StoppedError once a stop is requested."""
+        batches = validation_batches(
+            self.validation_N,
+            eval_tokens=self.config.training.eval_tokens,
+            context_tokens=self.config.model.context_tokens,
+            batch_size=self.config.training.micro_batch_size,
+            device=self.machine.device,
+        )
+        reader = self.machine.for_inference()
+        return validate(
+            self.model,
+            until_stopped(batches, stop_requested),
+            self.token_bytes_V,
+            reader,
+            loss_of=self.recipe.loss_of if reader.compile else mean_loss,
+        )
+
+    def write_samples(self, count: int | None = None) -> list[Sample]:
+        """Continue each prompt of the config `count` times, or as often as the config wants."""
+        sampling = self.config.sampling
+        with self.machine.for_inference().attending():
+            return write_texts(self.model, self.tokenizer, sampling.prompts, sampling, count=count or sampling.count)
+
+    def first_nonfinite(self, step: int) -> str:
+        """Describe where the first number that is not finite came from in a step."""
+        batch = self.recipe.batches.batch(step - 1, device=self.machine.device)
+        return origin(self.model, micro_batches(batch, self.config.training.micro_batch_size), self.machine)
+
+
+def open_workspace(
+    job: ResolvedJob, record: RunRecord, start: StartPoint, machine: Machine, cache: TokenCache
+) -> Workspace:
+    """Build all parts of a run.
+
+    Raises UsageError for a prompt that does not fit the context, DamagedError for weights that do not fit the model.
+    """
+    config, run = job.config, job.run
+    tokenizer = load_tokenizer(run.tokenizer)
+    initial_weights = record.init_from if config.training.init_from is not None else None
+    state = build_state(config, machine, start, vocab_size=cache.vocab_size, initial_weights=initial_weights)
+    delete_superseded(run.checkpoints, state.progress, keep=config.training.keep_checkpoints)  # a kill may leave some
+    batches = _training_batches(_token_stream(cache, Split.TRAIN, machine), config)
+    validation_N = _token_stream(cache, Split.VALIDATION, machine)
+    token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
+    loss_of: LossOf = mean_loss
+    if machine.compile:
+        batch = batches.batch(state.progress.step, device=machine.device)
+        part = micro_batches(batch, config.training.micro_batch_size)[0]
+        compiled = compile_if_possible(state.model, part, machine, wanted=config.hardware.compile)
+        record = record_compilation(run, record, state.progress, compiled)
+        loss_of, machine = compiled.loss_of, compiled.machine
+    for prompt in config.sampling.prompts:  # a prompt that is too long is refused now, not at the end
+        encode_prompt(tokenizer, prompt, context_tokens=config.model.context_tokens)
+    recipe = Recipe(
+        training=config.training,
+        schedule=config.schedule,
+        peak_lr=config.optimizer.peak_lr(config.model.d_model),
+        clip_grad_norm=config.optimizer.clip_grad_norm,
+        batches=batches,
+        machine=machine,
+        loss_of=loss_of,
+    )
+    return Workspace(job, record, tokenizer, state, recipe, validation_N, token_bytes_V)
+
+
+def _token_stream(cache: TokenCache, split: Split, machine: Machine) -> Tensor:
+    tokens = cache.splits[split].tokens
+    return token_tensor(tokens, machine.device if fits(tokens, machine.device) else torch.device("cpu"))
+
+
+def _training_batches(tokens_N: Tensor, config: Config) -> Batches:
+    try:
+        return Batches(
+            tokens_N,
+            context_tokens=config.model.context_tokens,
+            sequences=config.training.sequences,
+            seed=config.training.seed,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
