@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tinystories_lm.data.encoding import make_encoder, merge_ranks
+from tinystories_lm.data.encoding import encode_batches, make_encoder, merge_ranks
 from tinystories_lm.data.segmentation import Chunk
-from tinystories_lm.data.token_cache import encode_all, open_cache
+from tinystories_lm.data.token_cache import open_cache
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
 from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.processes import usable_cores
@@ -85,7 +85,7 @@ def time_ours(folder: Path) -> float:
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     texts = [[Chunk(text, True) for text in batch] for batch in batches(folder)]
     began = time.perf_counter()
-    for _ in encode_all(make_encoder(tokenizer), texts):
+    for _ in encode_batches(make_encoder(tokenizer), texts):
         pass
     return time.perf_counter() - began
 

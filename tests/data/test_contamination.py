@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.data.test_corpus import data_config, folder_of, jsonl, read
 from tests.data.test_token_cache import TRAIN, forge
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import segmentation, token_cache
-from tinystories_lm.data.contamination import Overlap
+from tinystories_lm.data import cache_header, segmentation
+from tinystories_lm.data.contamination import Contamination
 from tinystories_lm.data.corpus import Split, chunks
 from tinystories_lm.data.token_cache import open_cache, prepare
 
@@ -21,10 +21,10 @@ TEXTS = st.lists(st.sampled_from(["a", "b", "a b", "b a", "long " * 9, "long " *
 
 
 def counted(config: DataConfig) -> int:
-    overlap = Overlap()
+    contamination = Contamination()
     for split in (Split.VALIDATION, Split.TRAIN):
-        assert list(overlap.watch(split, chunks(config, split))) == list(chunks(config, split))
-    return overlap.count(Split.VALIDATION)
+        assert list(contamination.watch(split, chunks(config, split))) == list(chunks(config, split))
+    return contamination.count(Split.VALIDATION)
 
 
 @settings(deadline=None)
@@ -32,7 +32,7 @@ def counted(config: DataConfig) -> int:
 def test_the_count_is_that_of_documents_compared_as_a_whole(
     tmp_path_factory: pytest.TempPathFactory, train: list[str], valid: list[str]
 ) -> None:
-    folder = folder_of(tmp_path_factory.getbasetemp() / "overlap", SEPARATOR.join(train), SEPARATOR.join(valid))
+    folder = folder_of(tmp_path_factory.getbasetemp() / "contamination", SEPARATOR.join(train), SEPARATOR.join(valid))
     known = set(read(folder))
     with pytest.MonkeyPatch.context() as patch:  # documents come in many pieces
         patch.setattr(segmentation, "BLOCK_BYTES", 7)
@@ -100,4 +100,4 @@ def test_a_cache_of_before_the_count_stays_readable(tmp_path: Path, caplog: pyte
     caplog.clear()
     assert open_cache(ready).splits[Split.VALIDATION].also_in_train == 0
     assert prepare(config).folder == ready and caplog.messages == [], "nor is it built again"
-    assert token_cache.VERSION == 1
+    assert cache_header.VERSION == 1

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data import corpus, segmentation
-from tinystories_lm.data.corpus import Split, chunks, documents, replaced, splits
+from tinystories_lm.data.corpus import Split, chunks, count_replaced, documents, splits
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -299,8 +299,8 @@ def test_invalid_utf8_can_be_replaced_and_is_counted(
     data = "a\ufffdé".encode() + b"\xff\xfe b\0 \xe2\x82 c \xf0\xef\xbf\xbd"
     folder = folder_of(tmp_path, data)
     assert read(folder, decode_errors=DecodeErrors.replace) == [data.decode(errors="replace").replace("\0", "\ufffd")]
-    assert replaced(data_config(path=folder, decode_errors=DecodeErrors.replace), Split.TRAIN) == 5
-    assert replaced(data_config(path=folder), Split.TRAIN) == 0
+    assert count_replaced(data_config(path=folder, decode_errors=DecodeErrors.replace), Split.TRAIN) == 5
+    assert count_replaced(data_config(path=folder), Split.TRAIN) == 0
 
 
 def test_damaged_rows_are_found(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.data.test_token_cache import TRAIN, VALID, content
 from tinystories_lm.cli.main import run as run_command
 from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.data import table_reader, token_cache
-from tinystories_lm.data.corpus import Split, replaced
+from tinystories_lm.data.corpus import Split, count_replaced
 from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, UsageError
 
@@ -122,7 +122,7 @@ def test_what_is_no_text_can_be_read_over_and_is_counted(tmp_path: Path) -> None
     folder = folder_of(tmp_path, rows, "", ".jsonl")
     lenient = data_config(path=folder, decode_errors=DecodeErrors.replace)
     assert read(folder, decode_errors=DecodeErrors.replace) == ["a\ufffdb", "😀 \ufffd \ufffd", "\ufffd \ufffd"]
-    assert replaced(lenient, Split.TRAIN) == 4
+    assert count_replaced(lenient, Split.TRAIN) == 4
     for data in (gzip.compress(T.encode()), T.encode("utf-16")):
         with pytest.raises(DamagedError, match="looks like"):
             read(folder_of(tmp_path / "not_this", data), decode_errors=DecodeErrors.replace)
@@ -145,7 +145,7 @@ def test_parquet_is_refused_as_text_is(tmp_path: Path) -> None:
     lenient = {"decode_errors": DecodeErrors.replace, "held_out_fraction": 0.01}
     assert read(tmp_path / "bad.parquet", **lenient) == ["whole"]
     assert read(tmp_path / "bad.parquet", Split.VALIDATION, **lenient) == ["ab\ufffd\ufffd\ufffd"]
-    assert replaced(data_config(path=tmp_path / "bad.parquet", **lenient), Split.TRAIN) == 3
+    assert count_replaced(data_config(path=tmp_path / "bad.parquet", **lenient), Split.TRAIN) == 3
     for column, says in (("story", "no column 'text': .*one of story"), ("text", "'text' holds int, not text")):
         write_parquet(tmp_path / "odd.parquet", **{column: [1, 2]})
         with pytest.raises(UsageError, match=says):

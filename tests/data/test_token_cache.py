@@ -28,7 +28,7 @@ from tests.data.test_corpus import (
 )
 from tinystories_lm.config.choices import DecodeErrors
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data import token_cache
+from tinystories_lm.data import cache_header, encoding, token_cache, tokenizer
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
@@ -97,7 +97,7 @@ def test_the_tokens_are_the_documents_each_followed_by_end_of_text(config: DataC
 
 
 def test_a_long_document_ends_once(config: DataConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(token_cache, "BATCH_CHARS", 3000)
+    monkeypatch.setattr(encoding, "BATCH_CHARS", 3000)
     story = " ".join(TRAIN)
     found = prepare(data_config(path=folder_of(tmp_path / "long", story, "v v"), cache_dir=config.cache_dir))
     part = found.splits[Split.TRAIN]
@@ -238,7 +238,7 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         forge(found.folder, **lie)
         with pytest.raises(DamagedError):
             open_cache(found.folder)
-    forge(found.folder, format=token_cache.FORMAT, version=token_cache.VERSION + 1)
+    forge(found.folder, format=cache_header.FORMAT, version=cache_header.VERSION + 1)
     with pytest.raises(NewerFormatError, match=r"format 2.*reads 1"):
         prepare(config)
 
@@ -363,7 +363,7 @@ def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         learned.extend(texts)
         return train_tokenizer(learned, *arguments, **options)
 
-    monkeypatch.setattr(token_cache, "GIANT_WORD_CHARS", 100_000)
+    monkeypatch.setattr(tokenizer, "GIANT_WORD_CHARS", 100_000)
     monkeypatch.setattr(token_cache, "train_tokenizer", train)
     choose = random.Random(0)
     text = " ".join(TRAIN) + "".join(choose.choices("abcdefgh", k=500_000)) + "\n" * 500_000 + "end"

@@ -323,7 +323,7 @@ def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command)
         pytest.skip("a GPU is there")
     refused = command("train", "hardware=h100")
     assert refused.returncode == 2
-    assert "type hardware=" in refused.stderr
+    assert "use hardware=" in refused.stderr
 
 
 @pytest.mark.parametrize("more", [[], ["--resolve"]])

@@ -21,9 +21,9 @@ from tinystories_lm.planning.estimate import (
     read_calibration,
 )
 from tinystories_lm.planning.memory import activation_bytes_per_token
-from tinystories_lm.planning.plan import make_plan
-from tinystories_lm.planning.preflight import ResolvedJob, check_what_is_left, compose_for_plan
-from tinystories_lm.sweeps.members import plan as plan_members
+from tinystories_lm.planning.plan import compose_for_plan, make_plan
+from tinystories_lm.planning.preflight import ResolvedJob, check_what_is_left
+from tinystories_lm.sweeps.members import plan_members
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import read_json
 

@@ -162,9 +162,9 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
         (["sweep", "rounds", "hardware=cpu"], "it was published on an h100"),
         (["sweep", "seeds", "--parallel", "0"], "must be at least 1"),
         (["sweep", "seeds", "--deadline-minutes", "-1"], "must be above 0"),
-        (["sweep", "seeds", "hardware=h100", "--dry-run"], "type hardware="),
+        (["sweep", "seeds", "hardware=h100", "--dry-run"], "use hardware="),
         (["train", "+sweep=seeds"], "add -m"),
-        (["sweep", "seeds", "hydra/launcher=slurm"], "name it, hardware=h100"),
+        (["sweep", "seeds", "hydra/launcher=slurm"], "such as hardware=h100"),
         (["sweep", "seeds", "hydra/launcher=slurm", "hardware=cuda"], "known peak"),
     ],
 )

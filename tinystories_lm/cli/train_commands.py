@@ -44,13 +44,13 @@ def add_plan_arguments(parser: Parser) -> None:
 def plan(options: Namespace) -> None:
     """Print what a run would take."""
     from tinystories_lm.config.compose import register
-    from tinystories_lm.planning.plan import as_record, describe, make_plan
-    from tinystories_lm.planning.preflight import Request, compose_for_plan, resolve
+    from tinystories_lm.planning.plan import as_record, compose_for_plan, describe, make_plan
     from tinystories_lm.system.json_files import to_json
 
     register()
     if options.calibrate:
         from tinystories_lm.planning.calibration import calibrate
+        from tinystories_lm.planning.preflight import Request, resolve
 
         config = resolve(Request(tuple(options.overrides), config_dir=options.config_dir)).jobs[0].config
         calibrate(config)

@@ -63,6 +63,11 @@ def priced_hardware() -> list[HardwareConfig]:
     return [hardware for hardware in hardware_choices() if hardware.peak_flops_per_second]
 
 
+def with_hardware(overrides: Sequence[str], name: str) -> tuple[str, ...]:
+    """Replace the choice of hardware in overrides; single settings of the hardware stay as typed."""
+    return (*(override for override in overrides if not override.startswith("hardware=")), f"hardware={name}")
+
+
 def register() -> None:
     """Give Hydra the schema and the interpolations that conf/ uses. Each process calls it first; twice is harmless."""
     ConfigStore.instance().store(name="schema", node=Config)

@@ -7,8 +7,11 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.segmentation import Chunk
 
 
-class Overlap:
-    """Counts them while the splits are read, the training split last; memory grows with the held-out documents only."""
+class Contamination:
+    """Counts the held-out documents that the training split contains, while the splits are read, that one last.
+
+    Memory grows with the held-out documents only.
+    """
 
     def __init__(self) -> None:
         self._held_out: dict[Split, Counter[int]] = {}

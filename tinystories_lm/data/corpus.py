@@ -122,7 +122,7 @@ def training_bytes(config: DataConfig) -> int:
     return int(_hub_dataset(config)[Split.TRAIN].data.nbytes)
 
 
-def replaced(config: DataConfig, split: Split) -> int:
+def count_replaced(config: DataConfig, split: Split) -> int:
     """Count the invalid places in the split's files that data.decode_errors=replace turned into U+FFFD.
 
     Those of a single file, from which validation text is split off, count for the training split.
@@ -274,9 +274,6 @@ def _grammar(config: DataConfig, split: Split) -> Iterator[Chunk]:
 
     seed, n_bytes = config.grammar_seed, config.grammar_bytes
     wanted = {Split.TRAIN: (seed, n_bytes)}
-    wanted[Split.VALIDATION] = (
-        ~seed,
-        max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES),
-    )  # other than the training split's
+    wanted[Split.VALIDATION] = (~seed, max(int(VALIDATION_SHARE * n_bytes), VALIDATION_BYTES))  # of other stories
     for text in stories(*wanted[split]) if split in wanted else ():
         yield Chunk(text, True)

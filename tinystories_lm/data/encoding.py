@@ -5,8 +5,10 @@ core (benchmarks/prepare.py). It supports the tokenizers of `train_tokenizer` on
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +17,63 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.processes import usable_cores
 
 # The pattern of pre_tokenizers.ByteLevel in tiktoken's syntax (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
+BATCH_CHARS = 1 << 20  # of text, encoded at a time
+
 Encode = Callable[[Sequence[Chunk]], NDArray[np.uint16]]
+
+
+class Encoded(NamedTuple):
+    """The tokens of some documents: the ids of each document, then END_OF_TEXT."""
+
+    ids: NDArray[np.uint16]
+    documents: int  # that end in this part
+    bytes: int  # of text as UTF-8
+
+
+def encode_all(tokenizer: Tokenizer, chunks: Iterable[Chunk]) -> Iterator[Encoded]:
+    """Encode the chunks on all cores and yield the results in order, in parts of bounded size."""
+    return encode_batches(make_encoder(tokenizer), _batches(chunks))
+
+
+def encode_batches(encode: Encode, batches: Iterable[list[Chunk]]) -> Iterator[Encoded]:
+    """Encode each batch on one of the cores and yield the results in order; the encoder releases the GIL."""
+
+    def encoded(batch: list[Chunk]) -> Encoded:
+        return Encoded(
+            encode(batch),
+            documents=sum(chunk.ends_document for chunk in batch),
+            bytes=sum(len(chunk.text.encode()) for chunk in batch),
+        )
+
+    workers = usable_cores()
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[Encoded]] = deque()
+        try:
+            for batch in batches:
+                ahead.append(pool.submit(encoded, batch))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _batches(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    batch, chars = [], 0
+    for chunk in chunks:
+        batch.append(chunk)
+        chars += len(chunk.text)
+        if chars >= BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
 
 
 def make_encoder(tokenizer: Tokenizer) -> Encode:

@@ -11,9 +11,8 @@ from tinystories_lm.config.schema import DataConfig
 SEPARATOR = "<|endoftext|>"
 BLOCK_BYTES = 1 << 20  # read at a time
 CHUNK_CHARS = 2048  # longest word passed to a tokenizer, whose training time is quadratic in that length
-TITLE = re.compile(
-    r"\s*= [^=].* =\s*"
-)  # title of a WikiText article; it is between blank lines, unlike section headings
+# The title of a WikiText article has one equals sign on each side; it is a title only between blank lines.
+TITLE = re.compile(r"\s*= [^=].* =\s*")
 
 
 class Chunk(NamedTuple):

@@ -1,7 +1,7 @@
 """Byte-level BPE with GPT-2's pre-tokenizer, which encodes every text and decodes it exactly."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,12 +9,54 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from tinystories_lm.data.segmentation import CHUNK_CHARS, Chunk
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.files import read_plain
 from tinystories_lm.system.json_files import from_json, to_json
 
 END_OF_TEXT = "<|endoftext|>"  # id 0 and the only special token; it follows every document
 END_OF_TEXT_ID = 0
+# Most text without white space to train a tokenizer on: the trainer needs 80 bytes and 2 us for each character of it.
+GIANT_WORD_CHARS = 2_000_000
+PORTION_CHUNKS = 64  # a longer document is several portions, of which a share can be chosen
+
+
+class TrainingText:
+    """Chooses the text that a tokenizer is trained on: an evenly spaced share of the documents.
+
+    A document of more than PORTION_CHUNKS counts as several. Beyond GIANT_WORD_CHARS, text without white space is left
+    out.
+
+    bytes: of the chosen text, so far.
+    """
+
+    def __init__(self, share: float) -> None:
+        self.share, self.bytes = share, 0
+        self._giant_chars = 0
+
+    def choose(self, chunks: Iterable[Chunk], *, advance: Callable[[int], object]) -> Iterator[str]:
+        """Yield the chosen texts, and call `advance` with the bytes of each."""
+        for text in self._evenly_spaced(chunks):
+            size = len(text.encode())
+            self.bytes += size
+            advance(size)
+            if not self._is_too_much_of_a_giant_word(text):
+                yield text
+
+    def _evenly_spaced(self, chunks: Iterable[Chunk]) -> Iterator[str]:
+        portion, n_chunks = 0, 0
+        for text, ends_document in chunks:
+            if int((portion + 1) * self.share) > int(portion * self.share):
+                yield text
+            n_chunks += 1
+            if ends_document or n_chunks == PORTION_CHUNKS:
+                portion, n_chunks = portion + 1, 0
+
+    def _is_too_much_of_a_giant_word(self, text: str) -> bool:
+        if len(text) < CHUNK_CHARS or len(text.split(None, 1)) > 1:
+            return False
+        self._giant_chars += len(text)
+        return self._giant_chars > GIANT_WORD_CHARS
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, *, allow_smaller_vocabulary: bool = False) -> Tokenizer:
@@ -96,7 +138,6 @@ def token_byte_lengths(tokenizer: Tokenizer) -> NDArray[np.int64]:
     """Return the number of bytes of text that each token encodes [V]; 0 for END_OF_TEXT."""
     lengths_V = np.zeros(tokenizer.get_vocab_size(), dtype=np.int64)
     for token, index in tokenizer.get_vocab().items():
-        lengths_V[index] = (
-            0 if index == END_OF_TEXT_ID else len(token)
-        )  # a vocabulary writes each byte as one character
+        if index != END_OF_TEXT_ID:
+            lengths_V[index] = len(token)  # a vocabulary writes each byte as one character
     return lengths_V

@@ -11,8 +11,9 @@ import numpy as np
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
-from tinystories_lm.data.corpus import Split, documents, fingerprint
-from tinystories_lm.data.token_cache import NOTES, encode
+from tinystories_lm.data.corpus import Split, chunks, documents, fingerprint
+from tinystories_lm.data.encoding import encode_all
+from tinystories_lm.data.token_cache import NOTES
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, measure
 from tinystories_lm.evaluation.text import Story
@@ -89,7 +90,7 @@ def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: M
     Raises UsageError for an empty split and for a stride outside 1 to the context.
     """
     context_tokens = trained.config.model.context_tokens
-    parts = list(encode(data, split, trained.tokenizer))
+    parts = list(encode_all(trained.tokenizer, chunks(data, split)))
     if not parts:
         raise UsageError(f"{data.path or data.name}: the {split} split has no text")
     ids_N = np.concatenate([part.ids for part in parts])

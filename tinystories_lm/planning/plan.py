@@ -1,10 +1,11 @@
 """Predict a run before it is paid for: its size, time, price, memory and likely limits. Does not load torch."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tinystories_lm.config.choices import OPTIMIZERS, Source
-from tinystories_lm.config.compose import priced_hardware
+from tinystories_lm.config.choices import OPTIMIZERS, Device, Source
+from tinystories_lm.config.compose import compose_config, priced_hardware, with_hardware
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.data.corpus import Split, file_sizes
 from tinystories_lm.model.flops import (
@@ -14,7 +15,14 @@ from tinystories_lm.model.flops import (
     count_parameters,
     training_flops,
 )
-from tinystories_lm.planning.estimate import EVALUATION_COST, Speed, count_evaluations, estimate, read_calibration
+from tinystories_lm.planning.estimate import (
+    EVALUATION_COST,
+    Speed,
+    calibrated_hardware,
+    count_evaluations,
+    estimate,
+    read_calibration,
+)
 from tinystories_lm.planning.memory import Memory, step_memory
 from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
@@ -61,6 +69,17 @@ class Plan:
     @property
     def flops(self) -> float:
         return self.tokens * self.flops_per_token.total
+
+
+def compose_for_plan(overrides: Sequence[str], *, config_dir: str | None = None) -> Config:
+    """Compose a config for a prediction, without loading torch to find out what hardware=auto is here.
+
+    `auto` becomes the hardware that `plan --calibrate` found on this machine, and stays where it never ran here.
+    """
+    config = compose_config(overrides, config_dir=config_dir).config
+    if config.hardware.device is not Device.auto or (name := calibrated_hardware(config)) is None:
+        return config
+    return compose_config(with_hardware(overrides, name), config_dir=config_dir).config
 
 
 def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: int | None = None) -> Plan:

@@ -1,6 +1,6 @@
 """Resolve what the command line left open (`hardware=auto`, the micro-batch size) and reject runs that cannot be done.
 
-What comes out is a Launch of ResolvedJobs: all that is known of each run before its first step.
+The result is a Launch of ResolvedJobs, which state all that is known of each run before its first step.
 """
 
 import sys
@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep
+from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep, with_hardware
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
 from tinystories_lm.config.swept import swept_settings
-from tinystories_lm.planning.estimate import Estimate, Speed, calibrated_hardware, estimate
+from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import step_reached
@@ -67,7 +67,10 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
     jobs = compose_jobs(request)
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):
-            raise UsageError("hardware=auto is this machine, and the launcher's are elsewhere: name it, hardware=h100")
+            raise UsageError(
+                "hardware=auto stands for this machine, but the launcher runs jobs on others: name theirs, such as "
+                "hardware=h100"
+            )
         request = replace(request, overrides=_resolve_hardware(request.overrides))
         jobs = compose_jobs(request)
         fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
@@ -99,7 +102,7 @@ def compose_jobs(request: Request) -> list[ComposedJob]:
 
 
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: int) -> tuple[str, ...]:
-    """Settle how many sequences are computed at once, where all of a batch would not fit; the batch stays as it is."""
+    """Choose how many sequences are computed at once where a whole micro-batch would not fit; the batch stays."""
     from tinystories_lm.hardware.memory import usable_bytes
 
     wanted = "training.micro_batch_size"
@@ -113,8 +116,8 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: i
         return tuple(overrides)
     fits = fitting_micro_batch(configs, usable, most=min(sizes)) or 1
     print(
-        f"{size} sequences at once need about {storage(need)}, this {device} has {storage(usable)} for them: "
-        f"{wanted}={fits}; the batch stays",
+        f"{size} sequences at once need about {storage(need)} and this {device} has {storage(usable)}: "
+        f"{wanted}={fits}; the batch stays the same",
         file=sys.stderr,
     )
     return (*overrides, f"{wanted}={fits}")
@@ -126,24 +129,8 @@ def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
 
     given = [override for override in overrides if override.startswith("hardware=")]
     if any("," in override for override in given):
-        raise UsageError(f"{given[0]}: name each hardware of a sweep; auto stands for one only")
-    return _on_hardware(find_hardware(), overrides)
-
-
-def _on_hardware(name: str, overrides: Sequence[str]) -> tuple[str, ...]:
-    """Replace the choice of hardware; single settings of it that were typed stay."""
-    return (*(override for override in overrides if not override.startswith("hardware=")), f"hardware={name}")
-
-
-def compose_for_plan(overrides: Sequence[str], *, config_dir: str | None = None) -> Config:
-    """Compose a config for a prediction, without torch to ask what hardware=auto is.
-
-    `auto` becomes the hardware that `plan --calibrate` found on this machine, and stays where it never ran here.
-    """
-    config = compose_config(overrides, config_dir=config_dir).config
-    if config.hardware.device is not Device.auto or (name := calibrated_hardware(config)) is None:
-        return config
-    return compose_config(_on_hardware(name, overrides), config_dir=config_dir).config
+        raise UsageError(f"{given[0]}: auto stands for one hardware only: name each hardware of a sweep")
+    return with_hardware(overrides, find_hardware())
 
 
 def check_what_is_left(job: ResolvedJob) -> None:
@@ -187,8 +174,8 @@ def find_speeds(configs: Sequence[Config], *, remote: bool = False) -> dict[str,
             check_hardware(hardware)
         elif not hardware.peak_flops_per_second and hardware.device is not Device.cpu:
             raise UsageError(
-                f"hardware={hardware.name}: this launcher's machines are elsewhere: name a hardware with a known peak, "
-                "such as h100, or give hardware.peak_flops_per_second"
+                f"hardware={hardware.name} has no known peak, and the launcher's machines cannot be measured here: "
+                "name a hardware with a known peak, such as h100, or give hardware.peak_flops_per_second"
             )
         if hardware.name not in speeds:
             speeds[hardware.name] = Speed(find_peak(hardware), find_bandwidth(hardware))

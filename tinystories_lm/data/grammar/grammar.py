@@ -104,9 +104,8 @@ class Scene(dict[str, object]):
 def story(seed: int, index: int) -> str:
     """Write story number `index` of the corpus `seed`: 60 to 250 words of ASCII, an empty line between paragraphs."""
     key = hashlib.sha256(f"{seed} {index}".encode()).digest()
-    draw = Random(
-        int.from_bytes(key[:8], "big")
-    ).random  # the only method of Random that is stable across Python versions
+    # random() is the only method of Random that gives the same numbers in every Python version.
+    draw = Random(int.from_bytes(key[:8], "big")).random
     scene = _cast(draw)
     introduced = draw() < INTRODUCED_SHARE
     hero = scene["hero"]

@@ -1,7 +1,7 @@
-"""All the English of the embedded stories: names, words, rules and plots. `stories.py` explains the marks.
+"""The English of the built-in stories: names, words, rules and plots. `grammar.py` explains the marks.
 
-Names and words are separated by commas, and the first ones of a group come more often. A group with several names holds
-records, whose parts are separated by slashes and are drawn together, so that what belongs together stays together.
+Names and words are separated by commas, and the first ones of a group are drawn more often. A group with several names
+holds records, whose parts are separated by slashes and are drawn together because they belong together.
 """
 
 GIRLS = """
