@@ -63,6 +63,7 @@ bench: install  ## speed against peers: training, decoding, preparing, sweeps, s
 	$(BIN)/python benchmarks/prepare.py --rounds 2 --json experiments/benchmarks/prepare.json
 	$(BIN)/python benchmarks/start.py --json experiments/benchmarks/start.json
 	$(BIN)/python benchmarks/deterministic.py --json experiments/benchmarks/deterministic.json
+	$(BIN)/python benchmarks/estimate.py
 
 # One resolution for every system and Python, cut in two: torch and what only its CUDA build needs stand apart,
 # since a CPU build of torch has other files than PyPI's. constraints.txt says which versions, PyPI which hashes.

@@ -1,7 +1,5 @@
 """Memory: what there is, what a step takes, and what is said where that does not fit."""
 
-import os
-import resource
 import subprocess
 import sys
 import time
@@ -11,13 +9,14 @@ import pytest
 import torch
 
 from tests.faults import trials
+from tests.hardware.test_memory import limit_memory, needs_a_limit
 from tests.jobs.test_train import numbers
 from tests.model.test_transformer import build
 from tests.training.test_loop import MACHINE, batch
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
-from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
+from tinystories_lm.hardware.memory import is_out_of_memory, usable_bytes
 from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.jobs.outcome import status_kept
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
@@ -45,14 +44,7 @@ def needed_bytes(asked: Config, micro_batch_size: int) -> float:
     return step_memory(asked, micro_batch_size=micro_batch_size).total
 
 
-def limit_memory(megabytes: int) -> None:
-    """Leave this process so much more than it has mapped."""
-    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (mapped + megabytes * 10**6,) * 2)
-
-
 native = pytest.mark.skipif(not multiplies_bfloat16(Device.cpu), reason="bfloat16 is emulated here, in float32")
-needs_a_limit = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is counted by /proc")
 
 
 def test_the_micro_batch_is_the_largest_divisor_of_every_batch_that_fits() -> None:
@@ -77,24 +69,6 @@ def test_a_batch_without_end_takes_no_time_to_divide() -> None:
     began = time.monotonic()
     assert fitting_micro_batch([wide], needed_bytes(wide, 100), most=10**12) == 100
     assert time.monotonic() - began < 2
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_the_limits_of_all_control_groups_around_a_process_are_seen(tmp_path: Path, version: int) -> None:
-    """As systemd and Slurm nest them; a container shows its own as the topmost."""
-    groups, own = tmp_path / "cgroup", tmp_path / "own"
-    top, file = (groups / "memory", "memory.limit_in_bytes") if version == 1 else (groups, "memory.max")
-    inner = top / "system.slice" / "job.scope"
-    inner.mkdir(parents=True)
-    lines = {1: "7:cpu:/elsewhere\n3:memory:/system.slice/job.scope\n", 2: "0::/system.slice/job.scope\n"}
-    own.write_text(lines[version])
-    assert container_bytes(groups, own) == 0
-    (inner / file).write_text("max\n")
-    (top / "system.slice" / file).write_text("3000\n")
-    (top / file).write_text("5000\n")
-    assert container_bytes(groups, own) == 3000
-    own.write_text(lines[version].replace("/system.slice/job.scope", "/not/shown/here"))
-    assert container_bytes(groups, own) == 5000
 
 
 def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
@@ -134,17 +108,6 @@ def test_what_a_step_needs_is_what_it_takes_at_its_peak(shape: list[str]) -> Non
     assert 0.65 < peak_of_steps(overrides) / step_memory(asked).total < 1.15
 
 
-@needs_a_limit
-def test_what_is_usable_is_what_the_smallest_limit_leaves() -> None:
-    physical = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
-    assert usable_bytes(Device.cpu) <= 0.85 * physical
-    pid = os.fork()
-    if not pid:
-        limit_memory(200)
-        os._exit(not 0.9 * 120e6 < usable_bytes(Device.cpu) <= 120e6)
-    assert trials.end(pid) == 0
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -164,12 +127,6 @@ def test_every_way_to_run_out_of_memory_is_told_with_what_to_lower(tmp_path: Pat
     status = read_json(run.status)
     assert status["status"] == Status.FAILED and status["step"] == 7
     assert status["reason"].startswith("oom: ") and "\n" not in status["reason"]
-
-
-def test_torchs_own_refusal_of_memory_is_known() -> None:
-    with pytest.raises(RuntimeError) as raised:
-        torch.empty(10**15)
-    assert is_out_of_memory(raised.value) and not is_out_of_memory(RuntimeError("shapes differ"))
 
 
 def test_no_memory_for_the_compiled_step_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
