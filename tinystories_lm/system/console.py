@@ -7,10 +7,10 @@ import re
 import sys
 import time
 from collections.abc import Collection, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 PLAIN_LINE_SECONDS = 60.0
 
@@ -19,6 +19,9 @@ class ProgressBar:
     """A bar of the steps done, with a line of figures; silent where standard error is not a terminal."""
 
     def __init__(self, *, steps: int, first: int) -> None:
+        from tqdm import tqdm  # takes 40 ms, which commands without a bar save
+        from tqdm.contrib.logging import logging_redirect_tqdm
+
         self._bar = tqdm(
             total=steps,
             initial=first,
@@ -90,6 +93,8 @@ def plain(number: float) -> str:
 
 def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
     """Return a bar on standard error for a long task; it shows nothing where that is not a terminal."""
+    from tqdm import tqdm
+
     return tqdm(
         total=total,
         desc=what,
