@@ -50,8 +50,11 @@ def test_flags_and_overrides_may_be_mixed(name: str) -> None:
 
 
 def test_positional_arguments_that_are_missing_are_named() -> None:
-    with pytest.raises(UsageError, match="the following arguments are required: RUN, DIR"):
+    with pytest.raises(UsageError, match="export: the following arguments are required: RUN, DIR;"):
         COMMANDS["export"].parse([])
+    with pytest.raises(UsageError, match="sweep: the following arguments are required: NAME;"):
+        COMMANDS["sweep"].parse([])
+    assert COMMANDS["plan"].parse([]).overrides == []
 
 
 def test_the_help_of_a_command_imports_neither_torch_nor_hydra(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from tinystories_lm.cli.command import Command
-from tinystories_lm.cli.parser import Parser, add_precision, add_run
+from tinystories_lm.cli.parser import Parser, add_overrides, add_precision, add_run
 from tinystories_lm.system.stdio import escape_controls
 
 
@@ -29,7 +29,7 @@ def add_import_arguments(parser: Parser) -> None:
 
     parser.add_argument("folder", metavar="DIR", type=Path, help="contains config.json, tokenizer.json, *.safetensors")
     parser.add_argument("run", metavar="RUN", type=Path, help="the run folder to make: new or empty")
-    parser.add_argument("overrides", nargs="*", help="what to evaluate it on, such as data=wikitext2 data.path=FOLDER")
+    add_overrides(parser, "what to evaluate it on, such as data=wikitext2 data.path=FOLDER")
 
 
 def import_(options: Namespace) -> None:

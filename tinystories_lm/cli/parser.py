@@ -41,6 +41,11 @@ def add_run(parser: Parser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`")
 
 
+def add_overrides(parser: Parser, help: str) -> None:
+    """Add the argument for overrides; without its default argparse would report it as required."""
+    parser.add_argument("overrides", nargs="*", default=[], help=help)
+
+
 def add_config_dir(parser: Parser) -> None:
     """Add the flag --config-dir."""
     parser.add_argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")

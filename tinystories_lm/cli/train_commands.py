@@ -3,7 +3,15 @@
 from argparse import Namespace
 
 from tinystories_lm.cli.command import Command
-from tinystories_lm.cli.parser import PROGRAM, Parser, add_config_dir, add_json, positive, positive_number
+from tinystories_lm.cli.parser import (
+    PROGRAM,
+    Parser,
+    add_config_dir,
+    add_json,
+    add_overrides,
+    positive,
+    positive_number,
+)
 
 
 def train(options: Namespace) -> None:
@@ -14,7 +22,7 @@ def train(options: Namespace) -> None:
 
 
 def add_prepare_arguments(parser: Parser) -> None:
-    parser.add_argument("overrides", nargs="*", help="settings, such as data=wikitext2 data.path=FOLDER")
+    add_overrides(parser, "settings, such as data=wikitext2 data.path=FOLDER")
     add_config_dir(parser)
 
 
@@ -35,7 +43,7 @@ def prepare(options: Namespace) -> None:
 
 
 def add_plan_arguments(parser: Parser) -> None:
-    parser.add_argument("overrides", nargs="*", help="settings, as for train: experiment=round2")
+    add_overrides(parser, "settings, as for train: experiment=round2")
     add_config_dir(parser)
     parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer and remember them")
     add_json(parser)
@@ -64,7 +72,7 @@ def add_sweep_arguments(parser: Parser) -> None:
     from tinystories_lm.config.presets import choices_of
 
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(choices_of('sweep'))}, or a sweep of your own")
-    parser.add_argument("overrides", nargs="*", help="settings for all its runs; they override the sweep's own")
+    add_overrides(parser, "settings for all its runs; they override the sweep's own")
     parser.add_argument("--dry-run", action="store_true", help="print the table of runs and stop")
     parser.add_argument(
         "--parallel", type=positive, default=0, help="runs at a time (default: one for each GPU, one on a CPU)"
