@@ -1,4 +1,4 @@
-"""The data order's laws: every token once an epoch, and nothing but the seed and the step decides."""
+"""The order of the data: every token once an epoch, decided by the seed and the step alone."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def stream(n: int) -> torch.Tensor:
-    """Token i is i: what was seen is told by its value."""
+    """Return a stream whose token i has the value i, so that values show which tokens were read."""
     return token_tensor(np.arange(n, dtype=np.uint16), CPU)
 
 
@@ -35,7 +35,7 @@ def test_targets_are_the_tokens_after_the_inputs() -> None:
 
 
 @pytest.mark.parametrize("n", [1001, 1003, 1010])
-def test_an_epoch_predicts_every_token_once_but_for_less_than_a_row(n: int) -> None:
+def test_an_epoch_predicts_every_token_once_except_fewer_than_a_row(n: int) -> None:
     order = batches(n, batch_size=4)
     seen = Counter(torch.cat([order.batch(step, device=CPU).targets_BT for step in range(25)]).flatten().tolist())
     assert order.rows == 100
@@ -43,13 +43,13 @@ def test_an_epoch_predicts_every_token_once_but_for_less_than_a_row(n: int) -> N
     assert len(seen) == 1000 > n - 1 - 10
 
 
-def test_epochs_differ_in_order_and_meet_inside_a_batch() -> None:
+def test_epochs_differ_in_order_and_a_batch_may_span_two() -> None:
     order = batches(1003, batch_size=3)
     rows = torch.cat([order.batch(step, device=CPU).inputs_BT[:, 0] for step in range(100)])
     first, second, third = rows.split(100)
     assert len(set(first.tolist())) == len(set(second.tolist())) == len(set(third.tolist())) == 100
     assert first.tolist() != second.tolist() != third.tolist()
-    assert len({int(epoch[0]) % 10 for epoch in (first, second, third)}) > 1, "the cut begins elsewhere"
+    assert len({int(epoch[0]) % 10 for epoch in (first, second, third)}) > 1, "the offset differs too"
 
 
 def test_a_batch_depends_on_seed_and_step_alone() -> None:
@@ -73,12 +73,12 @@ def test_the_order_is_the_same_in_every_process_and_version() -> None:
     assert here == [532, 72, 862, 372, 42, 942, 402], "pinned"
 
 
-def test_steps_read_the_sequences_one_after_the_other() -> None:
+def test_consecutive_steps_read_consecutive_sequences() -> None:
     training = training_config(batch_size=16)
     assert [training.sequences(step) for step in range(3)] == [range(16), range(16, 32), range(32, 48)]
 
 
-def test_ids_above_32767_survive() -> None:
+def test_ids_above_32767_are_not_changed() -> None:
     tokens = np.full(100, 65_535, dtype=np.uint16)
     order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0)
     assert order.batch(0, device=CPU).inputs_BT.unique().tolist() == [65_535]

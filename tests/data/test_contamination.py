@@ -1,4 +1,4 @@
-"""A held-out document that stands in the training text is counted, told once, and told again at each opening."""
+"""Held-out documents that occur in the training text are counted, and reported whenever the cache is opened."""
 
 import json
 import logging
@@ -29,22 +29,22 @@ def counted(config: DataConfig) -> int:
 
 @settings(deadline=None)
 @given(train=TEXTS, valid=TEXTS)
-def test_the_count_is_that_of_documents_compared_as_a_whole(
+def test_documents_are_compared_as_a_whole(
     tmp_path_factory: pytest.TempPathFactory, train: list[str], valid: list[str]
 ) -> None:
     folder = folder_of(tmp_path_factory.getbasetemp() / "contamination", SEPARATOR.join(train), SEPARATOR.join(valid))
     known = set(read(folder))
-    with pytest.MonkeyPatch.context() as patch:  # documents come in many pieces
+    with pytest.MonkeyPatch.context() as patch:  # documents come in many chunks
         patch.setattr(segmentation, "BLOCK_BYTES", 7)
         patch.setattr(segmentation, "CHUNK_CHARS", 12)
         assert counted(data_config(path=folder)) == sum(text in known for text in read(folder, Split.VALIDATION))
 
 
-def test_a_part_of_a_document_and_other_white_space_inside_are_another(tmp_path: Path) -> None:
+def test_a_part_of_a_document_or_other_white_space_inside_makes_another_document(tmp_path: Path) -> None:
     story = "Tom sat. " * 1000
     valid = [story + "x", "x" + story, story.replace(" ", "  ", 1), story[: segmentation.CHUNK_CHARS], "  " + story]
     folder = folder_of(tmp_path, story + SEPARATOR + "Mia ran.", SEPARATOR.join(valid))
-    assert counted(data_config(path=folder)) == 1, "white space around a document is no part of it"
+    assert counted(data_config(path=folder)) == 1, "white space around a document is stripped"
 
 
 def header(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
@@ -55,7 +55,7 @@ def header(folder: Path) -> dict[str, dict[str, dict[str, int]]]:
 LINE = "validation: 3 of 5 documents occur word for word in the training text, so its loss will be too low"
 
 
-def test_one_line_warns_when_the_cache_is_built_and_whenever_it_is_opened(
+def test_one_line_per_split_warns_when_the_cache_is_built_and_when_it_is_opened(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
@@ -69,18 +69,18 @@ def test_one_line_warns_when_the_cache_is_built_and_whenever_it_is_opened(
         found = prepare(config)
         assert caplog.messages == [LINE, test_line]
     assert [part.also_in_train for part in found.splits.values()] == [0, 3, 1]
-    assert list(found.splits) == list(Split), "in the order in which they are told"
+    assert list(found.splits) == list(Split), "in the order of the enum"
     assert "also_in_train" not in header(found.folder)["splits"]["train"]
 
 
-def test_nothing_is_said_of_splits_apart(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_splits_without_common_documents_give_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = folder_of(tmp_path / "apart", SEPARATOR.join(TRAIN), "New." + SEPARATOR + "Newer.")
     found = prepare(data_config(path=folder, cache_dir=tmp_path / "cache"))
     assert caplog.messages == []
     assert header(found.folder)["splits"]["validation"]["also_in_train"] == 0
 
 
-def test_a_repeated_document_of_a_single_file_is_found_on_both_sides(tmp_path: Path) -> None:
+def test_a_repeated_document_of_a_single_file_is_counted(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text(SEPARATOR.join([*TRAIN[:100], *TRAIN[:100]]))
     config = data_config(path=tmp_path / "one.txt", held_out_fraction=0.3, cache_dir=tmp_path / "cache")
     known, held_out = set(read(tmp_path / "one.txt", held_out_fraction=0.3)), read(
@@ -90,7 +90,7 @@ def test_a_repeated_document_of_a_single_file_is_found_on_both_sides(tmp_path: P
     assert prepare(config).splits[Split.VALIDATION].also_in_train == want > 0
 
 
-def test_a_cache_of_before_the_count_stays_readable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cache_from_before_the_count_stays_readable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = folder_of(tmp_path / "same", SEPARATOR.join(TRAIN), SEPARATOR.join(TRAIN))
     config = data_config(path=folder, cache_dir=tmp_path / "cache")
     ready = prepare(config).folder
@@ -99,5 +99,5 @@ def test_a_cache_of_before_the_count_stays_readable(tmp_path: Path, caplog: pyte
     forge(ready, splits=splits)
     caplog.clear()
     assert open_cache(ready).splits[Split.VALIDATION].also_in_train == 0
-    assert prepare(config).folder == ready and caplog.messages == [], "nor is it built again"
+    assert prepare(config).folder == ready and caplog.messages == [], "it is not rebuilt"
     assert cache_header.VERSION == 1

@@ -1,4 +1,4 @@
-"""The documents' laws: whatever the form a corpus comes in, the same documents, each once, in order."""
+"""Every file format of a corpus gives the same documents, each once and in order."""
 
 import codecs
 import json
@@ -43,7 +43,7 @@ def fingerprint(config: DataConfig) -> str:
 
 
 def data_config(**settings: Any) -> DataConfig:
-    """A corpus as the tests need it: what is not given is as small as it can be."""
+    """Return a small corpus with the given settings."""
     defaults: dict[str, Any] = {
         "name": "test corpus",
         "source": Source.grammar,
@@ -91,7 +91,7 @@ def jsonl(texts: list[str]) -> str:
 
 @pytest.fixture
 def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files are read and documents cut after a few bytes: every border is somebody's."""
+    """Read files and cut documents after a few bytes, so that every place is a border in some example."""
     monkeypatch.setattr(segmentation, "BLOCK_BYTES", 7)
     monkeypatch.setattr(segmentation, "CHUNK_CHARS", 12)
 
@@ -109,15 +109,15 @@ def test_plain_text_is_split_and_stripped_as_the_whole_text_would_be(
     assert read(folder_of(tmp_path, text)) == [part for part in want if part]
 
 
-def test_pieces_are_bounded_and_joined_are_the_document(tmp_path: Path) -> None:
+def test_chunks_have_a_bounded_length_and_join_to_the_document(tmp_path: Path) -> None:
     text = "word " * 1000 + "x" * 10_000 + " " * 5000 + "\n" * 100 + "end"
     found = list(chunks(data_config(path=folder_of(tmp_path, text + "<|endoftext|>" + text)), Split.TRAIN))
-    assert max(len(piece.text) for piece in found) <= segmentation.CHUNK_CHARS
-    last = [index for index, piece in enumerate(found) if piece.ends_document]
+    assert max(len(chunk.text) for chunk in found) <= segmentation.CHUNK_CHARS
+    last = [index for index, chunk in enumerate(found) if chunk.ends_document]
     assert len(last) == 2
     assert last[-1] == len(found) - 1
-    assert "".join(piece.text for piece in found[: last[0] + 1]) == text
-    assert "".join(piece.text for piece in found[last[0] + 1 :]) == text
+    assert "".join(chunk.text for chunk in found[: last[0] + 1]) == text
+    assert "".join(chunk.text for chunk in found[last[0] + 1 :]) == text
 
 
 @pytest.mark.parametrize("block_bytes", [60, 64, 71, 1 << 20])
@@ -130,11 +130,11 @@ def test_wikitext_is_cut_at_level_one_titles_between_blank_lines(
     assert len(read(folder, boundary=Boundary.endoftext)) == 1
 
 
-def test_half_a_giant_line_is_no_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_giant_line_is_not_a_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(segmentation, "BLOCK_BYTES", 50)
     giant = "x" * 100 + " = No title = \n\nend"
     assert read(folder_of(tmp_path, "\n\n" + giant), boundary=Boundary.wikitext) == [giant]
-    assert max(map(len, segmentation._lines(["x" * 40] * 100))) <= 2 * 50, "a line is never held whole"
+    assert max(map(len, segmentation._lines(["x" * 40] * 100))) <= 2 * 50, "no line is held in memory as a whole"
 
 
 @pytest.mark.parametrize("end", ["\n", ""])
@@ -143,7 +143,7 @@ def test_wikitext_rows_are_lines(tmp_path: Path, end: str) -> None:
     assert read(folder_of(tmp_path, jsonl(rows), jsonl(["v"]), ".jsonl"), boundary=Boundary.wikitext) == ARTICLES
 
 
-def test_an_article_goes_on_in_the_next_file_of_rows(tmp_path: Path) -> None:
+def test_an_article_may_continue_in_the_next_file_of_rows(tmp_path: Path) -> None:
     rows = WIKITEXT.splitlines()
     write_parquet(tmp_path / "train-0.parquet", text=rows[:4])
     write_parquet(tmp_path / "train-1.parquet", text=rows[4:])
@@ -159,7 +159,7 @@ def hub_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def test_the_same_stories_are_read_from_json_parquet_and_a_dataset_folder(tmp_path: Path, hub_cache: None) -> None:
-    odd = tmp_path / "a [folder] * of ünïcödé"  # its name is no pattern
+    odd = tmp_path / "a [folder] * of ünïcödé"  # the name is not taken for a pattern
     padded = ["\r\n " + story.replace("\n", "\r\n") + "\n" for story in STORIES]
     rows = [padded[0], None, "", " \n", *padded[1:]]
     folder_of(odd, "".join(json.dumps({"text": row}) + "\n" for row in rows), jsonl(["v"]), ".jsonl")
@@ -181,7 +181,7 @@ def test_the_same_stories_are_read_from_json_parquet_and_a_dataset_folder(tmp_pa
         splits(hub)
 
 
-def test_separators_inside_rows_stay_text_and_in_plain_text_separate(tmp_path: Path) -> None:
+def test_separators_are_text_in_rows_and_separate_documents_in_plain_text(tmp_path: Path) -> None:
     assert "<|endoftext|>" in read(folder_of(tmp_path / "rows", jsonl(STORIES), jsonl(["v"]), ".jsonl"))[1]
     assert len(read(folder_of(tmp_path / "text", "<|endoftext|>".join(STORIES)))) == len(STORIES) + 1
 
@@ -207,11 +207,11 @@ def test_separators_inside_rows_stay_text_and_in_plain_text_separate(tmp_path: P
         ("constraint.txt", None),
     ],
 )
-def test_a_files_name_tells_its_split(name: str, split: Split | None) -> None:
+def test_a_files_name_decides_its_split(name: str, split: Split | None) -> None:
     assert corpus._split_of(name) is split
 
 
-def test_a_folder_is_its_own_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_a_folders_files_are_read_in_the_order_of_their_names_without_subfolders(tmp_path: Path) -> None:
     folder_of(tmp_path, "one", "two")
     (tmp_path / "train-2.txt").write_text("<|endoftext|>zero")
     (tmp_path / "train.py").write_text("ignored")
@@ -243,7 +243,7 @@ def test_a_single_file_is_divided_into_two_whole_parts(tmp_path: Path, count: in
         (["valid.txt", "train.txt.gz"], "no train.* file.*train.txt.gz"),
     ],
 )
-def test_a_missing_split_is_refused_with_what_there_is(tmp_path: Path, names: list[str], says: str) -> None:
+def test_a_missing_split_is_refused_with_the_names_that_exist(tmp_path: Path, names: list[str], says: str) -> None:
     for name in names:
         (tmp_path / name).write_text("text")
     with pytest.raises(UsageError, match=says):
@@ -266,7 +266,7 @@ def test_a_bom_and_crlf_change_nothing(
     monkeypatch.setattr(segmentation, "BLOCK_BYTES", block_bytes)
     text = "a\n\nb\u2028c\rd\n<|endoftext|>\n\ufeffe\n"
     got = read(folder_of(tmp_path, bom + text.replace("\n", end).encode()))
-    assert got == ["a\n\nb\u2028c\rd", "\ufeffe"], "only the BOM at the file's start is none of the text"
+    assert got == ["a\n\nb\u2028c\rd", "\ufeffe"], "only the BOM at the start of a file is removed"
 
 
 @pytest.mark.parametrize("block_bytes", [1, 5, 1 << 20])
@@ -320,7 +320,7 @@ def test_damaged_rows_are_found(tmp_path: Path) -> None:
     assert read(folder_of(tmp_path / "6", "", "", ".jsonl")) == []
 
 
-def test_a_wrong_column_is_refused_with_the_columns_there_are(tmp_path: Path) -> None:
+def test_a_wrong_column_is_refused_with_the_columns_that_exist(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, '{"story": "a", "id": 0}\n', "", ".jsonl")
     with pytest.raises(UsageError, match=r"no column 'text'.*story, id"):
         read(folder)
@@ -329,7 +329,7 @@ def test_a_wrong_column_is_refused_with_the_columns_there_are(tmp_path: Path) ->
     assert read(folder, text_column="story") == ["a"]
 
 
-def test_the_grammar_validates_on_other_stories() -> None:
+def test_the_grammars_validation_stories_are_not_in_the_training_text() -> None:
     config = data_config()
     train, validation = (list(documents(config, split)) for split in (Split.TRAIN, Split.VALIDATION))
     assert not set(train) & set(validation)
@@ -344,14 +344,14 @@ def test_grammar_version_1_keeps_the_fingerprint_of_the_runs_and_caches_made_bef
     assert fingerprint(data_config(grammar_seed=0, grammar_bytes=1000)) == made_before
 
 
-def test_the_fingerprint_is_that_of_contents_and_of_settings_with_an_effect(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_contents_and_on_settings_with_an_effect(tmp_path: Path) -> None:
     here, there = (folder_of(tmp_path / name, "a<|endoftext|>b") for name in ("here", "there"))
     first = fingerprint(data_config(path=here))
     assert re.fullmatch("[0-9a-f]{64}", first)
     assert fingerprint(data_config(path=there, vocab_size=400, grammar_seed=9, held_out_fraction=0.3)) == first
     assert fingerprint(data_config(path=here, boundary=Boundary.wikitext)) != first
     assert fingerprint(data_config(path=there, text_column="story")) == first, "plain text has no columns"
-    (there / "notes.txt").write_text("not of the corpus")
+    (there / "notes.txt").write_text("not in the corpus")
     assert fingerprint(data_config(path=there)) == first
     (there / "valid.txt").write_text("w")
     assert fingerprint(data_config(path=there)) != first
@@ -364,7 +364,7 @@ def test_an_empty_hub_name_is_refused() -> None:
         fingerprint(data_config(source=Source.hub))
 
 
-def test_without_network_one_line_names_the_corpus_and_the_way_out(tmp_path: Path) -> None:
+def test_without_a_network_one_line_names_the_corpus_and_the_fix(tmp_path: Path) -> None:
     program = (
         "from tests.data.test_corpus import *\n"
         "hub = data_config(name='tinystories', source=Source.hub, hub_path='roneneldan/TinyStories')\n"

@@ -1,4 +1,4 @@
-"""The fast encoder's one law: the ids are the tokenizer's own."""
+"""The fast encoder gives the tokenizer's own ids."""
 
 import json
 
@@ -41,7 +41,7 @@ def by_the_tokenizer(tokenizer: Tokenizer, parts: list[Chunk]) -> list[int]:
 
 @settings(deadline=None, max_examples=400)
 @given(texts=st.lists(TEXT, max_size=5))
-def test_documents_get_the_tokenizers_ids_whatever_is_in_them(tokenizer: Tokenizer, texts: list[str]) -> None:
+def test_any_documents_get_the_tokenizers_ids(tokenizer: Tokenizer, texts: list[str]) -> None:
     parts = [Chunk(text, True) for text in texts]
     ids = make_encoder(tokenizer)(parts)
     assert ids.dtype == np.dtype("<u2") and ids.tolist() == by_the_tokenizer(tokenizer, parts)
@@ -49,21 +49,21 @@ def test_documents_get_the_tokenizers_ids_whatever_is_in_them(tokenizer: Tokeniz
 
 @settings(deadline=None, max_examples=200)
 @given(text=TEXT, spread=st.integers(1, 400))
-def test_long_documents_get_the_ids_of_their_pieces(tokenizer: Tokenizer, text: str, spread: int) -> None:
+def test_long_documents_get_the_ids_of_their_chunks(tokenizer: Tokenizer, text: str, spread: int) -> None:
     long = (text + "word " * 3) * spread + "x" * (spread * 7)
     parts = list(normalise(at_separators([long[: 4 * CHUNK_CHARS]])))
     assert make_encoder(tokenizer)(parts).tolist() == by_the_tokenizer(tokenizer, parts)
 
 
-def test_pieces_of_a_document_are_encoded_in_one_go_but_for_giant_words() -> None:
+def test_the_chunks_of_a_document_are_encoded_together_unless_a_giant_word_is_cut() -> None:
     text = "some words " * 1000
     assert len(list(joined(list(normalise([Chunk(text, True)]))))) == 1
     giant = list(normalise([Chunk("a" * 5000 + " end", True)]))
     assert [len(part) for part, _ in joined(giant)] == [2048, 2048, 5000 - 4096 + len(" end") + len(END_OF_TEXT)]
 
 
-def test_every_entry_is_reached_and_every_letter_and_number_of_unicode_is_told_alike(tokenizer: Tokenizer) -> None:
-    """A word is looked up whole, and split off by another engine's notion of letters, numbers and white space."""
+def test_every_entry_is_found_and_every_character_of_unicode_is_classified_alike(tokenizer: Tokenizer) -> None:
+    """tiktoken looks up whole words, and another regex engine decides what letters, numbers and white space are."""
     import tiktoken
 
     ranks = merge_ranks(tokenizer)
@@ -77,10 +77,10 @@ def test_every_entry_is_reached_and_every_letter_and_number_of_unicode_is_told_a
     all_scripts, mostly_unassigned = range(128, 0x32400, 7), range(0x32400, 0x110000, 997)
     points = [point for point in (*all_scripts, *mostly_unassigned) if not 0xD800 <= point < 0xE000]
     whole = [before + chr(point) + before for point in points for before in "a1!"]
-    telling = {bytes([byte]): byte for byte in range(256)}
-    telling |= {word.encode(): 256 + place for place, word in enumerate(whole)}
-    tells = tiktoken.Encoding("y", pat_str=WORDS, mergeable_ranks=telling, special_tokens={})
-    together = [len(found) == 1 for found in tells.encode_ordinary_batch(whole, num_threads=1)]
+    vocabulary = {bytes([byte]): byte for byte in range(256)}
+    vocabulary |= {word.encode(): 256 + place for place, word in enumerate(whole)}
+    classifier = tiktoken.Encoding("y", pat_str=WORDS, mergeable_ranks=vocabulary, special_tokens={})
+    together = [len(found) == 1 for found in classifier.encode_ordinary_batch(whole, num_threads=1)]
     assert together == [len(splitter.pre_tokenize_str(word)) == 1 for word in whole]
 
 
@@ -88,9 +88,9 @@ def test_every_entry_is_reached_and_every_letter_and_number_of_unicode_is_told_a
 @pytest.mark.parametrize("name", ["tinystories", "wikitext2"])
 def test_real_text_gets_the_tokenizers_ids(name: str) -> None:
     files = sorted((REAL_DATA / name).glob("*.txt"))
-    texts = [piece for file in files for piece in chunks(data_config(path=file, held_out_fraction=0.5), Split.TRAIN)]
+    texts = [chunk for file in files for chunk in chunks(data_config(path=file, held_out_fraction=0.5), Split.TRAIN)]
     chosen = texts[:: max(1, len(texts) // 3000)]
-    tokenizer = train_tokenizer([piece.text for piece in chosen], 4096)
+    tokenizer = train_tokenizer([chunk.text for chunk in chosen], 4096)
     assert merge_ranks(tokenizer) is not None
     want = by_the_tokenizer(tokenizer, chosen)
     assert len(want) > 300_000 and make_encoder(tokenizer)(chosen).tolist() == want
@@ -102,12 +102,12 @@ def test_real_text_gets_the_tokenizers_ids(name: str) -> None:
 def test_all_real_text_gets_the_tokenizers_ids(name: str) -> None:
     files = sorted((REAL_DATA / name).glob("*.txt"))
     parts = [
-        piece
+        chunk
         for file in files
         for split in (Split.TRAIN, Split.VALIDATION)
-        for piece in chunks(data_config(path=file), split)
+        for chunk in chunks(data_config(path=file), split)
     ]
-    tokenizer = train_tokenizer([piece.text for piece in parts], 4096)
+    tokenizer = train_tokenizer([chunk.text for chunk in parts], 4096)
     for first in range(0, len(parts), 5000):
         some = parts[first : first + 5000]
         assert make_encoder(tokenizer)(some).tolist() == by_the_tokenizer(tokenizer, some)
@@ -133,7 +133,7 @@ def of_another_kind(change: str) -> Tokenizer:
 
 
 @pytest.mark.parametrize("change", ["normaliser", "prefix space", "other words", "order of merges", "word pieces"])
-def test_another_kind_of_tokenizer_is_asked_itself(change: str) -> None:
+def test_another_kind_of_tokenizer_encodes_for_itself(change: str) -> None:
     tokenizer = of_another_kind(change)
     parts = [Chunk(text, True) for text in STORIES]
     assert merge_ranks(tokenizer) is None

@@ -1,3 +1,5 @@
+"""The stories of the grammar: reproducible, varied, and correct English."""
+
 import hashlib
 import os
 import re
@@ -11,7 +13,7 @@ import pytest
 
 from tinystories_lm.data.grammar.grammar import GRAMMAR_VERSION, stories, story
 
-# Of each GRAMMAR_VERSION. A change of the stories needs a new version, or caches and runs would mix two corpora.
+# By GRAMMAR_VERSION. Stories that change need a new version, or caches and runs would mix two corpora.
 FIRST_HUNDRED = {1: "643aa39e71bef7bdbaf2dc9e2ca70ba694553617aa26ff93aaa3559db537c53c"}
 
 
@@ -21,7 +23,7 @@ def many() -> tuple[str, ...]:
 
 
 def corpus() -> tuple[str, ...]:
-    """About 5 MB, less rather than more: every law that only reads is asked of the same stories."""
+    """Return slightly less than 5 MB of stories, which all tests that only read share."""
     return many()[:5_400]
 
 
@@ -45,16 +47,16 @@ def test_another_process_with_another_hash_seed_writes_the_same_stories() -> Non
         assert there.stdout == here + "\n", there.stderr
 
 
-def test_a_story_does_not_depend_on_those_told_before_it() -> None:
+def test_a_story_does_not_depend_on_those_written_before_it() -> None:
     alone = story(3, 41)
     assert [story(3, index) for index in (0, 41, 5, 41)][1::2] == [alone, alone]
 
 
-def test_another_seed_tells_other_stories() -> None:
+def test_another_seed_gives_other_stories() -> None:
     assert not set(many()) & {story(1, index) for index in range(300)}
 
 
-def test_the_stream_is_the_numbered_stories_and_first_says_where_it_begins() -> None:
+def test_the_stream_is_the_numbered_stories_from_first_on() -> None:
     assert list(islice(stories(4, 10**6), 30)) == [story(4, index) for index in range(30)]
     assert list(islice(stories(4, 10**6, first=12), 18)) == [story(4, index) for index in range(12, 30)]
 
@@ -102,13 +104,13 @@ def test_no_mark_of_the_grammar_is_left_and_the_text_is_clean_ascii() -> None:
         assert not re.search(r"[.,!?][.,?!]|[.!?,][A-Za-z]", text), text
 
 
-def test_quotes_are_closed_within_their_paragraph_and_hug_what_is_said() -> None:
+def test_quotes_are_closed_within_their_paragraph_without_inner_white_space() -> None:
     for text in corpus():
         for paragraph in text.split("\n\n"):
-            pieces = paragraph.split('"')
-            assert len(pieces) % 2 == 1, paragraph
-            for said in pieces[1::2]:
-                assert re.fullmatch(r"[A-Za-z].*[.,!?]", said), paragraph
+            parts = paragraph.split('"')
+            assert len(parts) % 2 == 1, paragraph
+            for quote in parts[1::2]:
+                assert re.fullmatch(r"[A-Za-z].*[.,!?]", quote), paragraph
 
 
 def test_sentences_begin_with_a_capital() -> None:
@@ -160,7 +162,7 @@ def test_cookie_is_a_dog_and_always_she() -> None:
 def test_a_name_has_one_gender_everywhere() -> None:
     genders: dict[str, set[str]] = defaultdict(set)
     for text in corpus():
-        # The first somebody "named" is the hero, whom the next sentence takes up.
+        # The first character that is "named" is the hero, to whom the next sentence refers.
         if found := re.match(r"(?:(?! named )[^.])* named (\w+)\. (She|Her|He|His)\b", text):
             genders[found[1]].add("she" if found[2] in ("She", "Her") else "he")
         for kind, name in re.findall(r"\b(girl|boy) named (\w+)", text):
@@ -170,8 +172,8 @@ def test_a_name_has_one_gender_everywhere() -> None:
     assert not [name for name, both in genders.items() if len(both) > 1]
 
 
-def test_what_is_said_of_a_hero_agrees_with_the_introduction_to_the_end() -> None:
-    """A girl is never "himself", and her dad is "her dad": read off the words that can only mean the hero."""
+def test_pronouns_of_a_hero_agree_with_the_introduction_to_the_end() -> None:
+    """A girl is never "himself", and her dad is "her dad", in words that can only refer to the hero."""
     heroes = 0
     for text in corpus():
         if found := re.search(r"\b(girl|boy) named (\w+)", text.split("\n\n")[0].split(". ")[0]):
@@ -182,8 +184,8 @@ def test_what_is_said_of_a_hero_agrees_with_the_introduction_to_the_end() -> Non
     assert heroes > 500
 
 
-def test_a_dozen_plots_and_more_are_told_about_equally_often() -> None:
-    telling = (
+def test_more_than_a_dozen_plots_occur_about_equally_often() -> None:
+    keywords = (
         "bath",
         "echo",
         "thunder",
@@ -203,6 +205,6 @@ def test_a_dozen_plots_and_more_are_told_about_equally_often() -> None:
         "show in",
         "lost my",
     )
-    for words in telling:
+    for words in keywords:
         share = sum(re.search(words, text) is not None for text in corpus()) / len(corpus())
         assert 0.01 < share < 0.25, (words, share)

@@ -1,4 +1,4 @@
-"""Input as it comes: whatever a corpus is made of, it is read as it should be or refused in one line, soon."""
+"""Any input is read correctly or refused quickly, in one line."""
 
 import codecs
 import gzip
@@ -26,7 +26,7 @@ from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, U
 T, V = ("\n<|endoftext|>\n".join(stories) for stories in (TRAIN, VALID))
 J, W = jsonl(TRAIN), jsonl(VALID)
 USAGE, DAMAGED = ExitCode.USAGE, ExitCode.DAMAGED
-Refusal = tuple[bytes | str, str, ExitCode, str]  # the training file, its suffix, the exit code, what is said
+Refusal = tuple[bytes | str, str, ExitCode, str]  # the training file, its suffix, the exit code, the message
 DEEP = '{"text": ' + "[" * 10_000 + "]" * 10_000 + "}\n"
 
 REFUSED: dict[str, Refusal] = {
@@ -56,9 +56,9 @@ REFUSED: dict[str, Refusal] = {
     "a column not everywhere": (J + '{"story": "a"}\n', ".jsonl", USAGE, "line 201 .* has no column 'text'"),
     "a column of numbers": (J + '{"text": 5}\n', ".jsonl", USAGE, "line 201 .*: column 'text' holds int, not text"),
     "a column of lists": ('{"text": ["a"]}\n' * 9, ".jsonl", USAGE, "line 1 .*: column 'text' holds list, not text"),
-    "rows that are no objects": ('"a"\n' * 9, ".jsonl", USAGE, r'1 .*not an object: a document is \{"text": "…"\}'),
+    "rows that are not objects": ('"a"\n' * 9, ".jsonl", USAGE, r'1 .*not an object: a document is \{"text": "…"\}'),
     "rows that are lists": ('["a"]\n["b"]\n', ".jsonl", DAMAGED, "cannot be read as JSON: the array, character 6"),
-    "an array of no objects": ("[1, 2]", ".json", USAGE, "row 1, is not an object"),
+    "an array of numbers": ("[1, 2]", ".json", USAGE, "row 1, is not an object"),
     "half an array": ('[{"text": "a"}, {"te', ".json", DAMAGED, "cannot be read as JSON: the array"),
     "half a row": (J + '{"text": "a\n' + J, ".jsonl", DAMAGED, "line 201 at offset [0-9]+, character 9: Unterminated"),
     "a deep nest": (J + DEEP, ".jsonl", DAMAGED, "cannot be read as JSON: line 201 .*recursion"),
@@ -68,7 +68,7 @@ REFUSED: dict[str, Refusal] = {
 
 
 def refusal(config: Any) -> CommandError:
-    """What prepare() says; nothing but locks is left of it."""
+    """Return the error of prepare(), which leaves nothing but locks."""
     with pytest.raises(CommandError) as caught:
         prepare(config)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500, caught.value
@@ -77,7 +77,7 @@ def refusal(config: Any) -> CommandError:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_bad_input_is_refused_in_one_line_that_says_where_and_what_to_do(tmp_path: Path, name: str) -> None:
+def test_bad_input_is_refused_in_one_line_with_its_place_and_the_fix(tmp_path: Path, name: str) -> None:
     train, suffix, code, says = REFUSED[name]
     folder = folder_of(tmp_path / "corpus", train, W if suffix.startswith(".json") else V, suffix)
     if suffix == ".parquet":
@@ -108,16 +108,16 @@ READ_ALIKE: dict[str, tuple[bytes | str, str]] = {
 
 
 @pytest.mark.parametrize("name", READ_ALIKE)
-def test_the_same_stories_give_the_same_tokens_in_whatever_dress(tmp_path: Path, name: str) -> None:
+def test_the_same_stories_give_the_same_tokens_in_every_format(tmp_path: Path, name: str) -> None:
     train, suffix = READ_ALIKE[name]
     want = content(prepare(data_config(path=folder_of(tmp_path / "plain", T, V), cache_dir=tmp_path / "cache")))
-    folder = folder_of(tmp_path / "dressed", train, "", suffix)
+    folder = folder_of(tmp_path / "formatted", train, "", suffix)
     (folder / f"valid{suffix}").unlink()
     (folder / "valid.txt").write_text(V)
     assert content(prepare(data_config(path=folder, cache_dir=tmp_path / "cache2"))) == want
 
 
-def test_what_is_no_text_can_be_read_over_and_is_counted(tmp_path: Path) -> None:
+def test_invalid_bytes_can_be_replaced_and_are_counted(tmp_path: Path) -> None:
     rows = b'{"text": "a\xffb"}\n{"text": "\\ud83d\\ude00 \\ud800 \\udc00"}\n{"text": "\\ufffd \0"}\n'
     folder = folder_of(tmp_path, rows, "", ".jsonl")
     lenient = data_config(path=folder, decode_errors=DecodeErrors.replace)
@@ -129,7 +129,7 @@ def test_what_is_no_text_can_be_read_over_and_is_counted(tmp_path: Path) -> None
 
 
 def bad_parquet(path: Path) -> None:
-    """A string column that holds a byte of no UTF-8, as careless writers leave it."""
+    """Write a string column with invalid UTF-8, as careless writers do."""
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
@@ -155,7 +155,7 @@ def test_parquet_is_refused_as_text_is(tmp_path: Path) -> None:
 
 
 def outcome(path: Path) -> str:
-    """How a file is refused, if it is."""
+    """Return the message by which a file is refused, or ""."""
     try:
         read(path)
     except CommandError as error:
@@ -163,7 +163,7 @@ def outcome(path: Path) -> str:
     return ""
 
 
-def test_no_damage_to_parquet_gives_more_than_one_line(tmp_path: Path) -> None:
+def test_damaged_parquet_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "train.parquet"
     write_parquet(path, text=TRAIN)
     whole, choose, refused = path.read_bytes(), random.Random(0), 0
@@ -176,7 +176,7 @@ def test_no_damage_to_parquet_gives_more_than_one_line(tmp_path: Path) -> None:
         said = outcome(path)
         assert "\n" not in said and "cannot read" not in said
         refused += bool(said)
-    assert refused > 100, "a flipped letter is only seen where the writer wrote checksums"
+    assert refused > 100, "a flipped letter is only noticed where the writer stored checksums"
 
 
 def test_a_flipped_bit_of_parquet_with_checksums_is_found(tmp_path: Path) -> None:
@@ -192,8 +192,8 @@ def test_a_flipped_bit_of_parquet_with_checksums_is_found(tmp_path: Path) -> Non
         read(path)
 
 
-def no_file(folder: Path, name: str) -> Path:
-    """A path of this kind, below the folder."""
+def other_than_a_file(folder: Path, name: str) -> Path:
+    """Make a path of this kind below the folder."""
     path = folder / "train.txt"
     folder.mkdir()
     (folder / "valid.txt").write_text(V)
@@ -222,8 +222,8 @@ def no_file(folder: Path, name: str) -> Path:
         ("nothing", "does not exist"),
     ],
 )
-def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path: Path, name: str, says: str) -> None:
-    path = no_file(tmp_path / "corpus", name)
+def test_a_path_that_is_not_a_file_is_refused_without_waiting(tmp_path: Path, name: str, says: str) -> None:
+    path = other_than_a_file(tmp_path / "corpus", name)
     for where in (path, path.parent):
         child = trials.run(lambda where=where: refusal(data_config(path=where, cache_dir=tmp_path / "c")), seconds=20)  # type: ignore[misc]
         assert child.code == 0, child.said
@@ -251,7 +251,7 @@ def test_an_unreadable_file_or_folder_is_refused() -> None:
             path.chmod(0o755)
 
 
-def test_an_archive_is_to_be_unpacked(tmp_path: Path) -> None:
+def test_an_archive_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "train.txt.gz"
     packed.write_bytes(gzip.compress(T.encode())[:50])
     with zipfile.ZipFile(tmp_path / "stories.txt", "w") as archive:
@@ -281,7 +281,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("moment", ["train_tokenizer", "_encode", "make_encoder"])
+@pytest.mark.parametrize("moment", ["train_tokenizer", "_encode", "encode_all"])
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet"])
 def test_a_file_that_changes_while_it_is_read_leaves_no_cache(
@@ -322,7 +322,7 @@ def test_a_file_that_never_stops_growing_is_refused(tmp_path: Path) -> None:
     assert "changed while it was read: run the command again" in said
 
 
-def test_the_command_line_says_the_same_in_one_line(tmp_path: Path) -> None:
+def test_the_command_line_prints_the_same_one_line(tmp_path: Path) -> None:
     cases = [(T, 0), ("", 2), (T.encode() + b"\xff", 3), (gzip.compress(T.encode()), 3)]
     for number, (train, code) in enumerate(cases):
         folder = folder_of(tmp_path / f"a folder of ünïcödé {number}", train, V)
@@ -350,13 +350,13 @@ LINES: dict[str, Callable[[int], str]] = {
 
 
 def prepare_one_line(folder: Path, text: str, suffix: str) -> tuple[float, float]:
-    """Seconds of a process's own, and the peak of its memory beyond its start in MB."""
+    """Return the CPU seconds of a process, and its peak memory above the start in MB."""
     import resource
 
     (folder / "corpus").mkdir()
     (folder / "corpus" / f"train{suffix}").write_text(json.dumps({"text": text}) if suffix == ".jsonl" else text)
     (folder / "corpus" / "valid.txt").write_text(V)
-    # The vocabulary is learnt from a share of the text, in which there may be nothing but blanks.
+    # The share of the text that the tokenizer is trained on may be all white space.
     config = data_config(path=folder / "corpus", cache_dir=folder / "cache", allow_smaller_vocabulary=True)
 
     def work() -> str:
@@ -384,7 +384,7 @@ def prepare_one_line(folder: Path, text: str, suffix: str) -> tuple[float, float
         ("blanks", ".jsonl", 8_000_000),
     ],
 )
-def test_a_giant_line_takes_time_and_memory_as_any_text_does(
+def test_a_giant_line_takes_no_more_time_and_memory_than_other_text(
     tmp_path: Path, kind: str, suffix: str, n_bytes: int
 ) -> None:
     seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](n_bytes), suffix)
@@ -394,15 +394,13 @@ def test_a_giant_line_takes_time_and_memory_as_any_text_does(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", LINES)
-def test_a_line_of_200_mb_takes_time_and_memory_as_any_text_does(tmp_path: Path, kind: str) -> None:
+def test_a_line_of_200_mb_takes_no_more_time_and_memory_than_other_text(tmp_path: Path, kind: str) -> None:
     seconds, megabytes = prepare_one_line(tmp_path, LINES[kind](200_000_000), ".txt")
     print(f"{kind}: {seconds:.1f} s, {megabytes:.0f} MB")
     assert seconds < 200 and megabytes < 800, (seconds, megabytes)
 
 
-def test_a_row_larger_than_a_line_may_be_is_refused_before_it_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_above_the_limit_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_reader, "MOST_LINE_BYTES", 1000)
     monkeypatch.setattr(table_reader, "MOST_ARRAY_BYTES", 1000)
     with pytest.raises(DamagedError, match="line 201 at offset [0-9]+, has more than 1,000 bytes: .* plain text"):

@@ -1,4 +1,4 @@
-"""Many processes, one cache: built once, by whoever lives; no lock, clock, place or full disk needs a person's hand."""
+"""Many processes share one cache: it is built once, and no lock, clock, folder or full disk needs manual repair."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def config(tmp_path: Path) -> DataConfig:
 
 
 def names(config: DataConfig) -> list[str]:
-    """What is in the cache folder, locks apart."""
+    """List the cache folder without its locks."""
     return sorted(path.name for path in Path(config.cache_dir).glob("*") if path.suffix != ".lock")
 
 
@@ -50,7 +50,7 @@ def wait_for(condition: object, *, seconds: float = 30) -> None:
         time.sleep(0.002)
 
 
-def test_of_ten_processes_one_does_the_work_and_all_get_the_same(config: DataConfig) -> None:
+def test_one_of_ten_processes_does_the_work_and_all_get_the_same_cache(config: DataConfig) -> None:
     want = begin(lambda: content(prepare(config)))
     ended = [end(child) for child in [want, *(begin(lambda: content(prepare(config))) for _ in range(9))]]
     assert [child.code for child in ended] == [0] * 10, ended
@@ -74,7 +74,7 @@ def test_when_the_worker_is_killed_another_takes_over(config: DataConfig, point:
     assert len(names(config)) == 1, "nothing half-written is left"
 
 
-def test_a_worker_that_is_killed_once_the_cache_stands_has_done_its_work(config: DataConfig) -> None:
+def test_a_worker_that_is_killed_after_the_rename_leaves_a_whole_cache(config: DataConfig) -> None:
     assert trials.run(lambda: prepare(config), fault="folder.after_rename:1:kill").code == -signal.SIGKILL
     assert BUILDING not in trials.run(lambda: prepare(config)).said
 
@@ -98,7 +98,7 @@ def test_four_processes_of_which_one_is_killed_at_any_moment_agree(config: DataC
                 assert ended.code == 0 and ended.said.splitlines()[-1] == want, ended
         assert trials.run(lambda here=here: content(prepare(here))).said.splitlines()[-1] == want  # type: ignore[misc]
         assert len(names(here)) == 1
-    assert len(numbers) < 10 or killed >= len(numbers) / 3, "on a busy machine three may all be over too soon"
+    assert len(numbers) < 10 or killed >= len(numbers) / 3, "on a busy machine all three may end before the kill"
 
 
 STALE = {
@@ -111,7 +111,7 @@ STALE = {
 
 @pytest.mark.parametrize("text", [*map(json.dumps, STALE.values()), "", "garbage", "[1]", "\0" * 5000, "9" * 9999],
                          ids=[*STALE, "empty", "garbage", "list", "NULs", "digits"])  # fmt: skip
-def test_a_stale_lock_stops_nobody(config: DataConfig, tmp_path: Path, text: str) -> None:
+def test_a_stale_lock_is_ignored(config: DataConfig, tmp_path: Path, text: str) -> None:
     key = prepare(config).folder.name
     other = data_config(path=config.path, cache_dir=tmp_path / "other")
     (tmp_path / "other").mkdir()
@@ -126,7 +126,7 @@ def test_a_stale_lock_stops_nobody(config: DataConfig, tmp_path: Path, text: str
 
 
 @as_root
-def test_another_persons_lock_stops_nobody() -> None:
+def test_another_users_lock_file_is_no_obstacle() -> None:
     with trials.folder_for_all() as folder:
         corpus = folder_of(folder / "corpus", "\n<|endoftext|>\n".join(TRAIN), "\n<|endoftext|>\n".join(VALID))
         config = data_config(path=corpus, cache_dir=folder / "cache")
@@ -145,7 +145,7 @@ def test_another_persons_lock_stops_nobody() -> None:
 
 
 @as_root
-def test_a_folder_that_only_others_may_write_to_is_read_or_refused() -> None:
+def test_a_folder_without_write_permission_is_read_or_refused() -> None:
     with trials.folder_for_all() as folder:
         corpus = folder_of(folder / "corpus", "\n<|endoftext|>\n".join(TRAIN), "\n<|endoftext|>\n".join(VALID))
         config = data_config(path=corpus, cache_dir=folder / "cache")
@@ -163,7 +163,7 @@ def test_a_folder_that_only_others_may_write_to_is_read_or_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "link"])
-def test_a_lock_that_is_no_file_is_refused_in_one_line(config: DataConfig, tmp_path: Path, kind: str) -> None:
+def test_a_lock_that_is_not_a_file_is_refused_in_one_line(config: DataConfig, tmp_path: Path, kind: str) -> None:
     ready = prepare(config).folder
     lock = tmp_path / "other" / f"{ready.name}.lock"
     lock.parent.mkdir()
@@ -179,8 +179,8 @@ def test_a_lock_that_is_no_file_is_refused_in_one_line(config: DataConfig, tmp_p
     assert kind != "link" or (tmp_path / "precious").read_text() == "text"
 
 
-def test_where_locks_do_not_hold_the_first_wins_and_nobody_fails(config: DataConfig) -> None:
-    """As on some network file systems, or where a person deleted a lock that was held."""
+def test_without_working_locks_the_first_builder_wins_and_none_fails(config: DataConfig) -> None:
+    """As on some network file systems, or after a held lock was deleted."""
     first = begin(lambda: prepare(config).tokenizer_sha256, fault="folder.before_rename:1:hang")
     wait_for(lambda: list(Path(config.cache_dir).glob(".tmp-*/header.json")))
     for lock in Path(config.cache_dir).glob("*.lock"):
@@ -206,7 +206,7 @@ def test_where_locks_do_not_hold_the_first_wins_and_nobody_fails(config: DataCon
     assert ended.code == 0 and ended.said.splitlines()[-1] == second.said.splitlines()[-1], ended
 
 
-def test_a_cache_folder_that_is_deleted_under_the_builder_is_told_in_one_line(
+def test_a_cache_folder_that_is_deleted_during_the_build_is_one_line(
     config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
@@ -227,7 +227,7 @@ def test_a_cache_folder_that_is_deleted_under_the_builder_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("name", ["a space", "ünïcödé 猫 [x]*?", "'quotes\" $HOME %s {x}", "x" * 200])
-def test_any_name_of_a_folder_will_do_and_a_link_to_it(config: DataConfig, tmp_path: Path, name: str) -> None:
+def test_any_folder_name_and_a_link_to_it_are_accepted(config: DataConfig, tmp_path: Path, name: str) -> None:
     want = prepare(config)
     moved = Path(config.path or "").rename(tmp_path / name)
     (tmp_path / "link").symlink_to(moved)
@@ -246,7 +246,7 @@ def test_a_name_that_is_too_long_is_refused(config: DataConfig, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("seconds", [-(10**9), 10**9])
-def test_a_clock_set_back_or_ahead_changes_nothing(
+def test_a_clock_that_is_set_back_or_ahead_changes_nothing(
     config: DataConfig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, seconds: int
 ) -> None:
     monkeypatch.setattr(hashing, "LEAST_REMEMBERED_BYTES", 0)
@@ -263,7 +263,7 @@ def test_a_clock_set_back_or_ahead_changes_nothing(
         text = train.read_text()
         train.write_text(text.replace("Tom", "Tim", 1))
         os.utime(train, (then, then))
-        assert prepare(config).folder != first.folder, "a change is seen whatever the clock says"
+        assert prepare(config).folder != first.folder, "a change is noticed whatever the clock shows"
         train.write_text(text)
         assert prepare(config).folder == first.folder
         (first.folder / "train.bin").write_bytes(b"\1" + (first.folder / "train.bin").read_bytes()[1:])
@@ -276,11 +276,13 @@ def test_a_clock_set_back_or_ahead_changes_nothing(
 
 
 @pytest.mark.parametrize("limit", [0, 10, 300, 4000, 9000, 12_000])
-def test_wherever_the_disk_is_full_nothing_is_left_and_the_next_start_works(config: DataConfig, limit: int) -> None:
-    """Every file is refused at this size: the lock's, the tokenizer's, the tokens', the header's."""
+def test_a_disk_that_fills_up_at_any_file_leaves_nothing_and_the_next_start_works(
+    config: DataConfig, limit: int
+) -> None:
+    """The limits stop different files: the lock, the tokenizer, the tokens, the header."""
     import resource
 
-    def work() -> None:  # nor can it write down what it says
+    def work() -> None:  # it cannot write its own output either
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         os._exit(refusal(config).exit_code)
 
@@ -306,7 +308,7 @@ def small_disk(place: Path, options: str) -> Iterator[None]:
     "options",
     ["size=1m", "nr_inodes=3", "ro", *(pytest.param(f"nr_inodes={n}", marks=pytest.mark.slow) for n in (1, 2, 4, 5))],
 )
-def test_a_disk_that_is_full_is_told_by_the_command_line_too(config: DataConfig, tmp_path: Path, options: str) -> None:
+def test_the_command_line_reports_a_full_disk_too(config: DataConfig, tmp_path: Path, options: str) -> None:
     place = tmp_path / "small"
     with small_disk(place, options):
         if options == "size=1m":
@@ -325,8 +327,8 @@ def test_a_disk_that_is_full_is_told_by_the_command_line_too(config: DataConfig,
         assert built.stat().st_size == found
 
 
-def test_the_tokenizer_is_never_saved_by_its_own_means() -> None:
-    """`tokenizers` leaves half of a file where the disk is full."""
+def test_no_tokenizer_is_saved_by_its_own_method() -> None:
+    """`tokenizers` leaves half of a file on a full disk."""
     package = Path(token_cache.__file__).parents[1]
     for file in package.rglob("*.py"):
         text = file.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The token cache's laws: the corpus and nothing else, built once, whole or not at all, and never read damaged."""
+"""The token cache holds exactly the corpus, is built once and as a whole, and is never read when damaged."""
 
 import dataclasses
 import json
@@ -58,13 +58,13 @@ def config(tmp_path: Path) -> DataConfig:
 
 
 def content(found: TokenCache) -> dict[str, Any]:
-    """All that a run sees of a cache, its place apart."""
+    """Return all that a run reads of a cache, without its folder."""
     splits = {split: (part.tokens.tolist(), part.documents, part.bytes) for split, part in found.splits.items()}
     return {"tokenizer": found.tokenizer_sha256, "vocab_size": found.vocab_size, "splits": splits}
 
 
 def start(config: DataConfig, before: str = "") -> "subprocess.Popen[str]":
-    """prepare() in a process of its own, whose log is its output."""
+    """Start prepare() in a process of its own, which prints its log."""
     program = (
         "import logging, resource, sys, time\n"
         "from tests.data.test_corpus import data_config\n"
@@ -123,7 +123,7 @@ def test_special_text_in_a_row_is_not_the_end_of_a_document(config: DataConfig, 
     assert found.documents == int((found.tokens == 0).sum()) == len(rows)
 
 
-def test_a_cache_follows_its_corpus_when_that_moves_and_not_when_it_changes(config: DataConfig, tmp_path: Path) -> None:
+def test_a_moved_corpus_keeps_its_cache_and_a_changed_one_does_not(config: DataConfig, tmp_path: Path) -> None:
     first = prepare(config)
     moved = Path(config.path or "").rename(tmp_path / "moved")
     again = data_config(path=moved, cache_dir=config.cache_dir)
@@ -152,7 +152,7 @@ def test_a_ready_cache_opens_fast_and_without_heavy_imports(config: DataConfig) 
 
 
 def helper_without_pytest(folder: Path) -> Path:
-    """data_config in a module that imports neither pytest nor hypothesis."""
+    """Write data_config into a module that imports neither pytest nor hypothesis."""
     import inspect
 
     head = "from pathlib import Path\nfrom typing import Any\nfrom tinystories_lm.config.schema import *\n"
@@ -189,7 +189,7 @@ def flipped(data: bytes, place: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["train.bin", "validation.bin", "tokenizer.json", "header.json"])
-def test_a_damaged_cache_is_never_read_and_built_again(
+def test_a_damaged_cache_is_rebuilt_and_never_read(
     config: DataConfig, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = prepare(config)
@@ -210,13 +210,13 @@ def test_a_damaged_cache_is_never_read_and_built_again(
 
 
 def forge(folder: Path, **changes: Any) -> None:
-    """Change the header and its hash with it."""
+    """Change the header, and its hash accordingly."""
     header = json.loads((folder / "header.json").read_text()) | changes
     header.pop("sha256")
     (folder / "header.json").write_text(json.dumps(header | {"sha256": seal(header)}))
 
 
-def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
+def test_a_header_with_wrong_contents_is_refused(config: DataConfig) -> None:
     found = prepare(config)
     splits = json.loads((found.folder / "header.json").read_text())["splits"]
     lies: list[dict[str, Any]] = [
@@ -254,7 +254,7 @@ def test_a_header_that_lies_is_refused(config: DataConfig) -> None:
         (b"\1\0\xff\xff", 2, "has token 65535, but its tokenizer has 300 entries"),
     ],
 )
-def test_token_files_that_cannot_be_are_refused_even_where_their_hash_is_right(
+def test_impossible_token_files_are_refused_although_their_hash_is_right(
     config: DataConfig, data: bytes, tokens: int, says: str
 ) -> None:
     folder = prepare(config).folder
@@ -266,7 +266,7 @@ def test_token_files_that_cannot_be_are_refused_even_where_their_hash_is_right(
         open_cache(folder)
 
 
-def test_a_token_that_the_tokenizer_has_no_entry_for_is_refused_when_it_is_built(
+def test_a_token_beyond_the_vocabulary_is_refused_while_the_cache_is_built(
     config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(*arguments: Any, **options: Any) -> Any:
@@ -288,7 +288,7 @@ def test_a_full_disk_leaves_no_cache(config: DataConfig) -> None:
     assert content(prepare(config))["vocab_size"] == 300
 
 
-def test_a_cache_folder_that_cannot_be_is_refused(config: DataConfig, tmp_path: Path) -> None:
+def test_a_cache_folder_below_a_file_is_refused(config: DataConfig, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotWriteError):
         prepare(data_config(path=config.path, cache_dir=tmp_path / "file"))
@@ -333,9 +333,7 @@ def test_replaced_bytes_are_counted_in_the_header(
     assert "train: 2 places of invalid UTF-8" in caplog.text
 
 
-def test_a_corpus_that_changes_under_the_builder_is_noticed(
-    config: DataConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_corpus_that_changes_during_the_build_is_refused(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     encode = token_cache._encode
 
     def meddle(*arguments: Any, **options: Any) -> Any:
@@ -347,16 +345,16 @@ def test_a_corpus_that_changes_under_the_builder_is_noticed(
         prepare(config)
 
 
-def test_the_log_tells_entries_megabytes_and_seconds(config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_reports_entries_megabytes_and_seconds(config: DataConfig, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     prepare(config)
     assert "tokenizer: 300 entries from 0.0 MB in 0." in caplog.text
     assert caplog.messages[2] == "validation: encoding valid.txt"
     assert f"of {len(VALID)} documents in" in caplog.messages[3]
-    assert caplog.messages[4] == "train: encoding train.txt", "of two releases in one folder both are told"
+    assert caplog.messages[4] == "train: encoding train.txt", "both of two releases in one folder are named"
 
 
-def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_giant_word_takes_bounded_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[str] = []
 
     def train(texts: Iterable[str], *arguments: Any, **options: Any) -> Any:
@@ -376,7 +374,7 @@ def test_a_giant_word_is_no_trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @needs_real_data
-def test_real_stories_come_back(tmp_path: Path) -> None:
+def test_real_stories_are_decoded_exactly(tmp_path: Path) -> None:
     config = data_config(path=REAL_DATA / "tinystories/valid.txt", vocab_size=4096, cache_dir=tmp_path)
     found = prepare(config)
     tokenizer = load_tokenizer(found.folder / "tokenizer.json")
@@ -384,10 +382,10 @@ def test_real_stories_come_back(tmp_path: Path) -> None:
     tokens = found.splits[Split.VALIDATION].tokens.tolist()
     assert tokenizer.decode(tokens, skip_special_tokens=False) == "".join(story + END_OF_TEXT for story in stories)
     train = found.splits[Split.TRAIN]
-    assert 3.8 < train.bytes / train.tokens.size < 4.3, "bytes a token; GPT-2's vocabulary has 4.06"
+    assert 3.8 < train.bytes / train.tokens.size < 4.3, "bytes per token; GPT-2's vocabulary has 4.06"
 
 
-def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
+def test_the_tokenizer_is_trained_on_a_share_of_a_large_corpus(
     config: DataConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     learned: list[list[str]] = []
@@ -401,14 +399,14 @@ def test_a_large_corpus_lends_only_a_share_of_its_documents_to_the_vocabulary(
     size = (Path(config.path or "") / "train.txt").stat().st_size
     third = prepare(dataclasses.replace(config, tokenizer_bytes=size // 3))
     same = prepare(dataclasses.replace(config, tokenizer_bytes=size))
-    assert third.folder != whole.folder == same.folder, "a limit that cuts nothing off is no other corpus"
+    assert third.folder != whole.folder == same.folder, "a limit without an effect does not change the key"
     stories = read(Path(config.path or ""), Split.TRAIN)
     assert learned[0] == stories
     assert learned[1] == stories[2::3] or len(learned[1]) == pytest.approx(len(stories) / 3, abs=2)
-    assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "spread over all"
+    assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "evenly spaced"
 
 
-def test_a_long_document_lends_a_share_of_its_own(config: DataConfig, tmp_path: Path) -> None:
+def test_the_tokenizer_is_trained_on_a_share_of_a_long_document(config: DataConfig, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "one", " ".join(TRAIN * 40), "v v")
     size = (folder / "train.txt").stat().st_size
     found = prepare(data_config(path=folder, cache_dir=config.cache_dir, tokenizer_bytes=size // 3))
@@ -433,4 +431,4 @@ def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     kilobytes = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
-    assert kilobytes < 100_000, "of 400 MB"
+    assert kilobytes < 100_000, "for 400 MB of tokens"

@@ -1,4 +1,4 @@
-"""The tokenizer's laws: every text comes back exactly, and nothing in a text is special."""
+"""The tokenizer decodes every text exactly, and treats nothing inside a text as special."""
 
 import json
 import os
@@ -34,14 +34,14 @@ def tokenizer() -> Tokenizer:
 
 @settings(deadline=None)
 @given(st.text())
-def test_every_text_comes_back_and_its_bytes_are_counted(tokenizer: Tokenizer, text: str) -> None:
+def test_every_text_is_decoded_exactly_and_its_bytes_are_counted(tokenizer: Tokenizer, text: str) -> None:
     ids = tokenizer.encode(text).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
     assert int(token_byte_lengths(tokenizer)[ids].sum()) == len(text.encode())
     assert END_OF_TEXT_ID not in ids
 
 
-def test_special_text_stays_text_before_and_after_a_file(tokenizer: Tokenizer, tmp_path: Path) -> None:
+def test_special_text_stays_text_also_with_a_stored_tokenizer(tokenizer: Tokenizer, tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizer.to_str(), encoding="utf-8")
     for found in (tokenizer, load_tokenizer(path)):
@@ -94,13 +94,12 @@ def test_cutting_a_document_changes_no_token(
     tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer, parts: list[tuple[str, str]]
 ) -> None:
     text = "".join(word + space for word, space in parts).strip()
-    assume(
-        max(map(len, text.replace("\n", " ").split(" "))) < 20
-    )  # a longer one is a giant word, which is cut anywhere
+    # A longer word counts as giant and is cut anywhere.
+    assume(max(map(len, text.replace("\n", " ").split(" "))) < 20)
     folder = folder_of(tmp_path_factory.getbasetemp() / "cut", text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(segmentation, "CHUNK_CHARS", 24)
-        found = [piece.text for piece in chunks(data_config(path=folder), Split.TRAIN)]
+        found = [chunk.text for chunk in chunks(data_config(path=folder), Split.TRAIN)]
     assert len(found) >= len(text) / 24
     assert [token for part in found for token in tokenizer.encode(part).ids] == tokenizer.encode(text).ids
 
@@ -152,7 +151,7 @@ train_tokenizer(iter(lambda: "One day." if time.monotonic() < began + 20 else No
 
 
 def test_a_signal_is_answered_while_the_texts_are_read() -> None:
-    """In a process where the trainer has threads of its own."""
+    """Also in a process whose trainer uses several threads."""
     environment = os.environ | {"TOKENIZERS_PARALLELISM": "true", "RAYON_NUM_THREADS": "2"}
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", SIGNALLED], env=environment, capture_output=True, text=True)

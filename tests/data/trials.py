@@ -1,4 +1,4 @@
-"""What is tried in a process of its own, forked from this one so that a trial costs a tenth of a second."""
+"""Run work in a forked process, which takes a tenth of a second."""
 
 import contextlib
 import logging
@@ -26,12 +26,12 @@ class Child(NamedTuple):
 
 
 class Ended(NamedTuple):
-    code: int  # the exit code, or below zero the signal
+    code: int  # the exit code, or the negated signal
     said: str
 
 
 def begin(work: Callable[[], object], *, fault: str | None = None) -> Child:
-    """Do the work in a child, its log at level INFO, its result and whatever it raises written to a file."""
+    """Start the work in a child that writes its log, its result and any error to a file."""
     descriptor, name = tempfile.mkstemp()
     pid = os.fork()
     if pid:
@@ -41,7 +41,7 @@ def begin(work: Callable[[], object], *, fault: str | None = None) -> Child:
     try:
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that the tests watch
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that pytest captures
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, force=True)
         os.environ |= {"TOKENIZERS_PARALLELISM": "false"} | ({} if fault is None else {"TSLM_FAULT": fault})
         print(work())
@@ -60,7 +60,7 @@ def begin(work: Callable[[], object], *, fault: str | None = None) -> Child:
 
 
 def end(child: Child, *, seconds: float = 60) -> Ended:
-    """Wait for the child; one that takes longer is killed and fails the test."""
+    """Wait for the child; kill it and fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     done = 0
     while not done:
@@ -81,14 +81,14 @@ def run(work: Callable[[], object], *, fault: str | None = None, seconds: float 
 
 @contextlib.contextmanager
 def folder_for_all() -> Iterator[Path]:
-    """A temporary folder that other users reach too, as pytest's is not."""
+    """Make a temporary folder that other users can reach, unlike pytest's."""
     with tempfile.TemporaryDirectory() as name:
         os.chmod(name, 0o777)
         yield Path(name)
 
 
 def give_up_root() -> None:
-    """Root may read and write anything."""
+    """Become another user, since root may read and write anything."""
     if os.geteuid() == 0:
         os.setgroups([])
         os.setegid(NOBODY)
