@@ -69,7 +69,7 @@ def theirs(stock: Any, batch: int, config: SamplingConfig) -> float:
 
 
 def stock_model(model: Transformer, vocab_size: int, dtype: torch.dtype) -> Any:
-    """transformers' model with the same weights."""
+    """Build transformers' model with the same weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     stock = LlamaForCausalLM(LlamaConfig(**stock_config(model.config, vocab_size=vocab_size, dtype="float32")))

@@ -81,7 +81,7 @@ def time_encode_batch_fast(folder: Path) -> float:
 
 
 def time_ours(folder: Path) -> float:
-    """The encoder of `prepare` with its threads."""
+    """Time the encoder of `prepare` with its threads."""
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     texts = [[Chunk(text, True) for text in batch] for batch in batches(folder)]
     began = time.perf_counter()
@@ -91,7 +91,7 @@ def time_ours(folder: Path) -> float:
 
 
 def time_tiktoken(folder: Path) -> float:
-    """tiktoken by itself, on one thread, a story at a time."""
+    """Time tiktoken by itself, on one thread, one story at a time."""
     import tiktoken
 
     from tinystories_lm.data.encoding import WORDS

@@ -40,7 +40,7 @@ LAUNCHERS = {
 
 
 def seconds(command: str, words: list[str], runs: int, folder: Path) -> float:
-    """One sweep of so many runs, new ones all, in a process of its own."""
+    """Time one sweep of `runs` new runs in a separate process."""
     named = ["sweep", "seeds"] if command == "sweep" else ["train", "-m", "+sweep=seeds"]
     seeds = f"training.seed={','.join(map(str, range(runs)))}"
     swept = f"hydra.sweep.dir={tempfile.mkdtemp(dir=folder)}"
@@ -53,7 +53,7 @@ def seconds(command: str, words: list[str], runs: int, folder: Path) -> float:
 
 
 def run_alone(folder: Path) -> float:
-    """The run itself in a process that has everything loaded: the median of several."""
+    """Return the median time of a run in a process that has already loaded everything."""
     from tinystories_lm.jobs.job import run_job
     from tinystories_lm.planning.estimate import Speed
     from tinystories_lm.planning.preflight import ResolvedJob

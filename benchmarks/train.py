@@ -59,7 +59,7 @@ def timed(step: Callable[[], object], steps: int) -> float:
 
 
 def bare(steps: int, *, as_ours: bool) -> float:
-    """The least that trains our model: no rows, no schedule, no checkpoint."""
+    """Measure a minimal loop over our model, without metrics rows, schedule or checkpoints, in tokens per second."""
     register()
     if as_ours:
         keep_freed_memory()
@@ -90,7 +90,7 @@ def bare(steps: int, *, as_ours: bool) -> float:
 
 
 def ours(steps: int) -> float:
-    """The command, whole."""
+    """Measure the complete `train` command, in tokens per second."""
     with tempfile.TemporaryDirectory() as temporary:
         run = Path(temporary) / "run"
         last = WARM_STEPS + steps
@@ -106,7 +106,7 @@ def ours(steps: int) -> float:
 
 
 def trainer(steps: int, *, compiled: bool) -> float:
-    """transformers' Trainer over its own Llama of our shape."""
+    """Measure transformers' Trainer on its own Llama of our shape, in tokens per second."""
     import transformers
 
     config = transformers.LlamaConfig(
@@ -166,7 +166,7 @@ class Gpt2(nn.Module):
 
 
 def nanogpt(steps: int) -> float:
-    """A loop in the manner of nanoGPT: random crops of a memmap, a look at the loss every ten steps."""
+    """Measure a loop like nanoGPT's: random crops of a memmap, the loss read every ten steps."""
     with tempfile.NamedTemporaryFile() as file:
         tokens_at_random().tofile(file.name)
         model = Gpt2()

@@ -38,7 +38,7 @@ SMALL_RUN = [
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of stories small enough to tokenize in a blink: train.txt and valid.txt."""
+    """Create train.txt and valid.txt, with few enough stories to tokenize instantly."""
     folder = tmp_path_factory.mktemp("corpus")
     choose = random.Random(0).choice
     for name, count in (("train", 400), ("valid", 60)):
@@ -66,7 +66,7 @@ class WarmProcess:
     def run(
         self, arguments: Sequence[str], folder: Path, environment: dict[str, str], *, timeout: float
     ) -> "subprocess.CompletedProcess[str]":
-        """What `subprocess.run` gives for the program with these arguments, its output captured."""
+        """Run the program with these arguments and return the result as `subprocess.run` does, output captured."""
         assert self.process.stdin is not None and self.process.stdout is not None
         with tempfile.TemporaryDirectory() as said:
             files = {name: os.path.join(said, name) for name in ("stdout", "stderr")}
@@ -89,14 +89,14 @@ def warm_process() -> Iterator[WarmProcess]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of the tests without W&B's and Hydra's variables, and with nothing to reach a hub by."""
+    """Return the environment of the tests without W&B's and Hydra's variables and with the hub offline."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "HYDRA_"))}
     return kept | {"HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """What a test may change for the commands that it runs."""
+    """Return the environment of `command`, which a test may change."""
     return clean_environment()
 
 

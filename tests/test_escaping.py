@@ -1,4 +1,4 @@
-"""What data and settings say is text in every file that a browser may open: pictures and model cards."""
+"""Data and settings stay plain text in every file that a browser may open: pictures and model cards."""
 
 import xml.etree.ElementTree as ElementTree
 

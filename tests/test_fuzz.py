@@ -23,7 +23,7 @@ WORDS = [b"0", b"-1", b"1e999", b"NaN", b"null", b"true", b'"', b"[", b"]", b"{"
 
 
 def broken(choose: random.Random, content: bytes) -> bytes:
-    """The content with one to six pieces taken out, doubled, overwritten or put in."""
+    """Remove, double, overwrite or insert one to six pieces of the content."""
     for _ in range(choose.randint(1, 6)):
         start = choose.randrange(len(content) + 1)
         end = min(len(content), start + choose.choice([0, 1, 1, 2, 8, 40]))

@@ -22,12 +22,12 @@ REMOVED = {"relu2": "model.mlp", "rows_begin": "training.rows_begin", "batch_dou
 
 @pytest.fixture
 def golden(tmp_path: Path) -> Path:
-    """A copy of the golden files in the folder where `command` runs."""
+    """Copy the golden files into the folder where `command` runs."""
     return Path(shutil.copytree(make.FILES, tmp_path, dirs_exist_ok=True))
 
 
 def answering(command: Command) -> make.Command:
-    """Return `command` as tests/golden/make.py wants it."""
+    """Adapt `command` to the signature that tests/golden/make.py expects."""
 
     def run(*arguments: str) -> str:
         done = command(*arguments)

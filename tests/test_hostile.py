@@ -37,7 +37,7 @@ def run(friendly: Path, tmp_path: Path) -> Path:
 
 
 def say(folder: Path, *words: str) -> tuple[int, str]:
-    """What a command comes to, in a process of its own, within SECONDS."""
+    """Run a command in its own process, within SECONDS, and return its exit code and output."""
     began, out = time.monotonic(), folder / "said"
     out.unlink(missing_ok=True)
     pid = trials.begin([*words], folder, out=out, first=trials.alone)
@@ -119,7 +119,7 @@ def test_a_member_of_a_sweep_writes_its_log_nowhere_else(corpus: Path, tmp_path:
 
 
 def forged(run: Path, change: Callable[[Path], object]) -> Path:
-    """A checkpoint that was changed by someone who can write manifests."""
+    """Change a checkpoint's weights and rewrite its manifest to match."""
     checkpoint = run / "checkpoints" / "step-00000012"
     change(checkpoint / "model.safetensors")
     manifest = json.loads((checkpoint / "manifest.json").read_text())

@@ -48,7 +48,7 @@ def pins() -> dict[str, str]:
 
 
 def needed() -> set[str]:
-    """The runtime dependencies of pyproject.toml and all that these need here, as what is installed says."""
+    """Return the runtime dependencies of pyproject.toml and, by installed metadata, all that they require here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found, waiting = set[tuple[str, str]](), [Requirement(line) for line in project["dependencies"]]
     while waiting:

@@ -116,7 +116,7 @@ def test_no_file_of_a_run_and_no_server_gets_a_key_of_the_environment(
 
 
 def scrubbed_by(program: list[str], name: str, environment: dict[str, str]) -> str:
-    """What the program says of a run that is not there."""
+    """Return the program's error message for a run that does not exist."""
     done = subprocess.run([*program, "diagnose", name], env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     return done.stderr

@@ -31,7 +31,7 @@ LOOP_IMPORTS = ("training", "data.batches", "hardware", "runs.checkpoint", "conf
 
 
 def imports(file: Path) -> Iterator[str]:
-    """The package's own modules that a file imports, without the package's name."""
+    """Yield the package's own modules that a file imports, without the package's name."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert not node.level, f"{file}: relative import"

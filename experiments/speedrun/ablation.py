@@ -93,7 +93,7 @@ def run(corpus: str, size: str, choice: str, seed: int) -> dict[str, Any]:
 
 
 def loss_of_average(run: RunFolder, count: int) -> float:
-    """Validation loss of the mean of the newest `count` checkpoints' weights (Kaddour 2022, arXiv 2209.14981)."""
+    """Evaluate the mean of the newest `count` checkpoints' weights (Kaddour 2022, arXiv 2209.14981)."""
     config = read_config(run)
     trained = load_model(str(run.path))
     weights = [load_file(path / "model.safetensors") for path in list_checkpoints(run.checkpoints)[:count]]

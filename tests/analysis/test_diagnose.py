@@ -1,4 +1,4 @@
-"""Verdicts: the four rounds of the story, each rule on its own, and curves that say nothing yet."""
+"""Verdicts: the four rounds of the story, each rule on its own, and curves too short to judge."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def verdict_on(
     texts: tuple[str, ...] = (PLAIN,) * 4,
     **rules: float,
 ) -> Verdict:
-    """The verdict on losses by step, at 512 tokens a row."""
+    """Judge a run by its losses per step, at 512 tokens a row."""
     register()
     more = [f"verdict.{key}={value}" for key, value in rules.items()]
     config = compose_config([f"experiment={experiment}", *more]).config
@@ -42,7 +42,7 @@ def verdict_on(
 
 
 # Round 2's validation losses are the published ones. Of the others one figure each was published, the last perplexity;
-# the rest of these curves is ours, drawn to fit it and what was said of the round.
+# the rest of these curves is ours, drawn to fit it and the remarks published on the round.
 ROUND_1 = {0: 8.4, 200: 6.1, 1000: 5.35, 2000: 5.24, 4000: 5.22, 6000: 5.27}  # e^5.27 = 194
 ROUND_1_TRAINING = {200: 6.0, 1000: 5.0, 2000: 4.5, 4000: 3.9, 5900: 3.5}
 ROUND_2 = {0: 8.40, 1000: 2.16, 5000: 1.61, 14_999: 1.40}

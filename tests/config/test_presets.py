@@ -1,4 +1,4 @@
-"""The files of conf/: each choice composes, says what it is for, and holds only what differs from the defaults."""
+"""The files of conf/: each choice composes, states its purpose, and holds only what differs from the defaults."""
 
 import pytest
 import yaml

@@ -56,7 +56,7 @@ def test_json_has_a_line_for_each_text_in_order(model: Transformer, tokenizer: T
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one run under outputs/."""
+    """Create a folder with one run under outputs/."""
     folder = tmp_path_factory.mktemp("outputs")
     make_run(folder / "outputs" / "small" / "one")
     return folder

@@ -51,7 +51,7 @@ def compose(*overrides: str) -> Config:
 
 
 def make_run(folder: Path, *overrides: str, wide: float = 3.0) -> RunFolder:
-    """A run folder as `train` leaves it, with weights far from zero and no training."""
+    """Write a run folder as `train` leaves it, with weights far from zero and no training."""
     config = compose(*overrides)
     run = RunFolder(folder)
     run.path.mkdir(parents=True)
@@ -245,7 +245,7 @@ def test_without_transformers_one_line_says_what_to_install(
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> RunFolder:
-    """A run of the real command, evaluated more often than the card has rows."""
+    """Train with the real command, evaluating more often than the card has rows."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     places = [f"hydra.run.dir={folder}", f"data.path={corpus}", f"data.cache_dir={folder.parent / 'cache'}"]
     kept = [override for override in SMALL_RUN if not override.startswith(("training.steps", "training.eval_every"))]

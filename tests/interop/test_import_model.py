@@ -36,7 +36,7 @@ def config() -> Config:
 
 
 def byte_level_bpe(*, specials: list[str], last: str | None = None) -> Tokenizer:
-    """A tokenizer as others train theirs; `last` is added behind the model's own vocabulary."""
+    """Train a typical third-party tokenizer, with `last` added after the BPE model's own vocabulary."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -53,7 +53,7 @@ def byte_level_bpe(*, specials: list[str], last: str | None = None) -> Tokenizer
 def stock_folder(
     folder: Path, kind: str = "Llama", *, eos: str = "</s>", dtype: str = "float32", **settings: Any
 ) -> Any:
-    """A model and its tokenizer made by transformers and tokenizers alone; eos is not entry 0."""
+    """Build a model and its tokenizer with transformers and tokenizers alone; eos is not entry 0."""
     tokenizer = byte_level_bpe(specials=["<pad>", "<unk>", "</s>"], last=eos if eos != "</s>" else None)
     torch.manual_seed(0)
     stock_config = getattr(transformers, f"{kind}Config")(
@@ -198,7 +198,7 @@ def stock(original: Path, tmp_path: Path) -> Path:
 
 
 def refusal(stock: Path, config: Config, *, kind: type[CommandError] = UsageError) -> str:
-    """The one line that an import is refused with; nothing is left behind."""
+    """Return the one-line error that refuses an import, and check that nothing is left behind."""
     run = stock.parent / "run"
     with pytest.raises(kind) as caught:
         import_run(stock, run, config)

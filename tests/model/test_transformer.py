@@ -29,7 +29,7 @@ def with_(config: ModelConfig, **changes: object) -> ModelConfig:
 
 
 def build(config: ModelConfig = SMALL, *, wide: float = 10.0) -> Transformer:
-    """A model with weights far from zero, so that a fault shows."""
+    """Build a model with weights far from zero, so that a fault shows."""
     model = Transformer(config, vocab_size=VOCAB)
     model.initialise(0)
     with torch.no_grad():

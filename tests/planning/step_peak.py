@@ -27,7 +27,7 @@ def status_bytes(name: str) -> int:
 def main() -> None:
     register()
     config = compose_config([*sys.argv[1:], "hardware=cpu", "hardware.threads=1"]).config
-    warm()  # what is imported at the first step is no part of it
+    warm()  # leaves the imports of the first step out of the peak
     before = status_bytes("VmRSS")
     machine = open_machine(
         config.hardware,

@@ -167,7 +167,7 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts_with_the_same_numbers(co
 @pytest.mark.slow
 def test_a_run_that_finds_no_memory_ends_in_one_line_with_what_would_fit(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    large = [*LARGE, "training.batch_size=256"]  # so much more than the limit that what earlier tests freed is no help
+    large = [*LARGE, "training.batch_size=256"]  # far over the limit, whatever earlier tests freed
     typed = [*large, "training.micro_batch_size=256"]
     code = trials.end(trials.start(corpus, run, *typed, first=lambda: limit_memory(MEGABYTES)))
     said = trials.said(run).splitlines()

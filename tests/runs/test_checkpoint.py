@@ -64,7 +64,7 @@ def test_the_newest_and_the_best_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_damaged_later_checkpoint_costs_none_of_those_that_are_whole(tmp_path: Path) -> None:
-    """A run that goes on from step 10, past 30, is stopped at 25: that is the one to keep."""
+    """Keep step 25 of a run that resumes from step 10, as 30 is damaged, and is stopped at 25."""
     saved(tmp_path, 10, 30)
     (tmp_path / "step-00000030" / "state.json").write_text("{}")
     saved(tmp_path, 25, keep=1)

@@ -20,7 +20,7 @@ SUMMARY = {"name": "run", "val/loss": 2.5, "val/perplexity": 12.18, "val/bits_pe
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that is done, one that failed early, one with damaged files."""
+    """Create a finished run, one that failed early and one with damaged files."""
     folder = tmp_path_factory.mktemp("listed") / "outputs"
     done = make_run(folder / "small/done")
     write_json(done.summary, SUMMARY)

@@ -115,7 +115,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def driver(tmp_path: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    """A process that runs a task which sleeps, and would run another."""
+    """Start a process that runs a sleeping task and has another to run after it."""
     (tmp_path / "driver.py").write_text(DRIVER)
     here = environment | {"PYTHONPATH": str(Path(__file__).parents[2])}
     started = subprocess.Popen(

@@ -130,7 +130,7 @@ def test_ignored_targets_do_not_count() -> None:
 
 
 class Witness:
-    """An observer that keeps what it is told."""
+    """An observer that records what is reported to it."""
 
     def __init__(self, progress: Progress, stop_at: int = -1) -> None:
         self.progress, self.stop_at = progress, stop_at
@@ -188,7 +188,7 @@ def test_a_requested_stop_saves_where_it_stands() -> None:
 
 
 def poison(model: Transformer, at_steps: set[int], value: float) -> None:
-    """Put one number that is no number into a gradient, at these backward passes."""
+    """Write a non-finite `value` into one gradient entry at these backward passes."""
     passes = itertools.count()
 
     def spoil(gradient: torch.Tensor) -> torch.Tensor:

@@ -100,11 +100,11 @@ class Tab:
         self.settle()
 
     def settle(self) -> None:
-        """Let the page draw what it has been told."""
+        """Wait until the page has drawn its pending changes."""
         self.ask("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
+        """Return the value of a JavaScript expression."""
         found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
@@ -116,7 +116,7 @@ class Tab:
             time.sleep(0.02)
 
     def centre(self, selector: str) -> tuple[float, float]:
-        """Where an element stands, after it was scrolled into sight."""
+        """Scroll an element into view and return the coordinates of its centre."""
         box = self.ask(
             f"(() => {{ const one = document.querySelector({json.dumps(selector)});"
             " one.scrollIntoView({block: 'center'}); const box = one.getBoundingClientRect();"

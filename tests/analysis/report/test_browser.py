@@ -1,4 +1,4 @@
-"""The page in a real browser: it opens silently, and every switch does what it says."""
+"""The page in a real browser: it opens silently, and every switch does what its label promises."""
 
 import itertools
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep, a round, an imported model, and runs that are under way, failed and broken."""
+    """Write the report of a sweep, a round, an imported model, and running, failed and broken runs."""
     work = tmp_path_factory.mktemp("work")
     outputs = work / "outputs"
     for seed, lr in itertools.product((0, 1), (0.001, 0.003)):

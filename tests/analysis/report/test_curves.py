@@ -1,4 +1,4 @@
-"""Thinning keeps what stands out; the page's columns say what the rows said."""
+"""Thinning keeps what stands out; the page's columns hold the values of the rows."""
 
 import json
 import math

@@ -28,7 +28,7 @@ EPOCH_TOKENS = 2_000_000
 
 
 def make_run(folder: Path, *overrides: str, status: Status = Status.DONE) -> RunFolder:
-    """A run whose loss is TRUE's, without training."""
+    """Write a run whose loss follows TRUE, without training."""
     register()
     config = compose_config(["hardware=cpu", *overrides]).config
     run = RunFolder(folder)
@@ -53,14 +53,14 @@ def make_run(folder: Path, *overrides: str, status: Status = Status.DONE) -> Run
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to work in, with outputs/sweeps/size_by_steps of nine finished runs and one that failed."""
+    """Create a working folder whose outputs/sweeps/size_by_steps has nine finished runs and a failed one."""
     work = tmp_path_factory.mktemp("work")
     sweep = work / "outputs" / "sweeps" / "size_by_steps"
     for width in WIDTHS:
         for steps in STEPS:
             shape = (f"model.d_model={width}", "model.n_heads=4", f"model.d_ff={2 * width}")
             make_run(sweep / f"{width}_{steps}", *shape, f"training.steps={steps}")
-    again = make_run(sweep / "again", status=Status.FAILED)  # it was done, went on with more steps, and failed
+    again = make_run(sweep / "again", status=Status.FAILED)  # it finished, resumed with more steps, and failed
     write_json(again.summary, {"val/loss": 9.0, "progress/tokens": 1000, "parameters": 1000})
     return work
 

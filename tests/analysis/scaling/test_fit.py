@@ -1,4 +1,4 @@
-"""A fit gives back the law that made the points, says how sure it is, and frees no more than they carry."""
+"""A fit recovers the law behind the points, reports its uncertainty, and frees no more than they support."""
 
 import csv
 import itertools
@@ -48,7 +48,7 @@ def chinchilla() -> Sample:
 
 
 def objective(law: Law, points: Sample) -> float:
-    """The sum of Huber losses, written out."""
+    """Compute the sum of Huber losses, written out."""
     total = 0.0
     for size, tokens, loss in zip(*points, strict=True):
         off = abs(math.log(law.loss(size, tokens)) - math.log(loss))
