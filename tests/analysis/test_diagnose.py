@@ -42,7 +42,7 @@ def verdict_on(
 
 
 # Round 2's validation losses are the published ones. Of the others one figure each was published, the last perplexity;
-# the rest of these curves is ours, drawn to fit it and the remarks published on the round.
+# the rest of these curves is ours, drawn to fit it and the comments on the round.
 ROUND_1 = {0: 8.4, 200: 6.1, 1000: 5.35, 2000: 5.24, 4000: 5.22, 6000: 5.27}  # e^5.27 = 194
 ROUND_1_TRAINING = {200: 6.0, 1000: 5.0, 2000: 4.5, 4000: 3.9, 5900: 3.5}
 ROUND_2 = {0: 8.40, 1000: 2.16, 5000: 1.61, 14_999: 1.40}
