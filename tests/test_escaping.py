@@ -49,4 +49,4 @@ def test_a_loss_beyond_all_bounds_is_still_a_small_picture() -> None:
     """One line for each nat would be a file without end."""
     rows = [{"progress/step": step, "train/loss": loss} for step, loss in ((1, 3.0), (2, 1e12), (3, 4.0))]
     picture = loss_curve.draw(rows, title="exploded")
-    assert 2 < picture.count('class="grid"') <= loss_curve.MOST_LINES + 1
+    assert 2 < picture.count('class="grid"') <= loss_curve.MAX_GRID_LINES + 1

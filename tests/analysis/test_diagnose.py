@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
-from tinystories_lm.analysis.diagnose import Finding, Point, Verdict, describe, gather, judge, slope, spikes
+from tinystories_lm.analysis.diagnose import (
+    Finding,
+    Point,
+    Verdict,
+    collect_evidence,
+    decide_verdict,
+    describe,
+    slope,
+    spikes,
+)
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.runs.schemas import SampleRow
 
@@ -37,8 +46,8 @@ def verdict_on(
     ]
     samples = [SampleRow(step=1, prompt="Once", text=LOOPING)]
     samples += [SampleRow(step=2, prompt="Once", text=text) for text in texts]
-    evidence = gather(config, rows, samples, parameters=int(parameters), corpus_tokens=int(corpus_tokens))
-    return judge(evidence, config.verdict)
+    evidence = collect_evidence(config, rows, samples, parameters=int(parameters), corpus_tokens=int(corpus_tokens))
+    return decide_verdict(evidence, config.verdict)
 
 
 # Round 2's validation losses are the published ones. Of the others one figure each was published, the last perplexity;

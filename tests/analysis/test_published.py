@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from tinystories_lm.analysis.published import Comparison, Figure, describe, figures, read_published, reasons
+from tinystories_lm.analysis.published import (
+    ComparedFigure,
+    Comparison,
+    describe,
+    list_differences,
+    pair_figures,
+    read_published,
+)
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_record
@@ -28,7 +35,7 @@ def record(device: str = "NVIDIA H100 80GB HBM3", tokens: float = 470e6) -> RunR
 def test_every_figure_of_round_2_has_its_counterpart() -> None:
     published = read_published("round2")
     assert published is not None
-    found = {figure.what: figure for figure in figures(published, SUMMARY, ROWS)}
+    found = {figure.what: figure for figure in pair_figures(published, SUMMARY, ROWS)}
     assert found["perplexity"].within and found["minutes"].within and found["dollars"].within
     assert found["validation loss at step 1,000"].difference == pytest.approx(0.14)
     assert found["validation loss at step 1,000"].within is False
@@ -38,8 +45,8 @@ def test_every_figure_of_round_2_has_its_counterpart() -> None:
 
 
 def test_what_is_not_published_or_not_measured_is_left_blank() -> None:
-    assert Figure("perplexity", None, 4.0, 0.05).within is None
-    assert Figure("perplexity", 4.0, None, 0.05).difference is None
+    assert ComparedFigure("perplexity", None, 4.0, 0.05).within is None
+    assert ComparedFigure("perplexity", 4.0, None, 0.05).difference is None
 
 
 def test_only_the_rounds_are_compared() -> None:
@@ -51,10 +58,10 @@ def test_reasons_are_the_differences_there_are() -> None:
     register()
     published = read_published("round2")
     assert published is not None
-    as_published = reasons(published, compose_config(["experiment=round2"]).config, record())
-    assert len(as_published) == 1 and "chosen here" in as_published[0]
+    as_published = list_differences(published, compose_config(["experiment=round2"]).config, record())
+    assert len(as_published) == 1 and "this project's choice" in as_published[0]
     scaled = compose_config(["experiment=round2", "training.steps=400", "training.batch_size=4"]).config
-    said = reasons(published, scaled, record("AMD EPYC", 3.1e6))
+    said = list_differences(published, scaled, record("AMD EPYC", 3.1e6))
     assert [reason.split(":")[0] for reason in said[:4]] == [
         "the machine differs",
         "training.steps=400, published 15,000",

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.jobs.outcome import status_kept
-from tinystories_lm.jobs.train import see_one_gpu
+from tinystories_lm.jobs.outcome import update_status
+from tinystories_lm.jobs.train import restrict_to_one_gpu
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.errors import DivergedError
@@ -19,7 +19,7 @@ CONFIG = compose_config(["hardware=cpu"]).config
 
 def test_a_diverged_run_says_at_which_step(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
-    with pytest.raises(DivergedError), status_kept(run, CONFIG, Progress(step=4)):
+    with pytest.raises(DivergedError), update_status(run, CONFIG, Progress(step=4)):
         raise DivergedError("diverged at step 5: the training loss is nan")
     assert read_json(run.status)["reason"] == "diverged at step 5: the training loss is nan"
 
@@ -27,7 +27,7 @@ def test_a_diverged_run_says_at_which_step(tmp_path: Path) -> None:
 def seen() -> str:
     import multiprocessing
 
-    see_one_gpu(multiprocessing.current_process().name)
+    restrict_to_one_gpu(multiprocessing.current_process().name)
     return os.environ["CUDA_VISIBLE_DEVICES"]
 
 

@@ -18,7 +18,7 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.memory import is_out_of_memory, usable_bytes
 from tinystories_lm.hardware.processor import multiplies_bfloat16
-from tinystories_lm.jobs.outcome import status_kept
+from tinystories_lm.jobs.outcome import update_status
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
 from tinystories_lm.planning.plan import make_plan
 from tinystories_lm.planning.preflight import Request, _fit_memory, compose_jobs
@@ -122,7 +122,7 @@ def test_what_a_step_needs_is_what_it_takes_at_its_peak(shape: list[str]) -> Non
 def test_every_way_to_run_out_of_memory_is_told_with_what_to_lower(tmp_path: Path, error: Exception) -> None:
     run = RunFolder(tmp_path)
     advice = r"^out of memory: .*; the peak was .*; training\.micro_batch_size=16 needs about .*: type training\."
-    with pytest.raises(CommandError, match=advice), status_kept(run, config(), Progress(step=7)):
+    with pytest.raises(CommandError, match=advice), update_status(run, config(), Progress(step=7)):
         raise error
     status = read_json(run.status)
     assert status["status"] == Status.FAILED and status["step"] == 7

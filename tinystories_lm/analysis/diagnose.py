@@ -13,7 +13,7 @@ gives the verdict:
    by less than `steep_nats`, after `glutted_tokens_per_parameter` or more.
 6. healthy: none of these.
 
-A decoder loop is a separate finding, made in the last samples: its cause is the sampling, not the weights.
+A decoder loop is a separate finding, made in the last samples: its cause is the sampling settings, not the weights.
 """
 
 import json
@@ -36,7 +36,7 @@ from tinystories_lm.system.errors import DamagedError, UsageError
 
 SPIKE_NATS = 0.5  # rise of a row's training loss over the median of the SPIKE_ROWS rows before it
 SPIKE_ROWS = 10
-LARGEST = 1e100  # a larger number in a row is ignored: its square would overflow
+LARGEST_NUMBER = 1e100  # larger numbers in a row are ignored, because their square would overflow
 TRAINING_SHARE = 0.1  # share of the run, at its end, over which the training loss is averaged
 
 
@@ -62,21 +62,21 @@ class Point(NamedTuple):
 class Evidence:
     """The numbers that a verdict is based on; None where the curve does not determine them."""
 
-    evaluations: int  # after step 0
+    evaluations: int  # number of evaluations after step 0
     validation_loss: float | None
     best_validation_loss: float | None
-    fall_nats: float | None  # of the validation loss, from its first value to its best
-    nats_per_doubling: float | None  # slope of the validation loss over the last third; below zero it falls
-    training_loss: float | None  # mean over the last tenth
-    gap_nats: float | None  # validation over training
-    training_fell: bool  # between the best validation loss and the end
+    fall_nats: float | None  # fall of the validation loss from its first value to its best
+    nats_per_doubling: float | None  # slope of the validation loss over the last third; negative where the loss falls
+    training_loss: float | None  # mean over the last tenth of the run
+    gap_nats: float | None  # last validation loss minus the training loss
+    training_fell: bool  # whether the training loss fell after the best validation loss
     epochs: float | None
     tokens_per_parameter: float
-    final_lr_share: float | None  # of the peak
+    final_lr_share: float | None  # final learning rate divided by the peak learning rate
     looping_samples: int
     samples: int
-    spikes: tuple[Point, ...] = ()  # of the training loss; `loss` is the rise
-    skipped_steps: int = 0  # whose loss or gradient was not finite
+    spikes: tuple[Point, ...] = ()  # spikes of the training loss; their `loss` is the rise
+    skipped_steps: int = 0  # number of steps whose loss or gradient was not finite
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Verdict:
 
     @property
     def name(self) -> str:
-        """Return the finding, with the decoder loop where there is one."""
+        """Return the finding, followed by "decoder loop" where the samples repeat themselves."""
         return f"{self.finding}, decoder loop" if self.decoder_loop else str(self.finding)
 
 
-def judge(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -> Verdict:
-    """Apply the rules to the evidence."""
+def decide_verdict(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -> Verdict:
+    """Decide the verdict by applying the rules to the evidence."""
     finding = _finding(evidence, rules, diverged=diverged)
     loops = evidence.looping_samples > rules.looping_share * evidence.samples and evidence.samples > 0
     because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence, rules)
@@ -115,23 +115,23 @@ def _finding(evidence: Evidence, rules: VerdictConfig, *, diverged: bool) -> Fin
     if evidence.fall_nats is not None and evidence.fall_nats < rules.least_fall_nats:
         return Finding.TOO_EARLY
     rose = last - best >= rules.rise_nats and evidence.training_fell
-    apart = evidence.gap_nats is not None and evidence.gap_nats >= rules.gap_nats
-    if (evidence.epochs or 0.0) >= 1.0 and (rose or apart):
+    gap_is_large = evidence.gap_nats is not None and evidence.gap_nats >= rules.gap_nats
+    if (evidence.epochs or 0.0) >= 1.0 and (rose or gap_is_large):
         return Finding.DATA_BOUND
     if -slope >= rules.steep_nats:
         return Finding.UNDERTRAINED
-    full = rules.sated_tokens_per_parameter if -slope < rules.flat_nats else rules.glutted_tokens_per_parameter
-    if evidence.tokens_per_parameter >= full:
+    enough = rules.sated_tokens_per_parameter if -slope < rules.flat_nats else rules.glutted_tokens_per_parameter
+    if evidence.tokens_per_parameter >= enough:
         return Finding.CAPACITY_BOUND
     return Finding.HEALTHY
 
 
 def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[str]:
     if finding is Finding.TOO_EARLY and evidence.evaluations >= rules.least_evaluations:
-        return [f"the validation loss has fallen by {evidence.fall_nats:.2f} nats since step 0, which is little"]
+        return [f"the validation loss has fallen by only {evidence.fall_nats:.2f} nats since step 0"]
     if finding is Finding.TOO_EARLY:
         return [
-            f"it was evaluated {evidence.evaluations} times after step 0, too few to distinguish a slope from noise"
+            f"the run was evaluated {evidence.evaluations} times after step 0, too few to separate a slope from noise"
         ]
     reasons = []
     if evidence.validation_loss is not None and evidence.best_validation_loss is not None:
@@ -169,7 +169,9 @@ def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[
         case Finding.DATA_BOUND:
             return ["use more text of the same kind, or a smaller model; more steps on this text only memorise it"]
         case Finding.UNDERTRAINED:
-            advice = [f"train 2x longer: up to {-gain:.2f} nats, perplexity x {math.exp(-gain):.2f}"]
+            advice = [
+                f"train 2x longer: up to {-gain:.2f} nats, which multiplies the perplexity by {math.exp(-gain):.2f}"
+            ]
             if evidence.epochs is not None and evidence.epochs > 2:
                 advice.append(f"add more text too: training twice as long would take {2 * evidence.epochs:.1f} epochs")
             return advice
@@ -185,7 +187,7 @@ def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[
             ]
 
 
-def gather(
+def collect_evidence(
     config: Config,
     rows: Sequence[Mapping[str, Any]],
     samples: Sequence[SampleRow],
@@ -199,7 +201,7 @@ def gather(
     tokens = max((point.tokens for point in (*training, *validation)), default=0.0)
     last = validation[-1].loss if validation else None
     recent = [point.loss for point in training if point.tokens > (1 - TRAINING_SHARE) * tokens]
-    trained = math.fsum(recent) / len(recent) if recent else None
+    training_loss = math.fsum(recent) / len(recent) if recent else None
     best = min(validation, key=lambda point: point.loss, default=None)
     before_best = [point.loss for point in training if best is not None and point.tokens <= best.tokens]
     rates = [float(row["optimizer/lr"]) for row in rows if _is_number(row.get("optimizer/lr"))]
@@ -210,9 +212,9 @@ def gather(
         best_validation_loss=best.loss if best else None,
         fall_nats=validation[0].loss - best.loss if best else None,
         nats_per_doubling=slope(later),
-        training_loss=trained,
-        gap_nats=last - trained if last is not None and trained is not None else None,
-        training_fell=trained is not None and bool(before_best) and trained < before_best[-1],
+        training_loss=training_loss,
+        gap_nats=last - training_loss if last is not None and training_loss is not None else None,
+        training_fell=training_loss is not None and bool(before_best) and training_loss < before_best[-1],
         epochs=tokens / corpus_tokens if corpus_tokens else None,
         tokens_per_parameter=tokens / parameters,
         final_lr_share=rates[-1] / config.optimizer.peak_lr(config.model.d_model) if rates else None,
@@ -226,15 +228,15 @@ def gather(
 def spikes(training: Sequence[Point]) -> tuple[Point, ...]:
     """Find the rises of the training loss by SPIKE_NATS or more over the median of the rows before.
 
-    Of neighbouring rows only the highest is kept.
+    Of several spikes in neighbouring rows only the highest is kept.
     """
     found: list[Point] = []
-    for place in range(SPIKE_ROWS, len(training)):
-        point = training[place]
-        rise = point.loss - statistics.median(before.loss for before in training[place - SPIKE_ROWS : place])
+    for index in range(SPIKE_ROWS, len(training)):
+        point = training[index]
+        rise = point.loss - statistics.median(before.loss for before in training[index - SPIKE_ROWS : index])
         if rise < SPIKE_NATS:
             continue
-        if found and point.tokens - found[-1].tokens <= SPIKE_ROWS * (point.tokens - training[place - 1].tokens):
+        if found and point.tokens - found[-1].tokens <= SPIKE_ROWS * (point.tokens - training[index - 1].tokens):
             found[-1] = max(found[-1], Point(point.tokens, rise), key=lambda spike: spike.loss)
         else:
             found.append(Point(point.tokens, rise))
@@ -268,7 +270,7 @@ def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 
 def _loops(sample: SampleRow) -> bool:
@@ -280,21 +282,26 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
 
     rules: thresholds to use instead of those of the run's config.
 
-    Raises DamagedError where its config cannot be read, UsageError for a model that was not trained here.
+    Raises DamagedError where its config cannot be read, UsageError for an imported model and for a run
+    that has not started training.
     """
     config = read_config(run)
     if is_imported(run):
-        raise UsageError(f"{run.path} holds an imported model, which has no curve to diagnose")
+        raise UsageError(
+            f"{run.path} holds an imported model, which has no loss curve to diagnose: name a run that was trained here"
+        )
     plan = read_record(run).plan if run.environment.is_file() else None
     planned = (plan.parameters, plan.corpus_tokens) if plan is not None else (0, 0)
-    # An old run's record lacks them; its summary may have them.
+    # The record of a run from an older version lacks these counts; its summary may have them.
     summary = read_summary(run) if not all(planned) and run.summary.is_file() else Summary()
     parameters = planned[0] or summary.parameters
     if parameters is None:
-        raise UsageError(f"{run.path} has not started training, so there is nothing to diagnose yet")
+        raise UsageError(f"{run.path} has not started training, so there is nothing to diagnose yet: train it first")
     corpus = planned[1] or _corpus_tokens(summary)
-    evidence = gather(config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus)
-    return judge(evidence, rules or config.verdict, diverged=_reason(run).startswith("diverged"))
+    evidence = collect_evidence(
+        config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus
+    )
+    return decide_verdict(evidence, rules or config.verdict, diverged=_status_reason(run).startswith("diverged"))
 
 
 def _corpus_tokens(summary: Summary) -> int | None:
@@ -302,7 +309,7 @@ def _corpus_tokens(summary: Summary) -> int | None:
     return round(tokens / epochs) if tokens is not None and epochs is not None and epochs > 1e-9 else None
 
 
-def _reason(run: RunFolder) -> str:
+def _status_reason(run: RunFolder) -> str:
     try:
         return read_status_file(run).reason
     except DamagedError:
@@ -310,7 +317,7 @@ def _reason(run: RunFolder) -> str:
 
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
-    """Return the verdict as plain values, for the summary and for programs."""
+    """Convert the verdict to a dictionary for JSON."""
     record: dict[str, Any] = json.loads(json.dumps(asdict(verdict)))
     return {"name": verdict.name, **record}
 

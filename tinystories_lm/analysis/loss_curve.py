@@ -5,13 +5,13 @@ import math
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 640, 320, 56, 40, 16, 40
-MOST_LINES = 10  # of the grid, horizontally
+MAX_GRID_LINES = 10  # horizontal ones
 
 
 def draw(rows: list[dict[str, Any]], *, title: str) -> str:
-    """Draw training and validation loss against steps; the SVG follows the reader's light or dark mode.
+    """Draw training and validation loss against steps; the colours follow the viewer's light or dark mode.
 
-    rows: those of metrics.jsonl; at least one has a loss.
+    rows: the rows of metrics.jsonl, of which at least one has a loss.
     """
     series = {
         name: [(row["progress/step"], row[name]) for row in rows if name in row] for name in ("train/loss", "val/loss")
@@ -20,7 +20,7 @@ def draw(rows: list[dict[str, Any]], *, title: str) -> str:
     last = max(1, *(step for step, _ in points))
     low, high = math.floor(min(loss for _, loss in points)), math.ceil(max(loss for _, loss in points))
     high = max(high, low + 1)
-    between_lines = math.ceil((high - low) / MOST_LINES)
+    nats_between_lines = math.ceil((high - low) / MAX_GRID_LINES)
 
     def place(step: float, loss: float) -> str:
         x = LEFT + (WIDTH - LEFT - RIGHT) * step / last
@@ -35,7 +35,7 @@ def draw(rows: list[dict[str, Any]], *, title: str) -> str:
         f'<text x="{LEFT}" y="20" font-size="14">{html.escape(title)}</text>',
         f'<text x="{WIDTH - RIGHT}" y="20" text-anchor="end">validation (thick) and training loss, nats/token</text>',
     ]
-    for loss in range(low, high + 1, between_lines):
+    for loss in range(low, high + 1, nats_between_lines):
         x, y = place(0, loss).split(",")
         parts.append(f'<line class="grid" x1="{x}" y1="{y}" x2="{WIDTH - RIGHT}" y2="{y}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{loss}</text>')

@@ -15,13 +15,13 @@ from tinystories_lm.system.console import amount, table
 
 PERPLEXITY_TOLERANCE = 0.05  # relative; the published figures have two or three digits
 LOSS_TOLERANCE = 0.05  # nats
-COUNT_TOLERANCE = 0.05
+COUNT_TOLERANCE = 0.05  # relative, of the number of parameters
 PRICE_TOLERANCE = 0.25  # relative, of minutes and dollars, which were published with a "~"
-WHOLE_CORPUS_SHARE = 0.9  # with fewer tokens the run read only a part of the corpus
+WHOLE_CORPUS_SHARE = 0.9  # with a smaller share of the published tokens the corpus is called partial
 
 
-class Figure(NamedTuple):
-    """A published figure and the measured one; None where one is missing."""
+class ComparedFigure(NamedTuple):
+    """A published number and the one that the run measured; None where one is missing."""
 
     what: str
     published: float | None
@@ -47,15 +47,15 @@ class Figure(NamedTuple):
 class Comparison(NamedTuple):
     """Published and measured figures of one round."""
 
-    figures: list[Figure]
+    figures: list[ComparedFigure]
     reasons: list[str]  # why they may differ
 
 
 def read_published(name: str) -> dict[str, Any] | None:
     """Read the published figures of a round from experiments/ or the installed package; None for other names."""
     package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "experiments" / name / "published.yaml"
-    for file in (beside, package / "published_rounds" / f"{name}.yaml"):
+    in_checkout = package.parent / "experiments" / name / "published.yaml"
+    for file in (in_checkout, package / "published_rounds" / f"{name}.yaml"):
         if file.is_file():
             found = OmegaConf.to_container(OmegaConf.load(file))
             assert isinstance(found, dict)
@@ -70,41 +70,43 @@ def compare(run: RunFolder) -> Comparison | None:
     published = read_published(config.name)
     if published is None or not run.summary.is_file():
         return None
-    measured = figures(published, read_summary(run, whole=True), read_metrics(run))
-    return Comparison(measured, reasons(published, config, read_record(run)))
+    measured = pair_figures(published, read_summary(run, whole=True), read_metrics(run))
+    return Comparison(measured, list_differences(published, config, read_record(run)))
 
 
-def figures(published: Mapping[str, Any], summary: Summary, rows: Sequence[Mapping[str, Any]]) -> list[Figure]:
+def pair_figures(
+    published: Mapping[str, Any], summary: Summary, rows: Sequence[Mapping[str, Any]]
+) -> list[ComparedFigure]:
     """Pair every published figure with the one that the run measured."""
     losses = {row["progress/step"]: row["val/loss"] for row in rows if "val/loss" in row}
     found = [
-        Figure("parameters", published["model"]["parameters"], summary.parameters, COUNT_TOLERANCE),
-        Figure("perplexity", published["perplexity"], summary.val_perplexity, PERPLEXITY_TOLERANCE),
+        ComparedFigure("parameters", published["model"]["parameters"], summary.parameters, COUNT_TOLERANCE),
+        ComparedFigure("perplexity", published["perplexity"], summary.val_perplexity, PERPLEXITY_TOLERANCE),
     ]
     for step, loss in published.get("validation_loss", {}).items():
         measured = losses.get(step, losses.get(step + 1))  # the published steps are counted from 0
-        found.append(Figure(f"validation loss at step {step:,}", loss, measured, LOSS_TOLERANCE))
+        found.append(ComparedFigure(f"validation loss at step {step:,}", loss, measured, LOSS_TOLERANCE))
     minutes = None if summary.train_seconds is None else summary.train_seconds / 60
-    found.append(Figure("minutes", published["wall_clock_minutes"], minutes, PRICE_TOLERANCE))
-    found.append(Figure("dollars", published["cost_usd"], summary.dollars, PRICE_TOLERANCE))
+    found.append(ComparedFigure("minutes", published["wall_clock_minutes"], minutes, PRICE_TOLERANCE))
+    found.append(ComparedFigure("dollars", published["cost_usd"], summary.dollars, PRICE_TOLERANCE))
     return found
 
 
-def reasons(published: Mapping[str, Any], config: Config, record: RunRecord) -> list[str]:
+def list_differences(published: Mapping[str, Any], config: Config, record: RunRecord) -> list[str]:
     """List the known differences from the published set-up."""
     found = []
     device = record.segments[-1].machine.device_name
     if device not in published["hardware"] and published["hardware"].split()[0] not in device:
-        found.append(f"the machine differs: {device}, published on {published['hardware']}")
+        found.append(f"the machine differs: this run used {device}, the published one {published['hardware']}")
     for what, ours in (("steps", config.training.steps), ("batch_size", config.training.batch_size)):
         if published[what] is None:
-            found.append(f"training.{what}={ours:,} was chosen here, since it was not published")
+            found.append(f"training.{what}={ours:,} is this project's choice, because it was not published")
         elif published[what] != ours:
             found.append(f"training.{what}={ours:,}, published {published[what]:,}")
     tokens = record.corpus_tokens
     if tokens is not None and tokens < WHOLE_CORPUS_SHARE * published["corpus_tokens"]:
         found.append(f"the corpus is partial: {amount(tokens)} tokens of about {amount(published['corpus_tokens'])}")
-    found.append("learning rate, warm-up and schedule were chosen here, since they were not published")
+    found.append("learning rate, warm-up and schedule are this project's choice, because they were not published")
     return found
 
 
@@ -126,7 +128,7 @@ def describe(comparison: Comparison) -> str:
 
 
 def as_record(comparison: Comparison) -> dict[str, Any]:
-    """Return the comparison as plain values, for programs."""
+    """Convert the comparison to a dictionary for JSON."""
     return {
         "figures": [
             {**figure._asdict(), "difference": figure.difference, "within": figure.within}

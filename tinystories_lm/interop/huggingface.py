@@ -1,7 +1,7 @@
 """Map this program's models to transformers' classes: Llama, or Qwen3 for a model with QK-norm.
 
-`export` and `import` share these tables of settings and tensors with their stock names. A setting without a
-counterpart is refused by name, because a nearly right model would write wrong text silently.
+`export` and `import` share these tables of settings and tensors with their stock names, those in transformers.
+A setting without a counterpart raises an error that names it: a model without it would silently generate wrong text.
 """
 
 import dataclasses
@@ -14,8 +14,8 @@ from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.system.errors import UsageError
 
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-# Settings that correspond to one key with the same value.
-KEYS = {
+# Settings that are one key of config.json, with the same value.
+CONFIG_KEYS = {
     "n_layers": "num_hidden_layers",
     "d_model": "hidden_size",
     "n_heads": "num_attention_heads",
@@ -24,8 +24,8 @@ KEYS = {
     "norm_eps": "rms_norm_eps",
     "tie_embeddings": "tie_word_embeddings",
 }
-# Within rope_parameters; the choice of the class; of no effect on what the model computes.
-OTHERWISE = ("rope_theta", "qk_norm")
+# Settings that are written otherwise: rope_theta within rope_parameters, qk_norm as the choice of the class.
+OTHER_SETTINGS = ("rope_theta", "qk_norm")
 OUTER_TENSORS = {"embedding": "model.embed_tokens", "norm": "model.norm", "head": "lm_head"}
 BLOCK_TENSORS = {
     "attention_norm": "input_layernorm",
@@ -40,44 +40,45 @@ BLOCK_TENSORS = {
 }
 QK_NORM_TENSORS = {"attention.query_norm": "self_attn.q_norm", "attention.key_norm": "self_attn.k_norm"}
 # Keys of a stock config for which this program supports one value. A missing key or null means that value.
-ONLY: dict[str, tuple[object, str]] = {
-    "auto_map": ({}, "code from a model's folder is never run"),
-    "quantization_config": ({}, "quantised weights are not read: export them in float32 or bfloat16"),
-    "hidden_act": ("silu", "the MLP here is SwiGLU"),
-    "attention_bias": (False, "projections here have no biases"),
-    "mlp_bias": (False, "projections here have no biases"),
-    "use_sliding_window": (False, "attention here sees the whole context"),
-    "partial_rotary_factor": (1, "RoPE here rotates whole heads"),
+SUPPORTED_VALUES: dict[str, tuple[object, str]] = {
+    "auto_map": ({}, "this program never runs code from a model's folder"),
+    "quantization_config": ({}, "this program does not read quantised weights: save them in float32 or bfloat16"),
+    "hidden_act": ("silu", "this program's MLP is SwiGLU"),
+    "attention_bias": (False, "this program's projections have no biases"),
+    "mlp_bias": (False, "this program's projections have no biases"),
+    "use_sliding_window": (False, "this program's attention spans the whole context"),
+    "partial_rotary_factor": (1, "this program applies RoPE to all dimensions of a head"),
 }
 # Defaults of the stock classes that differ from the value implied by the other keys.
 CLASS_DEFAULTS = {"llama": {}, "qwen3": {"num_key_value_heads": 32, "head_dim": 128}}
-WHERE = "config.json"
+CONFIG_FILE = "config.json"
 
 
 def model_type(config: ModelConfig) -> str:
-    """Return transformers' name of the model's family."""
+    """Return the `model_type` that transformers uses for this model."""
     return "qwen3" if config.qk_norm else "llama"
 
 
 def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[str, Any]:
     """Return the config.json of the stock class that computes the same function.
 
-    It has no padding token: row 0 of the embedding, the end of a text, would then get no gradient in fine-tuning.
+    `pad_token_id` is null: if the end-of-text token were the padding, its embedding would get no gradient in
+    fine-tuning.
 
     Raises UsageError naming a setting that no stock class has.
     """
     for field in dataclasses.fields(config):
-        if field.name not in KEYS and field.name not in OTHERWISE:
+        if field.name not in CONFIG_KEYS and field.name not in OTHER_SETTINGS:
             setting = f"model.{field.name}={getattr(config, field.name)}"
             raise UsageError(
-                f"{setting}: no stock class of transformers has such a setting: this run cannot be exported"
+                f"{setting}: no stock class of transformers has this setting, so this run cannot be exported"
             )
     kind = model_type(config)
     return {
         "architectures": [ARCHITECTURES[kind]],
         "model_type": kind,
         "vocab_size": vocab_size,
-        **{key: getattr(config, name) for name, key in KEYS.items()},
+        **{key: getattr(config, name) for name, key in CONFIG_KEYS.items()},
         "num_key_value_heads": config.n_heads,
         "head_dim": config.d_model // config.n_heads,
         "hidden_act": "silu",
@@ -97,8 +98,8 @@ def stock_config(config: ModelConfig, *, vocab_size: int, dtype: str) -> dict[st
 def generation_config(config: SamplingConfig) -> dict[str, Any]:
     """Return the run's sampling settings as generation_config.json.
 
-    The stop strings are left out, because `generate` would demand a tokenizer at each call, and so is `beyond_context`,
-    for which it has no counterpart.
+    The stop strings are left out, because `generate` would require a tokenizer at each call, and so is
+    `beyond_context`, for which `generate` has no counterpart.
     """
     settings: dict[str, Any] = {"do_sample": config.temperature > 0, "max_new_tokens": config.max_tokens}
     if config.temperature > 0:
@@ -108,8 +109,8 @@ def generation_config(config: SamplingConfig) -> dict[str, Any]:
         settings["repetition_penalty"] = config.repetition_penalty
     if config.no_repeat_ngram:
         settings["no_repeat_ngram_size"] = config.no_repeat_ngram
-    ends = ("bos_token_id", "eos_token_id", "pad_token_id")
-    return settings | dict.fromkeys(ends, END_OF_TEXT_ID)
+    special_tokens = ("bos_token_id", "eos_token_id", "pad_token_id")
+    return settings | dict.fromkeys(special_tokens, END_OF_TEXT_ID)
 
 
 def tensor_names(config: ModelConfig) -> dict[str, str]:
@@ -138,36 +139,36 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     kind = stock.get("model_type")
     if kind not in ARCHITECTURES:
         raise _refused("model_type", kind, f"this program reads {' and '.join(ARCHITECTURES)}")
-    for key, (only, why) in ONLY.items():
-        if stock.get(key) is not None and stock[key] != only:
+    for key, (supported, why) in SUPPORTED_VALUES.items():
+        if stock.get(key) is not None and stock[key] != supported:
             raise _refused(key, stock[key], why)
     stock = CLASS_DEFAULTS[kind] | dict(stock)
-    others = {layer for layer in stock.get("layer_types") or [] if layer != "full_attention"}
-    if others:
-        raise _refused("layer_types", sorted(map(str, others)), "attention here sees the whole context")
+    unsupported = {layer for layer in stock.get("layer_types") or [] if layer != "full_attention"}
+    if unsupported:
+        raise _refused("layer_types", sorted(map(str, unsupported)), "this program's attention spans the whole context")
     values = {name: _value(stock, key, type_of) for name, key, type_of in _typed_keys() if stock.get(key) is not None}
     values.setdefault("tie_embeddings", False)
-    for name, key in KEYS.items():
+    for name, key in CONFIG_KEYS.items():
         if name not in values:
-            raise UsageError(f"{WHERE} has no {key}, which the model's shape depends on; add it")
+            raise UsageError(f"{CONFIG_FILE} has no {key}, which the model's shape depends on; add it")
     _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
     vocab_size = _value(stock, "vocab_size", int)
     try:
         config = ModelConfig(**values, rope_theta=_rope_theta(stock), qk_norm=kind == "qwen3")
     except ValueError as error:
-        raise UsageError(f"{WHERE}: {error}") from error
+        raise UsageError(f"{CONFIG_FILE}: {error}") from error
     return StockModel(config, vocab_size)
 
 
 def _typed_keys() -> list[tuple[str, str, type]]:
     types = {field.name: field.type for field in dataclasses.fields(ModelConfig)}
-    return [(name, key, types[name]) for name, key in KEYS.items()]  # type: ignore[misc]
+    return [(name, key, types[name]) for name, key in CONFIG_KEYS.items()]  # type: ignore[misc]
 
 
 def _value(stock: Mapping[str, Any], key: str, type_of: type) -> Any:
     value = stock.get(key)
     if value is None:
-        raise UsageError(f"{WHERE} has no {key}, which the model's shape depends on; add it")
+        raise UsageError(f"{CONFIG_FILE} has no {key}, which the model's shape depends on; add it")
     if type_of is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type_of:
@@ -182,7 +183,7 @@ def _check_heads(stock: Mapping[str, Any], *, width: int, heads: int) -> None:
         (
             "num_key_value_heads",
             heads,
-            f"it must equal num_attention_heads={heads}, because each head has its own keys and values here",
+            f"it must equal num_attention_heads={heads}, because this program has no grouped-query attention",
         ),
         ("head_dim", width // heads, f"it must equal hidden_size / num_attention_heads = {width // heads}"),
     ):
@@ -199,22 +200,24 @@ def _rope_theta(stock: Mapping[str, Any]) -> float:
             raise _refused(key, part, "it must be an object")
         kind = part.get("rope_type", part.get("type", "default"))
         if kind != "default":
-            raise _refused(f"{key}.rope_type", kind, "RoPE is not scaled here")
+            raise _refused(f"{key}.rope_type", kind, "this program does not scale RoPE")
         if part.get("partial_rotary_factor") not in (None, 1):
             raise _refused(
-                f"{key}.partial_rotary_factor", part["partial_rotary_factor"], "RoPE rotates whole heads here"
+                f"{key}.partial_rotary_factor",
+                part["partial_rotary_factor"],
+                "this program applies RoPE to all dimensions of a head",
             )
         theta = part.get("rope_theta", theta)
     return float(_value({"rope_theta": theta}, "rope_theta", float))
 
 
 def _refused(key: str, value: object, why: str) -> UsageError:
-    return UsageError(f"{WHERE}: {key}={value}: {why}")
+    return UsageError(f"{CONFIG_FILE}: {key}={value}: {why}")
 
 
 def require_unused(folder: Path) -> None:
     """Require that `folder` does not exist or is an empty folder; raises UsageError otherwise."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UsageError(f"{folder} exists and is not a folder: name another one")
+        raise UsageError(f"{folder} exists and is not a folder: name a new folder")
     if folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty, and nothing is overwritten: name a new folder")
+        raise UsageError(f"{folder} is not empty, and its files are not overwritten: name a new folder")

@@ -16,7 +16,7 @@ from torch import Tensor
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config, ModelConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID, load_tokenizer
-from tinystories_lm.interop.huggingface import WHERE, read_stock_config, require_unused, tensor_names
+from tinystories_lm.interop.huggingface import CONFIG_FILE, read_stock_config, require_unused, tensor_names
 from tinystories_lm.interop.import_tokenizer import OwnTokenizer, own_tokenizer
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
@@ -59,17 +59,17 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
     DamagedError for broken files. No folder is left behind in either case.
     """
     require_unused(run)
-    if not (source / WHERE).is_file():
-        raise UsageError(f"{source} has no {WHERE}: name a folder that holds a model")
-    stock = read_json((source / WHERE).resolve())
+    if not (source / CONFIG_FILE).is_file():
+        raise UsageError(f"{source} has no {CONFIG_FILE}: name a folder that holds a model")
+    stock = read_json((source / CONFIG_FILE).resolve())
     try:
         model_config, vocab_size = read_stock_config(stock)
     except (KeyError, TypeError, AttributeError, OverflowError) as error:  # a value of an unexpected type
         raise UsageError(
-            f"{WHERE} does not describe a model: {error!r}; name a folder with a Llama-shaped model"
+            f"{CONFIG_FILE} does not describe a model: {error!r}; name a folder with a Llama-shaped model"
         ) from error
     if vocab_size > LARGEST_VOCABULARY:
-        raise UsageError(f"{WHERE}: vocab_size={vocab_size}: this program supports at most {LARGEST_VOCABULARY}")
+        raise UsageError(f"{CONFIG_FILE}: vocab_size={vocab_size}: this program supports at most {LARGEST_VOCABULARY}")
     tokenizer = own_tokenizer(source, end_id=_end_id(source, stock), vocab_size=vocab_size)
     model = _load(source, model_config, vocab_size, end_id=tokenizer.end_id)
     data = dataclasses.replace(config.data, vocab_size=vocab_size)
@@ -82,14 +82,14 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
 
 def _end_id(source: Path, stock: dict[str, Any]) -> int:
     """Read the id of the end-of-text token from config.json or generation_config.json."""
-    found, where = stock.get("eos_token_id"), WHERE
+    found, where = stock.get("eos_token_id"), CONFIG_FILE
     if found is None and (source / "generation_config.json").is_file():
         where = "generation_config.json"
         found = read_json((source / where).resolve()).get("eos_token_id")
     if isinstance(found, list) and len(found) == 1:
         (found,) = found
     if found is None:
-        raise UsageError(f"{WHERE} has no eos_token_id, which marks the end of a text: add it")
+        raise UsageError(f"{CONFIG_FILE} has no eos_token_id, which marks the end of a text: add it")
     if type(found) is not int:
         raise UsageError(f"{where}: eos_token_id={found}: this program supports one end of text: keep one entry")
     return found
@@ -105,7 +105,7 @@ def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) ->
     names, parameters = tensor_names(config), dict(model.named_parameters())
     _check_tied(found, names, tied=config.tie_embeddings)
     if missing := sorted(set(names.values()) - set(found)):
-        raise UsageError(f"{source.name} has no tensor {missing[0]}, which {WHERE} asks for")
+        raise UsageError(f"{source.name} has no tensor {missing[0]}, which {CONFIG_FILE} asks for")
     if unexpected := sorted(set(found) - set(names.values())):
         raise UsageError(f"{source.name} has a tensor {unexpected[0]}, which this program's model does not have")
     order = torch.arange(vocab_size)
@@ -114,7 +114,7 @@ def _load(source: Path, config: ModelConfig, vocab_size: int, *, end_id: int) ->
         for ours, parameter in parameters.items():
             tensor = found.pop(names[ours])
             if tensor.shape != parameter.shape:
-                shapes = f"{list(tensor.shape)}, {WHERE} asks for {list(parameter.shape)}"
+                shapes = f"{list(tensor.shape)}, {CONFIG_FILE} asks for {list(parameter.shape)}"
                 raise UsageError(f"{source.name}: {names[ours]} is {shapes}")
             parameter.copy_(tensor[order] if ours in ("embedding.weight", "head.weight") else tensor)
     return model
@@ -124,7 +124,7 @@ def _check_sizes(source: Path, parameters: int) -> None:
     """Refuse a config.json that asks for more weights than the files hold, before memory is allocated."""
     size = sum(file.stat().st_size for file in _weight_files(source))
     if size < LEAST_BYTES_PER_WEIGHT * parameters:
-        raise UsageError(f"{source.name} has {size:,} bytes of weights; {WHERE} asks for {parameters:,} of them")
+        raise UsageError(f"{source.name} has {size:,} bytes of weights; {CONFIG_FILE} asks for {parameters:,} of them")
 
 
 def _read_tensors(source: Path) -> dict[str, Tensor]:
@@ -171,7 +171,9 @@ def _check_tied(found: dict[str, Tensor], names: dict[str, str], *, tied: bool) 
     """Drop a tied head that is stored beside the embedding; raises UsageError where the two differ."""
     head = found.pop("lm_head.weight", None) if tied else None
     if head is not None and not torch.equal(head, found.get(names["embedding.weight"], torch.empty(0))):
-        raise UsageError(f"{WHERE}: tie_word_embeddings=true, but lm_head.weight is not model.embed_tokens.weight")
+        raise UsageError(
+            f"{CONFIG_FILE}: tie_word_embeddings=true, but lm_head.weight is not model.embed_tokens.weight"
+        )
 
 
 def _write_run(

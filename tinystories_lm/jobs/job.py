@@ -10,7 +10,7 @@ import msgspec
 
 from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.jobs.finish import finish, show_end
-from tinystories_lm.jobs.outcome import exit_code, status_kept
+from tinystories_lm.jobs.outcome import exit_code, update_status
 from tinystories_lm.jobs.recorder import RunRecorder
 from tinystories_lm.jobs.reproducibility import open_machine_as_before
 from tinystories_lm.jobs.start import record_start
@@ -39,7 +39,7 @@ def run_job(job: ResolvedJob) -> None:
         return
     _make_folders(run)
     resumed = prepare_resume(run, config)
-    with status_kept(run, config, resumed.start.progress):
+    with update_status(run, config, resumed.start.progress):
         if not run.config.is_file():
             write_config(run, config)
         machine = open_machine_as_before(job, resumed.record.segments)

@@ -1,4 +1,4 @@
-"""Keep status.json current around a job."""
+"""Write status.json when a job starts and when it ends."""
 
 import contextlib
 import logging
@@ -29,28 +29,28 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
-    """Keep status.json current: `running` inside the block, the outcome after it.
+def update_status(run: RunFolder, config: Config, progress: Progress) -> Iterator[None]:
+    """Write status.json: `running` inside the block, the outcome after it.
 
-    A resumed run that is refused before its next step keeps its previous files.
+    Where a resumed run fails its checks before its next step, its previous files are restored.
     """
-    before = _FilesBefore.read(run, progress)
-    usable = 0.0
+    previous = _PreviousFiles.read(run, progress)
+    usable_memory = 0.0
     write_status(run, Status.RUNNING, reason="", step=progress.step)
     try:
         check_hardware(config.hardware)
-        usable = usable_bytes(config.hardware.device)
+        usable_memory = usable_bytes(config.hardware.device)
         yield
     except BaseException as error:
-        raised = _translated(error, config, usable)
-        with contextlib.suppress(CannotWriteError):  # the reason for the end matters more
-            if isinstance(raised, UsageError | DamagedError) and before.still_apply(progress):
-                before.put_back()
+        raised = _error_to_raise(error, config, usable_memory)
+        with contextlib.suppress(CannotWriteError):  # the original error matters more
+            if isinstance(raised, UsageError | DamagedError) and previous.should_be_restored(progress):
+                previous.restore()
             else:
                 status, reason = _outcome(raised)
                 write_status(run, status, reason=reason, step=progress.step)
         if isinstance(raised, DivergedError):
-            with contextlib.suppress(CommandError):  # a diagnosis that fails hides no divergence
+            with contextlib.suppress(CommandError):  # an error in the diagnosis must not replace the DivergedError
                 log.info("%s", describe(diagnose(run)))
         if raised is error:
             raise
@@ -59,22 +59,24 @@ def status_kept(run: RunFolder, config: Config, progress: Progress) -> Iterator[
 
 
 class _OutOfMemoryError(CommandError):
-    """A run that needed more memory than there is."""
+    """An error for a run that needed more memory than the machine has."""
 
 
-def _translated(error: BaseException, config: Config, usable: float) -> BaseException:
-    """Return the error to raise: a CommandError for a Ctrl-C and for memory that ran out, else the same."""
+def _error_to_raise(error: BaseException, config: Config, usable_memory: float) -> BaseException:
+    """Return the error to raise: a CommandError for Ctrl-C and for memory that ran out, else `error` itself."""
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("stopped before the first step: run the same command again to resume")
     if not isinstance(error, Interrupted | UsageError | DamagedError) and is_out_of_memory(error):
         message = str(error).strip().partition("\n")[0] or type(error).__name__
         peak = storage(peak_bytes(config.hardware.device))
-        return _OutOfMemoryError(f"out of memory: {message}; the peak was {peak}; {what_would_fit(config, usable)}")
+        return _OutOfMemoryError(
+            f"out of memory: {message}; the peak was {peak}; {what_would_fit(config, usable_memory)}"
+        )
     return error
 
 
 def _outcome(error: BaseException) -> tuple[Status, str]:
-    """Return how status.json names the end of a run by an error."""
+    """Return the status and the reason that status.json states for an error."""
     match error:
         case Interrupted():
             return Status.INTERRUPTED, "signal"
@@ -86,24 +88,24 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
 
 
 @dataclass(frozen=True)
-class _FilesBefore:
-    """The files that a refused start must not have changed."""
+class _PreviousFiles:
+    """The files of a run before this start, to restore where the start fails its checks."""
 
     contents: dict[Path, bytes | None]
-    was_started: bool  # by an earlier process
+    was_started: bool  # whether an earlier process started the run
     step: int
 
     @classmethod
-    def read(cls, run: RunFolder, progress: Progress) -> "_FilesBefore":
+    def read(cls, run: RunFolder, progress: Progress) -> "_PreviousFiles":
         files = (run.config, run.environment, run.status)
         contents = {path: read_plain(path) if path.is_file() else None for path in files}
         return cls(contents, contents[run.status] is not None, progress.step)
 
-    def still_apply(self, progress: Progress) -> bool:
+    def should_be_restored(self, progress: Progress) -> bool:
         """Return whether an earlier process started the run and this one took no step."""
         return self.was_started and progress.step == self.step
 
-    def put_back(self) -> None:
+    def restore(self) -> None:
         for path, content in self.contents.items():
             if content is None:
                 path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Run the `train` command: check everything, take the run's folder, and only then let Hydra run the job."""
+"""Run the `train` command: check the config, lock the run's folder, then start the job through Hydra."""
 
 import argparse
 import contextlib
@@ -33,18 +33,21 @@ from tinystories_lm.system.files import writing
 from tinystories_lm.system.redaction import redact, redact_logs
 
 log = logging.getLogger(__name__)
-# Hydra's flags that show something and run nothing.
+# Hydra's flags that print something and start no job.
 SHOW_FLAGS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 
 
 def train(arguments: list[str]) -> None:
     """Run one job, or with -m the jobs of a sweep.
 
-    Raises CommandError for whatever is wrong before the first step or goes wrong after it.
+    Raises CommandError for every error before the first step or after it.
     """
     options = _parse_arguments(arguments)
     if options.experimental_rerun or options.config_path or options.config_name:
-        raise UsageError("--experimental-rerun, --config-path and --config-name are not supported: use --config-dir")
+        raise UsageError(
+            "--experimental-rerun, --config-path and --config-name are not supported: "
+            "remove them, or add presets with --config-dir"
+        )
     start_hydra()
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
@@ -89,20 +92,23 @@ def _parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _run_single(job: ResolvedJob) -> None:
-    """Run one job in the folder asked for, in that of the interrupted run that it resumes, or in a new one."""
-    if "${" in str(job.folder):  # Hydra would read it as another setting, and take another folder
-        raise UsageError(f"hydra.run.dir={job.folder}: a folder's name cannot hold ${{; choose another name")
+    """Run one job in the requested folder, in the folder of the interrupted run that it resumes, or in a new one."""
+    if "${" in str(job.folder):  # Hydra would interpolate it, and use another folder
+        raise UsageError(
+            f"hydra.run.dir={job.folder}: a folder's name cannot contain ${{, because Hydra interpolates it; "
+            "choose another name"
+        )
     folder = _interrupted_folder(job)
     check_what_is_left(replace(job, folder=folder or job.folder))
     if folder is None:
         with writing(job.folder):
             folder = _new_folder(job.folder)
-    with writing(folder):  # its name may be too long, or that of a file, or of another person's folder
+    with writing(folder):  # the name may be too long, or that of a file or of another user's folder
         is_new = not folder.exists() or not any(folder.iterdir())
     try:
         train_in_folder(replace(job, folder=folder))
     except UsageError:
-        if is_new:  # a refused start leaves nothing behind
+        if is_new:  # a job that failed its checks leaves no folder
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -110,7 +116,7 @@ def _run_single(job: ResolvedJob) -> None:
 def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
     """Run one job in its folder, under Hydra; raises what the job raised.
 
-    wait_seconds: for another process to leave the folder.
+    wait_seconds: how long to wait until another process unlocks the folder.
     """
     with locked(job.folder, wait_seconds=wait_seconds):
         refuse_links(job.run)
@@ -124,9 +130,9 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
 
 
 def run_sweep(launch: Launch) -> None:
-    """Run the jobs by Hydra's launcher.
+    """Run the jobs with Hydra's launcher.
 
-    Raises CommandError with the number of jobs that were not finished, whichever process they ran in.
+    Raises CommandError with the number of unfinished jobs, including those that ran in other processes.
     """
     for job in launch.jobs:
         refuse_links(job.run)
@@ -137,7 +143,7 @@ def run_sweep(launch: Launch) -> None:
 
 
 def start_launcher(launch: Launch) -> None:
-    """Run the jobs by Hydra's launcher, and leave each outcome in the job's folder."""
+    """Run the jobs with Hydra's launcher; each job's folder then has its outcome."""
     arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
     _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
 
@@ -151,12 +157,13 @@ def _flags(config_dir: str | None) -> list[str]:
 
 
 def _check_resumable(run: RunFolder, config: Config) -> None:
-    """Refuse a changed setting before Hydra replaces the record of the first start by that of this one."""
+    """Raise UsageError for a changed setting, before Hydra overwrites the config that it stored at the first start."""
     if not run.config.is_file():
         return
     if config.training.fresh:
         raise UsageError(
-            f"{run.path} has a run already: for training.fresh=true leave hydra.run.dir out, or name another folder"
+            f"{run.path} already holds a run, and training.fresh=true starts a new one: "
+            "remove hydra.run.dir, or name another folder"
         )
     from tinystories_lm.runs.resume import compare
 
@@ -164,7 +171,7 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
 
 
 def _interrupted_folder(job: ResolvedJob) -> Path | None:
-    """Return the folder asked for, else that of the newest interrupted run of this config; None for a new run."""
+    """Return the requested folder, else that of the newest interrupted run of this config; None for a new run."""
     if any(override.startswith("hydra.run.dir=") for override in job.overrides):
         return job.folder
     if not job.config.training.fresh:
@@ -190,11 +197,11 @@ def _new_folder(wanted: Path) -> Path:
 
 @dataclass
 class _HydraTask:
-    """What Hydra calls for each job, in this process or in one that its launcher started."""
+    """The function that Hydra calls for each job, in this process or in one that its launcher started."""
 
     jobs: Sequence[ResolvedJob]
-    failures: list[CommandError] = field(default_factory=list)  # of the jobs of this process
-    called: bool = False  # in this process
+    failures: list[CommandError] = field(default_factory=list)  # errors of the jobs that ran in this process
+    called: bool = False  # whether Hydra called it in this process
 
     def run(self, composed: DictConfig) -> None:
         """Train the job that Hydra composed, in the folder that Hydra made."""
@@ -207,25 +214,25 @@ class _HydraTask:
         resolved = self.jobs[context.job.num if multirun else 0]
         job = replace(resolved, config=to_config(composed), folder=Path(context.runtime.output_dir))
         if multirun and context.launcher._target_.endswith(".JoblibLauncher"):
-            see_one_gpu(multiprocessing.current_process().name)
+            restrict_to_one_gpu(multiprocessing.current_process().name)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_collected(self.failures))
+            stack.enter_context(_collect_error(self.failures))
             if multirun:
-                stack.enter_context(_one_of_many(job.folder))
+                stack.enter_context(_report_sweep_job(job.folder))
                 stack.enter_context(locked(job.folder))
-            _begin_log(job.folder / f"{context.job.name}.log")
+            _create_log(job.folder / f"{context.job.name}.log")
             run_job(job)
 
 
 def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None:
-    """Hand over to Hydra, as if it had been started with `arguments`.
+    """Start Hydra as a program with these arguments would.
 
-    folder: where Hydra writes its record of the start.
+    folder: where Hydra stores the composed config.
 
-    Raises CannotWriteError where that is not possible.
+    Raises CannotWriteError where Hydra cannot write there.
     """
 
-    def run(composed: DictConfig) -> None:  # Hydra asks for a function: it looks for the file that defines it
+    def run(composed: DictConfig) -> None:  # Hydra requires a function, whose file it looks up
         task.run(composed)
 
     with _environment_variable("HYDRA_FULL_ERROR", "1"):  # Hydra raises errors instead of printing them
@@ -241,12 +248,12 @@ def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None
             sys.argv = before
 
 
-def see_one_gpu(worker: str) -> None:
-    """Make one GPU visible to this process: of several, the one with the number in the worker's name.
+def restrict_to_one_gpu(worker: str) -> None:
+    """Restrict this process to one GPU, chosen by the number in the worker's name.
 
-    worker: the name of a process of joblib's, such as `LokyProcess-2`.
+    worker: the name of a joblib process, such as `LokyProcess-2`.
 
-    Call it before CUDA starts. A worker that sees one GPU already keeps it.
+    Call it before CUDA is initialised. Where only one GPU is visible, nothing changes.
     """
     from tinystories_lm.hardware.detect import visible_gpus
 
@@ -255,15 +262,15 @@ def see_one_gpu(worker: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number) - 1) % len(gpus)]
 
 
-def _begin_log(path: Path) -> None:
-    """Make the log file, which the handler opens with its first line only; raises CannotWriteError here instead."""
+def _create_log(path: Path) -> None:
+    """Create the log file before the handler writes its first line; raises CannotWriteError."""
     with writing(path):
         path.touch()
 
 
 @contextlib.contextmanager
-def _collected(failures: list[CommandError]) -> Iterator[None]:
-    """Collect our errors before Hydra sees them, which would print its own lines about them."""
+def _collect_error(failures: list[CommandError]) -> Iterator[None]:
+    """Append a CommandError to `failures` instead of raising it, because Hydra would print its own lines about it."""
     try:
         yield
     except CommandError as error:
@@ -271,8 +278,8 @@ def _collected(failures: list[CommandError]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _one_of_many(folder: Path) -> Iterator[None]:
-    """Print one line about a failed job, and keep the rest in its log; let a request to stop end the whole sweep."""
+def _report_sweep_job(folder: Path) -> Iterator[None]:
+    """Print one line about a failed job, and log its traceback; end the whole sweep on a request to stop."""
     try:
         yield
     except Interrupted as error:

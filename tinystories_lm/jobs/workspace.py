@@ -1,4 +1,4 @@
-"""Hold the parts of one run that are built before its first step, and what is computed with all of them."""
+"""Build the parts of a run before its first step, and compute its validation loss and samples from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Workspace:
 
     @property
     def model(self) -> Transformer:
-        assert isinstance(self.state.model, Transformer)  # the loop is written for any module
+        assert isinstance(self.state.model, Transformer)  # the training loop accepts any module
         return self.state.model
 
     @property
@@ -62,7 +62,7 @@ class Workspace:
 
     @property
     def display_name(self) -> str:
-        """The run's name where it stands among others, in W&B."""
+        """Return the name that W&B shows for the run."""
         return f"{self.config.name}-{self.record.run_id[:6]}"
 
     @property
@@ -82,23 +82,23 @@ class Workspace:
             batch_size=self.config.training.micro_batch_size,
             device=self.machine.device,
         )
-        reader = self.machine.for_inference()
+        inference_machine = self.machine.for_inference()
         return validate(
             self.model,
             until_stopped(batches, stop_requested),
             self.token_bytes_V,
-            reader,
-            loss_of=self.recipe.loss_of if reader.compile else mean_loss,
+            inference_machine,
+            loss_of=self.recipe.loss_of if inference_machine.compile else mean_loss,
         )
 
     def write_samples(self, count: int | None = None) -> list[Sample]:
-        """Continue each prompt of the config `count` times, or as often as the config wants."""
+        """Continue each prompt of the config `count` times, or `sampling.count` times."""
         sampling = self.config.sampling
         with self.machine.for_inference().attending():
             return write_texts(self.model, self.tokenizer, sampling.prompts, sampling, count=count or sampling.count)
 
     def first_nonfinite(self, step: int) -> str:
-        """Describe where the first number that is not finite came from in a step."""
+        """Describe the first tensor of a step that has a NaN or an infinite value."""
         batch = self.recipe.batches.batch(step - 1, device=self.machine.device)
         return origin(self.model, micro_batches(batch, self.config.training.micro_batch_size), self.machine)
 
@@ -114,7 +114,9 @@ def open_workspace(
     tokenizer = load_tokenizer(run.tokenizer)
     initial_weights = record.init_from if config.training.init_from is not None else None
     state = build_state(config, machine, start, vocab_size=cache.vocab_size, initial_weights=initial_weights)
-    delete_superseded(run.checkpoints, state.progress, keep=config.training.keep_checkpoints)  # a kill may leave some
+    delete_superseded(
+        run.checkpoints, state.progress, keep=config.training.keep_checkpoints
+    )  # a killed process may leave some
     batches = _training_batches(_token_stream(cache, Split.TRAIN, machine), config)
     validation_N = _token_stream(cache, Split.VALIDATION, machine)
     token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)

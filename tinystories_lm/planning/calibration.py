@@ -15,22 +15,22 @@ from tinystories_lm.training.loop import micro_batches, train_step
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.optimizer import build_optimizer
 
-SECONDS = 3.0  # of steps, after the first two
-LEAST_STEPS = 3
+MEASURED_SECONDS = 3.0  # steps are timed for at least this long
+MIN_STEPS = 3
 
 
 def calibrate(config: Config) -> float:
-    """Measure the tokens per second in training steps of this config, and keep them for `estimate`.
+    """Measure the tokens per second in training steps of this config, and store it for `estimate`.
 
-    config: with this machine in the place of hardware=auto.
+    config: its hardware=auto is already replaced by this machine.
 
-    A step that hardware.compile=auto would compile on a CPU is timed eager.
+    With hardware.compile=auto on a CPU the step is timed without torch.compile, even where `train` would compile it.
     """
     take_step = _prepare_step(config)
     for _ in range(2):  # the first steps allocate memory and compile
         take_step()
     times: list[float] = []
-    while len(times) < LEAST_STEPS or sum(times) < SECONDS:
+    while len(times) < MIN_STEPS or sum(times) < MEASURED_SECONDS:
         began = time.perf_counter()
         take_step()
         times.append(time.perf_counter() - began)
@@ -41,7 +41,7 @@ def calibrate(config: Config) -> float:
 
 
 def _prepare_step(config: Config) -> Callable[[], float]:
-    """Build the model and its optimizer, and return a training step on random tokens, which waits for the device."""
+    """Build the model and optimizer; return a function that takes a training step on random tokens and waits for it."""
     machine = open_machine(
         config.hardware,
         peak_flops_per_second=find_peak(config.hardware),

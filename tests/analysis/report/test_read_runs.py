@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.report.runs import loss_at, make_run, rows_of
-from tinystories_lm.analysis.report.published_points import rounds_of
+from tinystories_lm.analysis.report.published_points import published_rounds
 from tinystories_lm.analysis.report.read_runs import Reader, State, differences, read_run, shown
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.runs.folder import RunFolder
@@ -125,8 +125,8 @@ def test_a_run_that_did_not_change_is_not_read_again(tmp_path: Path) -> None:
 
 def test_the_second_round_has_its_four_published_points(tmp_path: Path) -> None:
     plain = read_run(make_run(tmp_path / "plain"))
-    assert rounds_of([plain]) == []
-    (found,) = rounds_of([plain, read_run(make_run(tmp_path / "round", "name=round2"))])
+    assert published_rounds([plain]) == []
+    (found,) = published_rounds([plain, read_run(make_run(tmp_path / "round", "name=round2"))])
     points = found["points"]
     assert [(point["progress/step"], point["val/loss"]) for point in points] == [
         (0, 8.40), (1000, 2.16), (5000, 1.61), (14999, 1.40),
@@ -138,7 +138,7 @@ def test_the_second_round_has_its_four_published_points(tmp_path: Path) -> None:
 
 
 def test_a_round_without_steps_has_only_its_perplexity(tmp_path: Path) -> None:
-    (found,) = rounds_of([read_run(make_run(tmp_path / "round", "name=round1"))])
+    (found,) = published_rounds([read_run(make_run(tmp_path / "round", "name=round1"))])
     assert found["points"] == [] and found["perplexity"] == 194
 
 

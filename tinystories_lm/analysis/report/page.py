@@ -13,7 +13,7 @@ from typing import Any
 
 from tinystories_lm import __version__
 from tinystories_lm.analysis.report.curves import TRAINING, VALIDATION, encode
-from tinystories_lm.analysis.report.published_points import rounds_of
+from tinystories_lm.analysis.report.published_points import published_rounds
 from tinystories_lm.analysis.report.read_runs import Run, clean, differences, shown
 from tinystories_lm.config.swept import swept_settings
 from tinystories_lm.system.json_files import to_json
@@ -29,7 +29,7 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int = 0
     reload_seconds: the interval at which the page reloads itself; 0 means never.
     """
     limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
-    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": rounds_of(runs)}
+    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": published_rounds(runs)}
     for run, entry in zip(runs, data["runs"], strict=True):
         entry["training"] = encode(run.rows, TRAINING, limit=limit)
         entry["validation"] = encode(run.rows, VALIDATION, limit=limit)

@@ -10,10 +10,11 @@ from tinystories_lm.analysis.report.read_runs import Run
 from tinystories_lm.model.flops import training_flops
 
 
-def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Return each round that a run belongs to, with its points and its final perplexity.
+def published_rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the published rounds that the runs replay, each with its points and final perplexity.
 
-    Points use the names of metrics.jsonl. An axis that can be neither read nor derived from the publication is absent.
+    The keys of a point are those of metrics.jsonl. A value that was not published and does not follow
+    from published ones is absent.
     """
     found = []
     for config in {run.config.name: run.config for run in runs if run.config is not None}.values():
@@ -26,9 +27,9 @@ def rounds_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def published_points(figures: Mapping[str, Any], *, flops_per_token: float) -> list[dict[str, float]]:
-    """Return the validation losses by step; a round without published losses has its end only.
+    """Return one point per published validation loss, or the last step alone where none was published.
 
-    Perplexity follows from the loss, except at the end, for which perplexity, time and dollars were published.
+    Perplexity is exp(loss), except at the last point, which has the published perplexity, time and dollars.
     """
     perplexity, steps, batch = figures.get("perplexity"), figures.get("steps"), figures.get("batch_size")
     losses: dict[int, float] = dict(figures.get("validation_loss") or {})
@@ -42,10 +43,10 @@ def published_points(figures: Mapping[str, Any], *, flops_per_token: float) -> l
             point |= {TOKENS: step * batch * context, FLOPS: step * batch * context * flops_per_token}
         points.append(point)
     if points:
-        ends = {
+        final_values = {
             "val/perplexity": perplexity,
             SECONDS: figures["wall_clock_minutes"] * 60 if "wall_clock_minutes" in figures else None,
             DOLLARS: figures.get("cost_usd"),
         }
-        points[-1] |= {name: value for name, value in ends.items() if value is not None}
+        points[-1] |= {name: value for name, value in final_values.items() if value is not None}
     return points

@@ -13,10 +13,10 @@ from tinystories_lm.system.console import amount, duration, table
 
 MEANINGS = {
     "E": "irreducible loss, nats per token",
-    "A": "factor of the size term, A / N^alpha",
-    "B": "factor of the token term, B / D^beta",
-    "alpha": "exponent of size",
-    "beta": "exponent of tokens",
+    "A": "coefficient of the parameter term, A / N^alpha",
+    "B": "coefficient of the token term, B / D^beta",
+    "alpha": "exponent of the number of parameters, N",
+    "beta": "exponent of the number of training tokens, D",
 }
 
 
@@ -30,24 +30,24 @@ def describe(analysis: Analysis) -> str:
         *(_forecast(one) for one in analysis.forecasts),
         *([_purchases(analysis.purchases)] if analysis.purchases else []),
         *(["\n".join(["What these runs do not determine:", *_list(analysis.warnings)])] if analysis.warnings else []),
-        f"written: {os.path.relpath(folder / 'scaling.svg')} and scaling.json",
+        f"wrote {os.path.relpath(folder / 'scaling.svg')} and scaling.json",
     ]
     return "\n\n".join(parts)
 
 
 def _law(analysis: Analysis) -> str:
-    found, points = analysis.fit, analysis.points
+    fit, points = analysis.fit, analysis.points
     left_out = f"; left out: {describe_left_out(points)}" if points.left_out else ""
     rows = [
         [
             name,
-            f"{getattr(found.law, name):.4g}",
-            "held" if name in found.held else _range(found.interval(name), ".4g"),
-            found.held.get(name, MEANINGS[name]),
+            f"{getattr(fit.law, name):.4g}",
+            "fixed" if name in fit.held else _range(fit.interval(name), ".4g"),
+            fit.held.get(name, MEANINGS[name]),
         ]
         for name in NAMES
     ]
-    header = ["", "value", "80 % interval", ""]
+    header = ["parameter", "value", "80 % interval", "meaning"]
     return (
         f"L(N, D) = E + A / N^alpha + B / D^beta, from {len(points.points)} runs{left_out}\n"
         f"{table(header, rows, right=(1,))}"
@@ -69,12 +69,12 @@ def _points(analysis: Analysis) -> str:
                 f"{math.expm1(-residual):+.2%}",
             ]
         )
-    return table(["run", "parameters", "tokens", "FLOPs", "loss", "law", "error"], rows, right=range(1, 7))
+    return table(["run", "parameters", "tokens", "FLOPs", "loss", "fitted loss", "error"], rows, right=range(1, 7))
 
 
-def _validation(found: Validation) -> str:
-    if not found.predicted:
-        return f"No run was held out: {found.reason}"
+def _validation(validation: Validation) -> str:
+    if not validation.predicted:
+        return f"No run was held out: {validation.reason}"
     rows = [
         [
             one.point.run,
@@ -84,14 +84,14 @@ def _validation(found: Validation) -> str:
             _range(one.interval, ".4f"),
             f"{one.relative_error:+.2%}",
         ]
-        for one in found.predicted
+        for one in validation.predicted
     ]
-    held = f" (with {' and '.join(found.held)} held)" if found.held else ""
+    fixed = f" (with {' and '.join(validation.held)} fixed)" if validation.held else ""
     header = ["run", "FLOPs", "loss", "predicted", "80 % interval", "error"]
     return (
-        f"The {len(rows)} most expensive runs, predicted from the {found.fitted_points} cheapest{held}:\n"
+        f"The {len(rows)} most expensive runs, predicted from the {validation.fitted_points} cheapest{fixed}:\n"
         f"{table(header, rows, right=(1, 2, 3, 5))}\n"
-        f"mean absolute error of the loss: {found.mean_absolute_error:.2%}"
+        f"mean absolute error of the loss: {validation.mean_absolute_error:.2%}"
     )
 
 
@@ -100,17 +100,17 @@ def _forecast(one: Forecast) -> str:
         ["parameters", f"{one.parameters:,.0f}"],
         ["tokens", f"{one.tokens:,.0f}"],
         ["FLOPs", _exponent(one.flops)],
-        ["loss", f"{one.loss:.3f}, 80 % between {_range(one.loss_interval, '.3f')}"],
-        ["perplexity", f"{one.perplexity:.2f}, 80 % between {_range(one.perplexity_interval, '.2f')}"],
+        ["loss", f"{one.loss:.3f}, 80 % interval {_range(one.loss_interval, '.3f')}"],
+        ["perplexity", f"{one.perplexity:.2f}, 80 % interval {_range(one.perplexity_interval, '.2f')}"],
         *([f"on {quote.hardware}", f"{duration(quote.hours * 3600)}, ${quote.dollars:,.2f}"] for quote in one.quotes),
-        ["reach", one.reach],
+        ["extrapolation", one.reach],
     ]
     width = max(len(name) for name, _ in rows)
     lines = [f"  {name.ljust(width)}  {value}" for name, value in rows]
     return "\n".join([f"Forecast of {' '.join(one.overrides)}:", *lines, *_list(one.warnings)])
 
 
-def _purchases(bought: tuple[Purchase, ...]) -> str:
+def _purchases(purchases: tuple[Purchase, ...]) -> str:
     rows = [
         [
             one.quote.hardware,
@@ -120,11 +120,12 @@ def _purchases(bought: tuple[Purchase, ...]) -> str:
             f"{one.loss:.3f} ({_range(one.loss_interval, '.3f')})",
             one.reach,
         ]
-        for one in bought
+        for one in purchases
     ]
-    header = ["", "time", "parameters", "tokens", "loss", ""]
+    header = ["hardware", "time", "parameters", "tokens", "loss", "extrapolation"]
     return (
-        f"The best for ${bought[0].quote.dollars:,.2f} at C = 6 N D, with 80 % intervals:\n"
+        f"The model size and token count with the lowest predicted loss for ${purchases[0].quote.dollars:,.2f},"
+        " with 80 % intervals, where a run takes 6 N D FLOPs:\n"
         f"{table(header, rows, right=(1,))}"
     )
 
@@ -133,12 +134,12 @@ def _list(lines: tuple[str, ...]) -> list[str]:
     return [f"- {line}" for line in lines]
 
 
-def _range(found: Interval, form: str) -> str:
-    return f"{found.low:{form}} … {found.high:{form}}"
+def _range(interval: Interval, spec: str) -> str:
+    return f"{interval.low:{spec}} … {interval.high:{spec}}"
 
 
-def _amounts(found: Interval) -> str:
-    return f"{amount(found.low)} … {amount(found.high)}"
+def _amounts(interval: Interval) -> str:
+    return f"{amount(interval.low)} … {amount(interval.high)}"
 
 
 def _exponent(flops: float) -> str:
