@@ -5,16 +5,15 @@ import re
 import tokenize
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 AVOIDED = re.compile(
     r"\b(anew|foretell\w*|foretold|befall\w*|befell|dearer|dearest|for ever|told|going on|gone on|went on|goes? on"
-    r"|(is|are|was) no (?!longer|more|less)\w+)\b",
+    r"|(?<!there )(is|are|was) no (?!longer|more|less)\w+)\b",
     re.IGNORECASE,
 )
 NAMES = re.compile(r"`[^`]*`|--\w+|^```.*?^```$|^>.*?$", flags=re.DOTALL | re.MULTILINE)  # flags, keys, stories
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "experiments").rglob("*.md")]
+KEY = re.compile(r"\W*--?\w+\W*|['\"]\w+['\"]")  # a flag, or the key of a file that programs read
 SPOKEN = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
 
 
@@ -26,12 +25,12 @@ def test_the_documentation_avoids_words_that_a_newcomer_has_to_decode() -> None:
     assert not [found for page in PAGES for found in found_in(page, page.read_text(encoding="utf-8"))]
 
 
-@pytest.mark.xfail(reason="the language pass over the package is under way", strict=False)
 def test_the_package_avoids_words_that_a_newcomer_has_to_decode() -> None:
     found = []
     for file in (ROOT / "tinystories_lm").rglob("*.py"):
         if file.parent.name == "grammar":  # its words are stories
             continue
         tokens = tokenize.generate_tokens(io.StringIO(file.read_text(encoding="utf-8")).readline)
-        found += [word for token in tokens if token.type in SPOKEN for word in found_in(file, token.string)]
+        spoken = [token.string for token in tokens if token.type in SPOKEN and not KEY.fullmatch(token.string)]
+        found += [word for text in spoken for word in found_in(file, text)]
     assert not found, "\n".join(found)

@@ -90,7 +90,7 @@ def upload(options: Namespace) -> None:
     """Send W&B what it lacks of a run and print the run's page."""
     from tinystories_lm.tracking.upload import upload
 
-    print(upload(options.run, anew=options.anew))
+    print(upload(options.run, as_new_run=options.anew))
 
 
 COMMANDS = (

@@ -65,7 +65,7 @@ def _limits(top: Path, path: str, file: str) -> Iterator[int]:
     """Yield the limits of a control group and of those around it, up to `top`."""
     inner = top / path.strip("/")
     for group in (inner, *inner.parents):
-        with contextlib.suppress(OSError, ValueError):  # a container does not show outer groups; "max" is no limit
+        with contextlib.suppress(OSError, ValueError):  # a container does not show outer groups; "max" means unlimited
             yield int((group / file).read_text(encoding="utf-8"))
         if group == top:
             return

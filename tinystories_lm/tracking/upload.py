@@ -20,10 +20,10 @@ EXIT_CODES = {Status.DONE: ExitCode.DONE, Status.INTERRUPTED: ExitCode.INTERRUPT
 INIT_SECONDS, FINISH_SECONDS = 30, 600  # longer than a run's: nothing else waits here
 
 
-def upload(name: str, *, anew: bool = False) -> str:
+def upload(name: str, *, as_new_run: bool = False) -> str:
     """Send the rows after W&B's last one, the table of samples and the final figures; return the run's page.
 
-    anew: send all rows, as a new run beside the one that W&B has.
+    as_new_run: send all rows, as a new run beside the one that W&B has.
 
     Raises CommandError where W&B does not answer, UsageError for a run without rows, and RunFolderInUseError for a run
     in progress, which sends its rows itself.
@@ -37,17 +37,17 @@ def upload(name: str, *, anew: bool = False) -> str:
         rows = read_metrics(run) if run.metrics.is_file() else []
         if not rows:
             raise UsageError(f"{run.path} has no rows to send")
-        tracker = _send(run, last_step=int(rows[-1]["progress/step"]), anew=anew)
+        tracker = _send(run, last_step=int(rows[-1]["progress/step"]), as_new_run=as_new_run)
         tracker.finish(exit_code=EXIT_CODES.get(status, ExitCode.FAILED))
     if tracker.mode is not TrackingMode.online or not tracker.is_complete:
         raise CommandError(f"W&B does not have all of {run.path} yet; try again when it answers")
     return tracker.url or ""
 
 
-def _send(run: RunFolder, *, last_step: int, anew: bool) -> WandbTracker:
+def _send(run: RunFolder, *, last_step: int, as_new_run: bool) -> WandbTracker:
     """Hand everything that the run folder has to a tracker."""
     config, record = read_config(run), read_record(run)
-    run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if anew else "")
+    run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if as_new_run else "")
     name = f"{config.name}-{run_id[:6]}"
     tracker = start_tracker(
         _patient(config.tracking),

@@ -136,7 +136,7 @@ def clean(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a few words, without the places of this machine: of an absolute path the last name is left."""
+    """Format a value briefly, without this machine's paths: an absolute path is cut to its last name."""
     if value is None:
         return ""
     if isinstance(value, Enum):
@@ -150,7 +150,7 @@ def shown(value: object) -> str:
 
 
 def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]]]:
-    """Settings in which the runs differ: name, kind, and a value for each run, None where its config is unreadable."""
+    """List the settings in which the runs differ: name, effect, each run's value (None where unreadable)."""
     known = [None if run.config is None else settings(run.config) for run in runs]
     template = next((found for found in known if found is not None), {})
     differing = []
