@@ -32,8 +32,9 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import read_json, write_json
-from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training.loop import micro_batches, train_step, validate
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.optimizer import CombinedOptimizer, build_optimizer
@@ -222,7 +223,7 @@ def trained(experiment: str, data: Path, folder: Path, extra: list[str]) -> dict
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     first = 0.0
     while process.poll() is None:
-        if not first and any("train/loss" in row for row in read_records(run / "metrics.jsonl")):
+        if not first and any("train/loss" in row for row in read_metrics(RunFolder(run))):
             first = time.monotonic() - began
         time.sleep(0.05)
     record = {"experiment": experiment, "command": command[1:], "first_row_seconds": first}
@@ -230,7 +231,7 @@ def trained(experiment: str, data: Path, folder: Path, extra: list[str]) -> dict
     if process.returncode:
         assert process.stdout is not None
         return record | {"left_out": process.stdout.read()[-400:]}
-    rows = read_records(run / "metrics.jsonl")
+    rows = read_metrics(RunFolder(run))
     curve = [[row["progress/tokens"], row["val/loss"]] for row in rows if "val/loss" in row]
     return record | {"summary": read_json(run / "summary.json"), "validation": curve}
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import torch
 
 from tinystories_lm.hardware.detect import device_name
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.system.processes import usable_cores
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
@@ -45,7 +46,7 @@ def first_step_seconds(folder: Path, *, compiler_cache: Path | None = None) -> f
     began = time.perf_counter()
     started = subprocess.Popen(command, cwd=folder, env=environment, stdout=quiet, stderr=quiet)
     try:
-        while not any("train/loss" in row for row in read_records(run / "run" / "metrics.jsonl")):
+        while not any("train/loss" in row for row in read_metrics(RunFolder(run / "run"))):
             if started.poll() is not None:
                 raise RuntimeError("the run ended before its first step")
             time.sleep(0.01)

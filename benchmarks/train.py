@@ -34,8 +34,9 @@ from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.setup import keep_freed_memory
 from tinystories_lm.model.attention import attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.jsonl import read_records
 
 V, L, D, H, FF, T, B = 4096, 4, 256, 4, 688, 256, 16
 WARM_STEPS = 10
@@ -99,7 +100,7 @@ def ours(steps: int) -> float:
                    f"data.cache_dir={Path(tempfile.gettempdir()) / 'tinystories_lm-benchmark-cache'}",
                    f"hydra.run.dir={run}"]  # fmt: skip
         subprocess.run(command, cwd=temporary, check=True, capture_output=True)
-        rows = [row for row in read_records(run / "metrics.jsonl") if "train/loss" in row]
+        rows = [row for row in read_metrics(RunFolder(run)) if "train/loss" in row]
         first, end = next(row for row in rows if row["progress/step"] == WARM_STEPS), rows[-1]
         seconds = end["time/train_seconds"] - first["time/train_seconds"]
         return float((end["progress/tokens"] - first["progress/tokens"]) / seconds)

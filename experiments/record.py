@@ -17,10 +17,10 @@ from tinystories_lm.analysis.loss_curve import draw
 from tinystories_lm.config.schema import settings
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.errors import CommandError, UsageError
 from tinystories_lm.system.files import write_text
 from tinystories_lm.system.json_files import read_json, to_json, write_json
-from tinystories_lm.system.jsonl import read_records
 
 MOST_ROWS = 200
 PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # paths on one machine
@@ -29,7 +29,7 @@ PRIVATE = ("data.path", "data.cache_dir", "training.init_from")  # paths on one 
 def record(run: RunFolder, folder: Path) -> None:
     """Write the three files."""
     summary, environment, config = read_json(run.summary), read_json(run.environment), read_config(run)
-    rows = thinned(read_records(run.metrics))
+    rows = thinned(read_metrics(run))
     measured = {
         "command": command_of(run),
         "figures": {key: value for key, value in summary.items() if key != "stories"},

@@ -1,4 +1,4 @@
-"""What the trials of faults share: the run that nobody disturbed."""
+"""Share one undisturbed run among the tests of faults."""
 
 import os
 import time
@@ -14,14 +14,14 @@ from tests.warm_process import warm
 class Whole(NamedTuple):
     ending: dict[str, Any]
     run: Path
-    seconds: float  # it takes once the corpus is prepared
+    seconds: float  # of the run once the corpus is prepared
     corpus: Path
-    cache: str  # the setting under which it is
+    cache: str  # the setting of the prepared cache
 
 
 @pytest.fixture(scope="session")
 def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    """The run that nobody cut off."""
+    """Train the undisturbed run."""
     folder = tmp_path_factory.mktemp("whole")
     warm()
     os.environ.setdefault("OMP_NUM_THREADS", "1")

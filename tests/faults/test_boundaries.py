@@ -1,4 +1,4 @@
-"""Where a run is cut, what changes before it goes on, who else draws random numbers: none of it moves a batch."""
+"""Batches depend neither on where a run is cut, nor on what changes before it resumes, nor on other random draws."""
 
 import random
 import signal
@@ -22,7 +22,7 @@ PART = f"{US}.jobs.workspace.mean_loss"  # called for each micro-batch of a step
 PARTS = ["training.micro_batch_size=1", "training.batch_size=4"]
 EPOCHS = ["training.batch_size=12", "training.micro_batch_size=12"]  # of 227 rows: the 19th step reads of two epochs
 SPARSE = ["training.eval_every_steps=6", "training.checkpoint_every_steps=10"]  # best and last are not the same
-# The settings, the function at whose so-manieth call the run is asked to stop, and the step it then stands at.
+# The settings, the function and the number of its call at which the run is asked to stop, and the step it stops at.
 CUTS = {
     "after the first step": ([], STEP, 2, 1),
     "at a checkpoint": ([], STEP, 13, 12),
@@ -40,12 +40,12 @@ QUICK = ("between two micro-batches",)
 
 
 def last(found: dict[str, dict[str, str]]) -> dict[str, object]:
-    """An ending with the weights of the last step alone: a stop's checkpoint stands in the place of an older one."""
+    """Return an ending with the weights of the last step alone: the checkpoint of a stop replaces an older one."""
     return {**found, "weights": {name: sha for name, sha in found["weights"].items() if "step-00000040" in name}}
 
 
 @pytest.mark.parametrize("cut", [cut if cut in QUICK else pytest.param(cut, marks=slow) for cut in CUTS])
-def test_a_run_goes_on_bit_for_bit_from_any_boundary(whole: Whole, tmp_path: Path, cut: str) -> None:
+def test_a_run_resumes_bit_for_bit_from_any_boundary(whole: Whole, tmp_path: Path, cut: str) -> None:
     more, function, count, step = CUTS[cut]
     run, undisturbed = tmp_path / "run", tmp_path / "undisturbed"
     ask = trials.at_call(function, trials.send(signal.SIGTERM), count=count)
@@ -60,7 +60,7 @@ def test_a_run_goes_on_bit_for_bit_from_any_boundary(whole: Whole, tmp_path: Pat
 
 
 @slow
-def test_raised_steps_go_on_with_the_batches_of_the_longer_run(whole: Whole, tmp_path: Path) -> None:
+def test_a_run_with_raised_steps_reads_the_batches_of_the_longer_run(whole: Whole, tmp_path: Path) -> None:
     """Under a schedule that does not know its end the two runs are the same, bit for bit."""
     constant = ["training.warmup_steps=0", "schedule.final_lr_fraction=1"]
     run, longer = tmp_path / "run", tmp_path / "longer"
@@ -72,7 +72,7 @@ def test_raised_steps_go_on_with_the_batches_of_the_longer_run(whole: Whole, tmp
 
 
 def perturbed() -> None:
-    """Before each step somebody else draws from every generator there is, and seeds it anew."""
+    """Draw from every global generator before each step, and seed it with another number."""
     real = loop.train_step
 
     def step(*arguments: object, **named: object) -> loop.StepResult:
@@ -105,58 +105,60 @@ REFUSED = [
     "training.eval_tokens=256",
     "training.steps=39",
 ]
-ROUNDS_OTHERWISE = [
+CHANGES_ROUNDING = [
     "training.micro_batch_size=2",
     "hardware.precision=bfloat16",
     "hardware.attention=math",
 ]
-MOVES_NOTHING = ["training.keep_checkpoints=3", "training.max_hours=3", "hardware.dollars_per_hour=2",
+CHANGES_NOTHING = ["training.keep_checkpoints=3", "training.max_hours=3", "hardware.dollars_per_hour=2",
                  "training.on_write_error=continue", "training.max_skipped_steps=3"]  # fmt: skip
 
 
 @pytest.fixture
-def begun(whole: Whole, tmp_path: Path) -> Path:
-    """A run that was stopped after its 13th step."""
+def stopped_run(whole: Whole, tmp_path: Path) -> Path:
+    """Return a run that was stopped after its 13th step."""
     run, ask = tmp_path / "run", trials.at_call(STEP, trials.send(signal.SIGTERM), count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=ask)) == 75, trials.said(run)
     return run
 
 
 @slow
-def test_a_setting_that_moves_the_numbers_is_refused_with_both_values(whole: Whole, begun: Path) -> None:
-    before = {path: path.read_bytes() for path in begun.rglob("*") if path.is_file() and path.name != ".lock"}
+def test_a_setting_that_changes_results_is_refused_with_both_values(whole: Whole, stopped_run: Path) -> None:
+    before = {path: path.read_bytes() for path in stopped_run.rglob("*") if path.is_file() and path.name != ".lock"}
     for number, setting in enumerate(REFUSED):
-        out = begun.parent / f"{number}.out"
-        assert trials.end(trials.start(whole.corpus, begun, whole.cache, setting, out=out)) == 2, setting
+        out = stopped_run.parent / f"{number}.out"
+        assert trials.end(trials.start(whole.corpus, stopped_run, whole.cache, setting, out=out)) == 2, setting
         said = out.read_text()
         key, _, value = setting.partition("=")
         assert len(said.splitlines()) == 1 and key in said and (value in said or "2e-3" in value), said
     assert before == {path: path.read_bytes() for path in before}, "a refusal changes nothing"
-    assert read_status(RunFolder(begun)) is Status.INTERRUPTED
+    assert read_status(RunFolder(stopped_run)) is Status.INTERRUPTED
 
 
 @slow
-@pytest.mark.parametrize("setting", ROUNDS_OTHERWISE)
-def test_a_setting_that_rounds_otherwise_goes_on_and_is_told_whatever_comes_between(
-    whole: Whole, begun: Path, setting: str
+@pytest.mark.parametrize("setting", CHANGES_ROUNDING)
+def test_a_setting_that_changes_rounding_is_accepted_and_noted_whatever_comes_between(
+    whole: Whole, stopped_run: Path, setting: str
 ) -> None:
-    """It is told too where the process that changed it is killed before it has saved anything."""
+    """It is noted as well where the process that changed it is killed before it has saved anything."""
     kill = trials.at_call(STEP, trials.send(signal.SIGKILL), count=2)
-    assert trials.end(trials.start(whole.corpus, begun, whole.cache, setting, first=kill)) == -9
-    assert trials.end(trials.start(whole.corpus, begun, whole.cache, setting)) == 0, trials.said(begun)
-    assert trials.said(begun).count("rounds differently") == 1
-    assert trials.ending(begun)["summary"]["exact"] is False
+    assert trials.end(trials.start(whole.corpus, stopped_run, whole.cache, setting, first=kill)) == -9
+    assert trials.end(trials.start(whole.corpus, stopped_run, whole.cache, setting)) == 0, trials.said(stopped_run)
+    assert trials.said(stopped_run).count("rounds differently") == 1
+    assert trials.ending(stopped_run)["summary"]["exact"] is False
 
 
 @slow
-def test_a_setting_that_moves_nothing_may_change_without_a_word(whole: Whole, begun: Path) -> None:
-    out = begun.parent / "again"
-    assert trials.end(trials.start(whole.corpus, begun, whole.cache, *MOVES_NOTHING, out=out)) == 0, out.read_text()
-    assert not any(setting.partition("=")[0] in line for setting in MOVES_NOTHING for line in words_of(out))
-    found = last(trials.ending(begun))
+def test_a_setting_that_changes_nothing_may_change_without_a_word(whole: Whole, stopped_run: Path) -> None:
+    out = stopped_run.parent / "again"
+    assert trials.end(trials.start(whole.corpus, stopped_run, whole.cache, *CHANGES_NOTHING, out=out)) == 0, (
+        out.read_text()
+    )
+    assert not any(setting.partition("=")[0] in line for setting in CHANGES_NOTHING for line in words_of(out))
+    found = last(trials.ending(stopped_run))
     assert not (difference := trials.first_difference(found, last(whole.ending))), difference
 
 
 def words_of(out: Path) -> list[str]:
-    """What was said, but for the command that goes on with the run."""
+    """Return the output without the suggested commands."""
     return [line for line in out.read_text().splitlines() if not line.startswith("  tinystories-lm")]

@@ -1,4 +1,4 @@
-"""A thousand damaged files: each is found, by name, or makes no difference. None is loaded wrongly.
+"""Each of a thousand damaged files is named, or makes no difference; none is loaded wrongly.
 
 Files are cut, flipped, emptied, extended, exchanged and, where they are text, changed so that they can still be read.
 """
@@ -16,7 +16,7 @@ from tests.faults import trials
 from tests.warm_process import warm
 
 SLOW = pytest.mark.slow
-ENDINGS = {0, 2, 3, 7}  # what a person's command may say of a damaged file
+ENDINGS = {0, 2, 3, 7}  # exit codes of a command that meets a damaged file
 READERS = [
     ["diagnose", "run", "--json"],
     ["runs", "--json"],
@@ -28,7 +28,7 @@ READERS = [
 class Trained(NamedTuple):
     folder: Path  # holds run/, done; cut/, killed at step 26 of 40; cache/
     corpus: Path
-    ending: dict[str, Any]  # of a run that nothing happened to
+    ending: dict[str, Any]  # of an undamaged run
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 def damage(choose: random.Random, file: Path) -> str:
-    """Damage a file in one of many ways; says which."""
+    """Damage a file in one of many ways; returns the way."""
     content = bytearray(file.read_bytes())
     place = choose.randrange(len(content)) if content else 0
     kind = choose.choice(["flip", "cut", "empty", "more", "gone", "garbage", "swap", "value", "value"])
@@ -73,7 +73,7 @@ def damage(choose: random.Random, file: Path) -> str:
 
 
 def _otherwise(choose: random.Random, text: str) -> str:
-    """The text with another value at one place: it can still be read, as something else."""
+    """Return the text with another value in one place, which can still be parsed."""
     values = list(re.finditer(r'(?<=: )("(?:[^"\\]|\\.)*"|-?[0-9.e+-]+|true|false|null|[\w./-]+)', text))
     if not values:
         return text + "x"
@@ -85,14 +85,14 @@ def _otherwise(choose: random.Random, text: str) -> str:
 
 
 def command(folder: Path, *words: str) -> tuple[int, str]:
-    """The exit code of a command, or -signal, and all that it says."""
+    """Return the exit code of a command, or -signal, and its output."""
     out = folder / "said"
     pid = trials.begin([*words], folder, out=out, first=trials.alone)
     return trials.end(pid), out.read_text(encoding="utf-8", errors="replace")
 
 
 def files_of(run: Path) -> list[Path]:
-    """The files that a run is taken up from."""
+    """Return the files from which a run is resumed."""
     kept = ("config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "status.json", "summary.json",
             "tokenizer.json")  # fmt: skip
     return [*(run / name for name in kept if (run / name).is_file()), *sorted(run.glob("checkpoints/step-*/*"))]
@@ -121,7 +121,7 @@ def test_a_run_with_a_damaged_file_ends_as_it_should_or_says_which_file_it_is(
 
 
 def named(file: Path, said: str) -> bool:
-    """Whether the file is named in what was said, or the checkpoint it belongs to."""
+    """Return whether the output names the file, or the checkpoint it belongs to."""
     return file.name in said or file.parent.name in said
 
 
@@ -153,7 +153,7 @@ def test_what_reads_a_damaged_run_says_the_same_as_before_or_which_file_it_is(
 
 
 def shown(folder: Path, said: str) -> str:
-    """What a command shows, without what the clock decides."""
+    """Return the output of a command without times."""
     page = folder / "outputs" / "report.html"
     said += page.read_text(encoding="utf-8") if page.is_file() else ""
     said = re.sub(
@@ -165,10 +165,10 @@ def shown(folder: Path, said: str) -> str:
 @pytest.mark.parametrize("name", ["summary.json", "status.json", "environment.json"])
 @pytest.mark.parametrize("content", [b"", b'{"step": 1}', None], ids=["empty", "another", "gone"])
 @pytest.mark.parametrize("which", ["run", "cut"])
-def test_what_a_run_says_of_itself_is_written_anew(
+def test_a_damaged_summary_status_or_environment_is_written_again(
     trained: Trained, tmp_path: Path, which: str, name: str, content: bytes | None
 ) -> None:
-    """Its checkpoints have all that is needed; what cannot be known any more is whether the numbers are exact."""
+    """The checkpoints hold all that is needed, except whether the numbers are exact."""
     run = Path(shutil.copytree(trained.folder / which, tmp_path / which))
     (run / name).unlink(missing_ok=True)
     if content is not None:
@@ -203,7 +203,7 @@ def test_a_damaged_cache_is_built_again(trained: Trained, tmp_path: Path, number
 
 
 def test_json_of_any_depth_and_size_is_refused_in_a_moment(trained: Trained, tmp_path: Path) -> None:
-    """Which json itself would end in a RecursionError, or a number that no float holds."""
+    """The json module would raise RecursionError, or return a number that no float holds."""
     from tinystories_lm.system.errors import DamagedError
     from tinystories_lm.system.json_files import read_json
 

@@ -28,7 +28,7 @@ slow = pytest.mark.slow
 
 
 class Disk:
-    """A file system of so many kilobytes."""
+    """A file system of a given size."""
 
     def __init__(self, folder: Path, kilobytes: int) -> None:
         self.path = folder
@@ -45,7 +45,7 @@ class Disk:
         self._mount("-o", "remount,ro")
 
     def fill(self) -> Path:
-        """Leave no room at all; what is returned may be deleted."""
+        """Fill the disk; returns the file to delete for room."""
         filler = self.path / "filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
@@ -55,7 +55,7 @@ class Disk:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    """An empty one, large enough for a run."""
+    """Yield an empty disk, large enough for a run."""
     made = Disk(tmp_path / "disk", 64_000)
     yield made
     subprocess.run(["umount", "--lazy", made.path], check=True)
@@ -66,19 +66,19 @@ def check_refused(said: str) -> None:
     assert "Traceback" not in said and "Logging error" not in said
 
 
-def check_goes_on(whole: Whole, run: Path, *more: str, out: Path | None = None) -> None:
-    """The same command ends with the bits of the run that never ran out of space."""
+def check_resumes(whole: Whole, run: Path, *more: str, out: Path | None = None) -> None:
+    """Check that the same command ends with the bits of a run that never ran out of space."""
     assert trials.end(trials.start(whole.corpus, run, whole.cache, *more, out=out)) == 0
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
 
 
-# Of the 1 MB that a run takes, so much is there: none, or room for one checkpoint and not for two.
+# Kilobytes: a run takes 1 MB; 600 hold one checkpoint and not two.
 SIZES = [0, 600]
 
 
 @mounts
 @pytest.mark.parametrize("kilobytes", [*SIZES, *(pytest.param(size, marks=slow) for size in range(4, 1100, 12))])
-def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
+def test_a_full_disk_is_one_line_and_with_room_again_the_run_resumes(
     whole: Whole, tmp_path: Path, disk: Disk, kilobytes: int
 ) -> None:
     if kilobytes:
@@ -94,12 +94,12 @@ def test_a_full_disk_is_one_line_and_with_room_again_the_run_goes_on(
             check_checkpoint(checkpoint, run_id=read_record(RunFolder(run)).run_id)
         assert not [path for path in run.rglob(".tmp-*") if path.is_file()]
     disk.resize(128_000)
-    check_goes_on(whole, run, out=out)
+    check_resumes(whole, run, out=out)
 
 
 @mounts
 def test_with_room_again_the_same_command_finds_the_run_that_had_none(whole: Whole, tmp_path: Path, disk: Disk) -> None:
-    """Also where no folder is named, and small files still found their place."""
+    """It does so where no folder is named and small files could still be written."""
     disk.resize(600)
     words = [word for word in trials.settings(f"data.path={whole.corpus}", whole.cache) if "run.dir" not in word]
     assert trials.end(trials.begin(["train", *words], disk.path, out=tmp_path / "out")) == 5
@@ -113,12 +113,12 @@ def test_with_room_again_the_same_command_finds_the_run_that_had_none(whole: Who
 
 @pytest.mark.parametrize("limit", [12_000, *(pytest.param(size, marks=slow) for size in (7_900, 50_000, 90_000))])
 def test_a_file_that_may_not_grow_is_one_line(whole: Whole, tmp_path: Path, limit: int) -> None:
-    """Of the tokens, of a checkpoint, of the metrics: without root too."""
+    """The limit strikes the tokens, a checkpoint or the metrics; it needs no root."""
     run, cache = tmp_path / "run", f"data.cache_dir={tmp_path / 'cache'}"
     lower = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))  # noqa: E731
     assert trials.end(trials.start(whole.corpus, run, cache, first=lower)) == 5, trials.said(run)
     check_refused(trials.said(run))
-    check_goes_on(whole, run, cache)
+    check_resumes(whole, run, cache)
 
 
 def test_a_folder_that_may_not_be_written_is_refused_before_the_training(whole: Whole, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_training(whole: 
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """A folder of which even root may only read."""
+    """Make a folder that even root can only read."""
     if CAN_MOUNT:
         disk = Disk(folder, 1000)
         disk.make_read_only()
@@ -165,7 +165,7 @@ def wait_for(out: Path, words: str) -> None:
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Nothing of the process goes on within the block."""
+    """Suspend the process inside the block."""
     os.kill(pid, signal.SIGSTOP)
     yield
     os.kill(pid, signal.SIGCONT)
@@ -185,14 +185,14 @@ def test_a_run_that_may_continue_does_so_while_the_disk_is_full_and_loses_no_row
     wait_for(out, "step 40/160")
     with stopped(pid):
         filler = disk.fill()
-    wait_for(out, "going on without a checkpoint of step")
+    wait_for(out, "training continues without a checkpoint of step")
     wait_for(out, "metrics.jsonl: No space left on device: free some space or name another folder; its rows wait")
     with stopped(pid):
         said, newest = out.read_text(), list_checkpoints(run / "checkpoints")[0]
         check_checkpoint(newest, run_id=read_record(RunFolder(run)).run_id)
         filler.unlink()
     assert trials.end(pid) == 0, out.read_text()
-    assert said.count("metrics.jsonl: No space left on device") == 1, "rows that wait are spoken of once"
+    assert said.count("metrics.jsonl: No space left on device") == 1, "waiting rows are reported once"
     assert "Traceback" not in said and "Logging error" not in said
     difference = trials.first_difference(trials.ending(run), trials.ending(undisturbed))
     assert not difference, difference
@@ -202,21 +202,23 @@ def test_a_run_that_may_continue_does_so_while_the_disk_is_full_and_loses_no_row
 
 @slow
 @mounts
-def test_the_last_checkpoint_is_not_done_without(whole: Whole, tmp_path: Path, disk: Disk) -> None:
+def test_the_last_checkpoint_is_required_even_if_the_run_may_continue(whole: Whole, tmp_path: Path, disk: Disk) -> None:
     disk.resize(600)
     run, out = disk.path / "run", tmp_path / "out"
     assert trials.end(trials.start(whole.corpus, run, whole.cache, CONTINUE, out=out)) == 5
     check_refused(out.read_text())
-    assert "step-00000040" in out.read_text().splitlines()[-1] and out.read_text().count("going on without") > 5
+    assert "step-00000040" in out.read_text().splitlines()[-1] and out.read_text().count("continues without") > 5
     assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-00000004"]
     assert read_status(RunFolder(run)) in (Status.FAILED, Status.INTERRUPTED)
     disk.resize(64_000)
-    check_goes_on(whole, run, CONTINUE, out=out)
+    check_resumes(whole, run, CONTINUE, out=out)
 
 
 @slow
 @mounts
-def test_the_checkpoint_of_a_requested_stop_is_not_done_without(whole: Whole, tmp_path: Path, disk: Disk) -> None:
+def test_the_checkpoint_of_a_requested_stop_is_required_even_if_the_run_may_continue(
+    whole: Whole, tmp_path: Path, disk: Disk
+) -> None:
     disk.resize(600)
     run, out = disk.path / "run", tmp_path / "out"
     ask = trials.at_call("tinystories_lm.training.loop.learning_rate", trials.send(signal.SIGTERM), count=14)
@@ -224,19 +226,19 @@ def test_the_checkpoint_of_a_requested_stop_is_not_done_without(whole: Whole, tm
     assert "step-00000013" in out.read_text().splitlines()[-1]
 
 
-def test_half_a_line_of_metrics_is_cut_away_when_the_run_goes_on(whole: Whole, tmp_path: Path) -> None:
+def test_half_a_line_of_metrics_is_cut_away_when_the_run_resumes(whole: Whole, tmp_path: Path) -> None:
     run = tmp_path / "run"
     ask = trials.at_call("tinystories_lm.training.loop.learning_rate", trials.send(signal.SIGKILL), count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, first=ask)) == -9
     for name in ("metrics.jsonl", "samples.jsonl"):
         with (run / name).open("a") as file:
             file.write('{"progress/step": 13, "val/lo')
-    check_goes_on(whole, run)
+    check_resumes(whole, run)
 
 
 @slow
 @mounts
-def test_a_full_disk_under_what_a_run_says_ends_nothing(whole: Whole, tmp_path: Path, disk: Disk) -> None:
+def test_a_full_disk_under_the_output_of_a_run_ends_nothing(whole: Whole, tmp_path: Path, disk: Disk) -> None:
     disk.resize(4)
     run = tmp_path / "run"
     assert trials.end(trials.start(whole.corpus, run, whole.cache, out=disk.path / "out")) == 0

@@ -1,4 +1,4 @@
-"""A run of many steps takes no more memory, files or threads at its end than when it had just begun."""
+"""A run of many steps takes no more memory, files or threads at its end than at its start."""
 
 import os
 import statistics
@@ -10,7 +10,8 @@ import pytest
 
 from tests.faults import trials
 from tests.warm_process import warm
-from tinystories_lm.system.jsonl import last_record
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import last_step
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process holds is read in /proc")
 MOST_GROWTH_BYTES = 4_000_000
@@ -42,7 +43,7 @@ def test_a_long_run_is_flat(corpus: Path, tmp_path: Path, steps: int) -> None:
     warm()
     pid = trials.start(corpus, run, *BUSY, f"training.steps={steps}", "tracking=offline")
     while not os.waitpid(pid, os.WNOHANG)[0]:
-        step = int(last_record(run / "metrics.jsonl").get("progress/step", 0))
+        step = last_step(RunFolder(run))
         if steps // 3 <= step < steps - 40:
             looks.append(held(pid, step))
         time.sleep(0.05)

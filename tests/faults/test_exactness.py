@@ -1,4 +1,4 @@
-"""Stop and resume equals uninterrupted, bit for bit, under everything that changes how a step is computed."""
+"""A run that was stopped and resumed equals one that was not, bit for bit, however a step is computed."""
 
 from pathlib import Path
 
@@ -10,8 +10,9 @@ from tests.warm_process import warm
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.batches import Batches
 from tinystories_lm.runs.checkpoint import Progress, load_optimizer, load_weights, save_checkpoint
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.system.jsonl import read_records
 
 ACCUMULATED = "training.micro_batch_size=1"  # of the batch of 4
 WAYS = [
@@ -36,7 +37,7 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_cut_off_three_times_ends_with_the_same_bits(corpus: Path, tmp_path: Path, way: list[str]) -> None:
-    """Killed between two checkpoints, asked to stop, and killed again before it has written anything."""
+    """It is killed between two checkpoints, asked to stop, and killed again before it has written anything."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     warm()
     settings = [*way, f"data.cache_dir={tmp_path / 'cache'}", "training.steps=20"]
@@ -50,29 +51,31 @@ def test_a_run_cut_off_three_times_ends_with_the_same_bits(corpus: Path, tmp_pat
 
 
 def tokens(run: Path) -> int:
-    return int(read_records(run / "metrics.jsonl")[-1]["progress/tokens"])
+    return int(read_metrics(RunFolder(run))[-1]["progress/tokens"])
 
 
-def test_seconds_and_dollars_add_up_over_the_pieces_and_a_resumed_row_says_so(corpus: Path, tmp_path: Path) -> None:
+def test_seconds_and_dollars_add_up_over_the_segments_and_the_first_row_of_a_segment_has_its_number(
+    corpus: Path, tmp_path: Path
+) -> None:
     run, price = tmp_path / "run", "hardware.dollars_per_hour=3600"  # a dollar a second
     assert trials.end(trials.start(corpus, run, price, fault=f"step:20:terminate:{run}")) == 75
-    before = read_records(run / "metrics.jsonl")
+    before = read_metrics(RunFolder(run))
     assert trials.end(trials.start(corpus, run, price)) == 0
-    rows, summary = read_records(run / "metrics.jsonl"), read_json(run / "summary.json")
+    rows, summary = read_metrics(RunFolder(run)), read_json(run / "summary.json")
     assert rows[: len(before)] == before, "what was written stays as it is"
     for name in ("time/train_seconds", "cost/usd", "progress/tokens"):
-        told = [row[name] for row in rows]
-        assert told == sorted(told) and summary[name] >= told[-1] > before[-1][name] > 0
+        values = [row[name] for row in rows]
+        assert values == sorted(values) and summary[name] >= values[-1] > before[-1][name] > 0
     assert summary["cost/usd"] == pytest.approx(summary["time/train_seconds"])
     marked = [row["progress/step"] for row in rows if "progress/pieces" in row]
     assert marked == [before[-1]["progress/step"] + 2] and rows[len(before)]["progress/pieces"] == 2
     keys = [(row["progress/step"], "val/loss" in row) for row in rows]
-    assert len(set(keys)) == len(keys), "no step is told twice"
+    assert len(set(keys)) == len(keys), "no step is written twice"
 
 
 @pytest.mark.parametrize("cut", range(0, 24, 5))
 def test_the_order_of_batches_does_not_depend_on_where_a_run_stopped(cut: int) -> None:
-    """Nor on anyone who draws from torch's generator in between."""
+    """It does not depend on others who draw from torch's generator either."""
     register()
     training = compose_config(["hardware=cpu", "training.batch_size=3", "training.steps=24"]).config.training
     stream = torch.arange(200, dtype=torch.int32)
@@ -92,7 +95,7 @@ def test_the_order_of_batches_does_not_depend_on_where_a_run_stopped(cut: int) -
 
 
 def test_a_step_from_a_checkpoint_is_the_step_that_was_not_interrupted(tmp_path: Path) -> None:
-    """Against torch's own copy of model and optimizer, which never were in a file."""
+    """The comparison is with copies of model and optimizer that were never in a file."""
     import copy
 
     from tests.model.test_transformer import build

@@ -1,4 +1,4 @@
-"""The kill trial: whatever moment a run is killed in, the same command ends it with the same bits."""
+"""Whenever a run is killed, the same command ends it with the same bits."""
 
 import signal
 from pathlib import Path
@@ -55,19 +55,17 @@ POINTS = [
 def test_a_run_killed_at_a_point_ends_with_the_same_bits(whole: Whole, tmp_path: Path, point: str) -> None:
     run, cache = tmp_path / "run", cache_of(tmp_path)
     assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, "the point is reached"
-    if point == "step:7":  # and once more while it goes on
+    if point == "step:7":  # it is killed once more while it resumes
         trials.end(trials.start(whole.corpus, run, cache, fault=f"rows.before_cut:1:kill:{run}"))
     check(whole, run, cache)
 
 
-# Between the two renames by which a checkpoint takes the place of one of its step, and while that is put back.
+# Between the two renames by which a checkpoint replaces another of the same step, and while that is put back.
 REPLACING = ["folder.replaced:1", "folder.before_put_back:1"]
 
 
-def test_a_run_killed_while_a_checkpoint_takes_anothers_place_ends_with_the_same_bits(
-    whole: Whole, tmp_path: Path
-) -> None:
-    """A stop in the first evaluation after a step saves that step, and the run saves it again with its evaluation."""
+def test_a_run_killed_while_a_checkpoint_replaces_another_ends_with_the_same_bits(whole: Whole, tmp_path: Path) -> None:
+    """A stop in the evaluation of a step saves that step, and the resumed run saves it again with its evaluation."""
     run, cache = tmp_path / "run", cache_of(tmp_path)
     ask = trials.at_call("tinystories_lm.jobs.workspace.validate", trials.send(signal.SIGTERM), count=2)
     assert trials.end(trials.start(whole.corpus, run, cache, first=ask)) == 75
@@ -76,7 +74,7 @@ def test_a_run_killed_while_a_checkpoint_takes_anothers_place_ends_with_the_same
         assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, point
         assert not (run / "checkpoints/step-00000008").exists()
     check(whole, run, cache)
-    assert "resuming from step 8" in trials.said(run), "what was paid for is not lost"
+    assert "resuming from step 8" in trials.said(run), "paid steps are not lost"
 
 
 FAILING = ["checkpoint.after_weights:2", "folder.before_rename:2", "row.before:9"]
@@ -86,13 +84,13 @@ ERRORS = ["ENOSPC", "EIO", "ESTALE"]
 @pytest.mark.parametrize(
     ("point", "name"),
     [
-        *zip(FAILING, ERRORS, strict=True),  # each once; the other pairs are tried where time is no matter
+        *zip(FAILING, ERRORS, strict=True),  # the other pairs are slow tests
         *(pytest.param(point, name, marks=SLOW) for point in FAILING for name in ERRORS
           if FAILING.index(point) != ERRORS.index(name)),
     ],
 )  # fmt: skip
 def test_a_write_that_fails_keeps_the_last_good_checkpoint(whole: Whole, tmp_path: Path, point: str, name: str) -> None:
-    """A checkpoint is tried once more, and passes; a row that cannot be written ends the run with exit code 5."""
+    """A checkpoint is written at the second try; a row that cannot be written ends the run with exit code 5."""
     run, cache = tmp_path / "run", cache_of(tmp_path)
     code = trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:{name}:{run}"))
     assert "Traceback" not in trials.said(run)

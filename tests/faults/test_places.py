@@ -1,4 +1,4 @@
-"""Where a run lies, who else wants the place, and what the clock says: none of it moves a number."""
+"""Numbers depend neither on where a run lies, nor on others who want the folder, nor on the clock."""
 
 import datetime
 import json
@@ -24,12 +24,12 @@ STEP = "tinystories_lm.training.loop.learning_rate"
 
 
 def interrupted(whole: Whole, run: Path, *more: str) -> None:
-    """A run that was stopped after its 13th step."""
+    """Train until the run is stopped after its 13th step."""
     ask = trials.at_call(STEP, trials.send(signal.SIGTERM), count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, *more, first=ask)) == 75, trials.said(run)
 
 
-def check_goes_on(whole: Whole, run: Path, *more: str, first: Callable[[], object] = lambda: None) -> None:
+def check_resumes(whole: Whole, run: Path, *more: str, first: Callable[[], object] = lambda: None) -> None:
     assert trials.end(trials.start(whole.corpus, run, whole.cache, *more, first=first)) == 0, trials.said(run)
     assert "resuming from step 13" in trials.said(run)
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
@@ -63,17 +63,17 @@ def test_runs_that_are_started_at_once_get_a_folder_each(whole: Whole, tmp_path:
 @slow
 @pytest.mark.parametrize("holder", ["dead", "elsewhere", "reused"])
 def test_a_lock_that_was_left_behind_locks_nothing(whole: Whole, tmp_path: Path, holder: str) -> None:
-    """The system frees a lock when its holder ends, whatever the file says."""
+    """The system frees a lock when its holder ends, whatever stands in the file."""
     interrupted(whole, run := tmp_path / "run")
     pid = {"dead": 2**22 - 1, "elsewhere": 1, "reused": os.getpid()}[holder]
     host = "another" if holder == "elsewhere" else socket.gethostname()
     (run / ".lock").write_text(json.dumps({"pid": pid, "host": host, "since": "2020-01-01 00:00:00"}) + " " * 500)
     assert read_status(RunFolder(run)) is Status.INTERRUPTED
-    check_goes_on(whole, run)
+    check_resumes(whole, run)
 
 
 def set_back() -> None:
-    """A clock that is a year behind, and goes back by another hour now and then."""
+    """Set the clock back by a year, and by another hour now and then."""
     real, calls = time.time, 0
 
     def late() -> float:
@@ -94,18 +94,18 @@ def test_a_clock_that_is_set_back_and_another_time_zone_move_nothing(whole: Whol
     later = time.time() + 86_400
     for path in (run, *run.rglob("*")):
         os.utime(path, (later, later))
-    check_goes_on(whole, run, first=set_back)
+    check_resumes(whole, run, first=set_back)
     seconds = [row["time/train_seconds"] for row in trials.read_rows(run)]
     assert seconds == sorted(seconds) and seconds[0] >= 0
 
 
 @slow
-def test_a_run_that_was_moved_goes_on_and_so_does_one_that_is_reached_by_a_link(whole: Whole, tmp_path: Path) -> None:
+def test_a_run_that_was_moved_resumes_and_so_does_one_that_is_reached_by_a_link(whole: Whole, tmp_path: Path) -> None:
     interrupted(whole, tmp_path / "before")
     (tmp_path / "else where").mkdir()
     shutil.move(tmp_path / "before", tmp_path / "else where" / "after")
     (tmp_path / "link").symlink_to(tmp_path / "else where" / "after", target_is_directory=True)
-    check_goes_on(whole, tmp_path / "link")
+    check_resumes(whole, tmp_path / "link")
     assert (tmp_path / "else where" / "after" / "summary.json").exists()
 
 
@@ -128,7 +128,6 @@ NAMES = [
 @slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_and_its_corpus_may_lie_under_any_name(whole: Whole, tmp_path: Path, name: str) -> None:
-    """The last words of a run say how to go on with it, so that a shell can."""
     folder = tmp_path / "folder"
     folder.mkdir()
     run, corpus = folder / name, folder / "corpus" / name
@@ -143,7 +142,7 @@ def test_a_run_and_its_corpus_may_lie_under_any_name(whole: Whole, tmp_path: Pat
 
 
 @slow
-def test_the_last_words_of_a_run_are_a_command_that_goes_on_with_it(whole: Whole, tmp_path: Path) -> None:
+def test_the_last_line_of_a_run_is_a_shell_command_that_continues_it(whole: Whole, tmp_path: Path) -> None:
     run, out = tmp_path / "it's a=b, [ü] $x", tmp_path / "out"
     words = trials.settings(f"data.path={whole.corpus}", f"hydra.run.dir={as_text(str(run))}", whole.cache)
     assert trials.end(trials.begin(["train", *words], tmp_path, out=out)) == 0
@@ -162,7 +161,7 @@ def test_a_path_of_300_characters_works_and_a_name_of_256_is_refused(whole: Whol
     deep = tmp_path.joinpath(*["n" * 60] * 5)
     deep.mkdir(parents=True)
     interrupted(whole, deep / "run")
-    check_goes_on(whole, deep / "run")
+    check_resumes(whole, deep / "run")
     for place in (f"hydra.run.dir={tmp_path / ('n' * 256)}", f"data.path={tmp_path / ('n' * 256)}",
                   f"data.cache_dir={tmp_path / ('n' * 256)}", f"hydra.run.dir={tmp_path}/{'n/' * 2500}"):  # fmt: skip
         out = tmp_path / "out"

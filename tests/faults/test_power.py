@@ -1,4 +1,4 @@
-"""Power that fails, and disks that turn read-only: what had reached the disk by then is enough to go on with."""
+"""After a power failure, or once a disk has turned read-only, the data on the disk is enough to resume a run."""
 
 import contextlib
 import fcntl
@@ -27,7 +27,7 @@ STEP = "tinystories_lm.training.loop.learning_rate"
 
 
 class Disk:
-    """An ext4 file system of its own, which writes nothing to its device before it is asked to, for minutes."""
+    """An ext4 file system that writes to its device only when asked to, for minutes."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.image = path, path.with_suffix(".img")
@@ -44,18 +44,18 @@ class Disk:
         self._run("mount", "-o", "loop,noauto_da_alloc,commit=300", self.image, self.path)
 
     def unmount(self) -> None:
-        for _ in range(100):  # until the process that was killed has let go of its files
+        for _ in range(100):  # until the killed process has released its files
             with contextlib.suppress(subprocess.CalledProcessError):
                 return self._run("umount", self.path)
             time.sleep(0.02)
         self._run("umount", "--lazy", self.path)
 
     def turn_read_only(self) -> None:
-        """As the system does by itself after an error of the device."""
+        """Do what the system does after an error of the device."""
         self._run("mount", "-o", "remount,abort", self.path)
 
     def cut_the_power(self) -> None:
-        """From now on nothing reaches the device, and what had not reached it is lost."""
+        """Keep everything from the device from now on, and lose what has not reached it yet."""
         descriptor = os.open(self.path, os.O_RDONLY)
         fcntl.ioctl(descriptor, SHUTDOWN, WITHOUT_ITS_JOURNAL)
         os.close(descriptor)
@@ -63,7 +63,7 @@ class Disk:
     def start_again(self) -> None:
         """Mount what is on the device."""
         self.unmount()
-        subprocess.run(["fsck.ext4", "-fy", self.image], capture_output=True)  # which says 1 when it mended something
+        subprocess.run(["fsck.ext4", "-fy", self.image], capture_output=True)  # it exits with 1 after a repair
         self.mount()
 
 
@@ -90,7 +90,7 @@ def check_ends_with_the_same_bits(whole: Whole, run: Path, cache: str, out: Path
 def test_power_that_fails_at_random_moments_moves_no_bit(
     whole: Whole, tmp_path: Path, disk: Disk, numbers: range
 ) -> None:
-    """In every second trial the corpus is prepared on that disk too."""
+    """The corpus is prepared on that disk too in every second trial."""
     out, killed = tmp_path / "out", 0
     for number in numbers:
         choose = random.Random(number)
@@ -110,7 +110,7 @@ def test_power_that_fails_at_random_moments_moves_no_bit(
 
 
 def lose_power_at_write(disk: Disk, run: Path, notes: Path, count: int) -> Callable[[], None]:
-    """At the count-th step of all that a run writes; what checkpoints it had by then is noted elsewhere."""
+    """Cut the power at a run's count-th failpoint, and note elsewhere which checkpoints it had by then."""
 
     def strike() -> None:
         notes.write_text("\n".join(path.name for path in list_checkpoints(run / "checkpoints")))
@@ -127,7 +127,7 @@ WRITES = range(1, 1000)  # more than a run has
 def test_power_that_fails_within_a_write_loses_no_checkpoint_before(
     whole: Whole, tmp_path: Path, disk: Disk, first: int | None
 ) -> None:
-    """At each step of all that a run writes."""
+    """The power fails at each failpoint of a run."""
     out, notes = tmp_path / "out", tmp_path / "notes"
     for count in [40] if first is None else WRITES[first::12]:
         run = disk.path / f"run{count}"
@@ -153,11 +153,11 @@ def test_a_disk_that_turns_read_only_is_one_line(whole: Whole, tmp_path: Path, d
 
 @SLOW
 def test_a_disk_that_turns_read_only_under_a_run_that_may_continue(whole: Whole, tmp_path: Path, disk: Disk) -> None:
-    """It trains on to its end, for which there has to be a disk."""
+    """It trains to its last step, whose checkpoint needs a disk."""
     run, out = disk.path / "run", tmp_path / "out"
     words, turn = "training.on_write_error=continue", trials.at_call(STEP, disk.turn_read_only, count=14)
     assert trials.end(trials.start(whole.corpus, run, whole.cache, words, out=out, first=turn)) == 5
     check_refused(out.read_text())
-    assert "going on without a checkpoint of step 36" in out.read_text()
+    assert "training continues without a checkpoint of step 36" in out.read_text()
     disk.start_again()
     check_ends_with_the_same_bits(whole, run, whole.cache, out)

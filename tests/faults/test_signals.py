@@ -12,11 +12,12 @@ import pytest
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm.runs.checkpoint import check_checkpoint
-from tinystories_lm.runs.folder import RunFolder, read_environment
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.status import Status, read_status
 
 US = "tinystories_lm"
-# The functions, by their callers, at whose so-manieth call a signal comes: a phase of the run each.
+# For each phase of a run a function, by the module that calls it, and the number of the call at which the signal comes.
 BEFORE_THE_LOOP = {
     "composition": (f"{US}.planning.preflight.compose_config", 1),
     "taking the folder": (f"{US}.jobs.train.locked", 1),
@@ -53,7 +54,7 @@ def phases(quick: Collection[str], *names: str) -> list[object]:
 
 
 def cache_for(phase: str, whole: Whole, folder: Path) -> str:
-    """The corpus is prepared but where the preparation is the phase."""
+    """Return the setting of a prepared cache, unless the preparation is the phase."""
     return f"data.cache_dir={folder / 'cache'}" if "token_cache" in PHASES[phase][0] else whole.cache
 
 
@@ -64,9 +65,9 @@ def start_struck(whole: Whole, run: Path, phase: str, strike: Callable[[], objec
 
 
 def check_same_command(whole: Whole, run: Path, *more: str) -> None:
-    """The same command goes on and ends with the bits of the run that nobody disturbed.
+    """Check that the same command resumes and ends with the bits of the undisturbed run.
 
-    Beside the last checkpoint that of the stop may stand, in the place of an older one.
+    The checkpoint of the stop may stand beside the last one, in the place of an older one.
     """
     assert trials.end(trials.start(whole.corpus, run, *more)) == 0, trials.said(run)
     found = trials.ending(run)
@@ -78,7 +79,7 @@ def check_same_command(whole: Whole, run: Path, *more: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("phase", phases(QUICK, *BEFORE_THE_LOOP, *IN_THE_LOOP))
-def test_a_stop_in_any_phase_is_exit_75_and_the_same_command_goes_on(
+def test_a_stop_in_any_phase_is_exit_75_and_the_same_command_resumes(
     whole: Whole, tmp_path: Path, phase: str, number: signal.Signals
 ) -> None:
     run = tmp_path / "run"
@@ -106,20 +107,20 @@ def test_a_lost_terminal_in_any_phase_ends_nothing(whole: Whole, tmp_path: Path,
 
 
 def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Whole, tmp_path: Path) -> None:
-    """It comes while the checkpoint that the first one asks for, the fourth, is all but renamed."""
+    """It comes just before the checkpoint of the first request, the fourth, is renamed."""
     run = tmp_path / "run"
     ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=14)
     pid = trials.start(whole.corpus, run, whole.cache, fault=f"folder.before_rename:4:terminate:{run}", first=ask)
     assert trials.end(pid) == 75
     kept = {path.name for path in (run / "checkpoints").glob("step-*")}
-    assert kept == {"step-00000008", "step-00000012"}, "that of step 13 was not waited for"
+    assert kept == {"step-00000008", "step-00000012"}, "the command did not wait for that of step 13"
     for path in kept:
-        check_checkpoint(run / "checkpoints" / path, run_id=read_environment(RunFolder(run))["run_id"])
+        check_checkpoint(run / "checkpoints" / path, run_id=read_record(RunFolder(run)).run_id)
     check_same_command(whole, run, whole.cache)
 
 
 def test_a_signal_that_is_ignored_on_purpose_ends_nothing(whole: Whole, tmp_path: Path) -> None:
-    """As the Ctrl-C for a script, of a run that the script began in its background."""
+    """A script's Ctrl-C also reaches the run that the script started in the background."""
     run = tmp_path / "run"
     ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=14)
     pid = trials.start(whole.corpus, run, whole.cache, first=lambda: (ask(), ignore_interrupts()))
@@ -132,7 +133,7 @@ def ignore_interrupts() -> None:
 
 
 def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp_path: Path) -> None:
-    """It comes while the first one is being obeyed."""
+    """It comes while the first one is handled."""
     run = tmp_path / "run"
     ask = trials.at_call(f"{US}.jobs.train.locked", trials.send(signal.SIGINT))
     again = trials.at_call(f"{US}.cli.main._stopped", trials.send(signal.SIGTERM))
@@ -141,7 +142,7 @@ def test_a_second_request_before_the_first_step_leaves_at_once(whole: Whole, tmp
 
 
 class Doomed:
-    """Python drops what is raised while an object goes, as some of torch's do at any time."""
+    """An object whose finalizer is interrupted: Python drops what is raised there."""
 
     def __del__(self) -> None:
         os.kill(os.getpid(), signal.SIGTERM)

@@ -50,7 +50,7 @@ class Terminal:
 @pytest.mark.parametrize(
     "moment", ["learning", *(pytest.param(moment, marks=pytest.mark.slow) for moment in ("encoding", "step"))]
 )
-def test_a_run_goes_on_to_its_end_when_its_terminal_is_closed(whole: Whole, tmp_path: Path, moment: str) -> None:
+def test_a_run_continues_to_its_end_when_its_terminal_is_closed(whole: Whole, tmp_path: Path, moment: str) -> None:
     """With it come SIGHUP, and an error for every line and every move of the progress bar after."""
     run, terminal = tmp_path / "run", Terminal()
     word = {"learning": "tokenizer: training", "encoding": "validation: encoding", "step": "step 8/40"}[moment]
@@ -63,7 +63,7 @@ def test_a_run_goes_on_to_its_end_when_its_terminal_is_closed(whole: Whole, tmp_
     assert not (difference := trials.first_difference(trials.ending(run), whole.ending)), difference
 
 
-def test_a_run_goes_on_to_its_end_when_nobody_reads_it(whole: Whole, tmp_path: Path) -> None:
+def test_a_run_continues_to_its_end_when_nobody_reads_its_output(whole: Whole, tmp_path: Path) -> None:
     """As after `2>&1 | head -1`."""
     run = tmp_path / "run"
     reader, writer = os.pipe()
@@ -128,8 +128,8 @@ def test_ctrl_c_ends_a_sweep_with_its_running_member_saved_and_no_process_left(
     terminal.read_until("stopped with 0 of 3 runs done; run the same command again")
     terminal.close()
     folders = list(tmp_path.glob("outputs/sweeps/seeds/*"))
-    begun = [RunFolder(path) for path in folders if (path / "status.json").exists()]
-    assert len(folders) == 3 and [read_status(run) for run in begun] == [Status.INTERRUPTED]
+    started = [RunFolder(path) for path in folders if (path / "status.json").exists()]
+    assert len(folders) == 3 and [read_status(run) for run in started] == [Status.INTERRUPTED]
     until = time.monotonic() + 10  # multiprocessing's own two helpers leave when they see their parent gone
     while (left := left_of(mark)) and time.monotonic() < until:
         time.sleep(0.1)

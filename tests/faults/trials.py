@@ -1,4 +1,4 @@
-"""Runs that are cut off: a real `train`, in a process forked from this one, so that a trial costs half a second."""
+"""Start real `train` commands in forked processes, half a second each, and cut them off."""
 
 import contextlib
 import hashlib
@@ -21,16 +21,17 @@ import torch
 from tests.conftest import SMALL_RUN
 from tests.jobs.test_train import VOLATILE
 from tinystories_lm.cli.main import main
-from tinystories_lm.jobs import job, train  # loaded once, before the processes part  # noqa: F401
+from tinystories_lm.jobs import job, train  # loaded once, before the processes are forked  # noqa: F401
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.system.jsonl import read_records
 
 LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]
 RUN = list({setting.partition("=")[0]: setting for setting in [*SMALL_RUN, *LENGTH]}.values())
 
 
 def settings(*more: str) -> list[str]:
-    """RUN, with these in the place of its own."""
+    """Return RUN with these settings in the place of its own."""
     return list({setting.partition("=")[0]: setting for setting in [*RUN, *more]}.values())
 
 
@@ -42,19 +43,19 @@ def start(
     out: Path | None = None,
     first: Callable[[], object] = lambda: None,
 ) -> int:
-    """Begin `train` in a process of its own; returns its pid.
+    """Start `train` in a process of its own; returns its pid.
 
     more: settings, each in the place of RUN's where that has one.
-    out: a file for what it says, or a terminal; the run folder's name with .out where none is given.
+    out: a file or a terminal for its output; by default the run folder's name with .out.
     """
     words = settings(f"data.path={corpus}", f"hydra.run.dir={run}", *more)
     return begin(["train", *words], run.parent, fault=fault, out=out or run.with_suffix(".out"), first=first)
 
 
 def alone() -> None:
-    """For a process at its beginning: one core, and none of the tests' log.
+    """Prepare a forked process: give it one core, and remove the tests' log handlers.
 
-    torch would start threads on several, which hang in a process that was forked from one that had some.
+    On several cores torch would start threads, which hang in a process forked from one that had some.
     """
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -70,9 +71,9 @@ def begin(
     fault: str | None = None,
     first: Callable[[], object] = lambda: None,
 ) -> int:
-    """Begin a command in a process of its own, in `folder`; returns its pid.
+    """Start a command in a process of its own, in `folder`; returns its pid.
 
-    first: what the process does before all else.
+    first: called in the process before the command.
     """
     pid = os.fork()
     if pid:
@@ -83,7 +84,7 @@ def begin(
         os.chdir(folder)
         os.dup2(silence, 1)
         os.dup2(silence, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that the tests watch
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")  # not those that pytest captures
         os.environ.pop("TSLM_FAULT", None)
         if fault is not None:
             os.environ["TSLM_FAULT"] = fault
@@ -96,7 +97,7 @@ def begin(
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
-        traceback.print_exc()  # which nobody would see: this process ends here
+        traceback.print_exc()  # pytest does not see it: this process ends here
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -104,15 +105,15 @@ def begin(
 
 
 def end(pid: int) -> int:
-    """Wait for it; the exit code, or below zero the signal that ended it."""
+    """Wait for a process; returns its exit code, or minus the signal that ended it."""
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
 
 
 def at_call(function: str, strike: Callable[[], object], *, count: int = 1) -> Callable[[], None]:
-    """What a process does first, so that `strike` comes right before the count-th call of a function.
+    """Return a function to call first, after which `strike` runs right before the count-th call of a function.
 
-    function: MODULE.NAME, by the module that calls it.
+    function: MODULE.NAME, with the module that calls it.
     """
     calls = itertools.count(1)
 
@@ -132,7 +133,7 @@ def at_call(function: str, strike: Callable[[], object], *, count: int = 1) -> C
 
 
 def send(number: signal.Signals) -> Callable[[], None]:
-    """A process's signal to itself."""
+    """Return a function that sends the signal to its own process."""
     return lambda: os.kill(os.getpid(), number)
 
 
@@ -143,7 +144,7 @@ def kill_after(pid: int, seconds: float) -> int:
 
 
 def kill_in_save(pid: int, checkpoints: Path, saves: int) -> int:
-    """Kill it when so many checkpoints have been begun."""
+    """Kill the process when it has started this many checkpoints."""
     seen: set[str] = set()
     while True:
         with contextlib.suppress(FileNotFoundError):
@@ -161,11 +162,11 @@ def said(run: Path) -> str:
 
 
 def read_rows(run: Path) -> list[dict[str, Any]]:
-    return read_records(run / "metrics.jsonl")
+    return read_metrics(RunFolder(run))
 
 
 def ending(run: Path) -> dict[str, Any]:
-    """All of a finished run that may not depend on where it was cut off."""
+    """Return everything of a finished run that must not depend on where it was cut off."""
     rows = [{key: value for key, value in row.items() if key not in VOLATILE} for row in read_rows(run)]
     summary = read_json(run / "summary.json")
     kept = ("val/loss", "best/val_loss", "best/step", "progress/step", "progress/tokens", "stories", "exact")
@@ -191,7 +192,7 @@ def first_difference(a: dict[str, Any], b: dict[str, Any]) -> str:
 
 
 def cuts(number: int, seconds: float) -> Iterator[Callable[[int], int]]:
-    """One to four kills at random moments of a run that takes so long."""
+    """Yield one to four kills at random moments of a run that takes `seconds`."""
     choose = random.Random(number)
     for _ in range(choose.choice([1, 1, 2, 4])):
         moment = choose.uniform(0, 1.1 * seconds)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from typing import Any
 
-import msgspec
 import pytest
 import torch
 from torch.nn import functional as F
@@ -17,9 +16,6 @@ from tinystories_lm.hardware import attention_kernels, setup
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
-from tinystories_lm.jobs.provenance import describe_machine
-from tinystories_lm.jobs.reproducibility import with_recorded_attention
-from tinystories_lm.runs.schemas import Segment
 from tinystories_lm.system.errors import UsageError
 
 HERE = Machine(
@@ -82,28 +78,6 @@ def test_kernels_that_do_not_run_here_are_passed_over() -> None:
         HERE, (2, 2, 16, 8)
     )  # on a CPU of the four only flash and math are there
     assert chosen is Attention.flash
-
-
-def segment(machine: Machine) -> Segment:
-    return Segment(git_commit="", packages={"torch": ""}, machine=describe_machine(machine))
-
-
-def test_a_resumed_run_keeps_the_kernel_it_started_with() -> None:
-    register()
-    config = compose_config(["hardware=cpu"]).config.hardware
-    assert with_recorded_attention(config, []).attention is Attention.auto
-    flash = [segment(dataclasses.replace(HERE, attention=Attention.flash))]
-    assert with_recorded_attention(config, flash).attention is Attention.flash
-    asked = compose_config(["hardware=cpu", "hardware.attention=math"]).config.hardware
-    assert with_recorded_attention(asked, flash).attention is Attention.math
-
-
-def test_a_run_that_moves_to_another_kind_of_device_has_its_kernel_chosen_there() -> None:
-    register()
-    config = compose_config(["hardware=cpu"]).config.hardware
-    on_gpu = segment(dataclasses.replace(HERE, attention=Attention.cudnn))
-    on_gpu = msgspec.structs.replace(on_gpu, machine=msgspec.structs.replace(on_gpu.machine, device="cuda"))
-    assert with_recorded_attention(config, [on_gpu]).attention is Attention.auto
 
 
 @pytest.mark.parametrize(

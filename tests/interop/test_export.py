@@ -28,11 +28,11 @@ from tinystories_lm.interop.model_card import licence_of
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, write_config
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.training.optimizer import build_optimizer
 
 transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the dev extra")
@@ -268,7 +268,7 @@ def test_the_card_has_the_figures_of_the_exported_checkpoint_and_no_places(train
     assert front["license"] == ["unknown"], "a corpus of the user's own"
     assert (front["library_name"], front["pipeline_tag"]) == ("transformers", "text-generation")
     step = int(load_model(str(trained.path)).checkpoint.name.removeprefix("step-"))
-    rows = {row["progress/step"]: row for row in read_records(trained.metrics) if "val/loss" in row}
+    rows = {row["progress/step"]: row for row in read_metrics(trained) if "val/loss" in row}
     assert f"| validation loss | {rows[step]['val/loss']:.4f} nats per token |" in card
     assert f"| bits per byte | {rows[step]['val/bits_per_byte']:.4f} |" in card
     assert card.count("~~~~~~text\nOne day") == 3

@@ -1,4 +1,4 @@
-"""A run repeated from its stored config, in another process."""
+"""A run is repeated from its stored config, in another process."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,14 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.json_files import read_json, write_sealed
 
 
-def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, corpus: Path, tmp_path: Path) -> None:
+def test_a_replay_is_identical_or_names_the_first_difference(command: Command, corpus: Path, tmp_path: Path) -> None:
     assert command("train", *SMALL_RUN, f"data.path={corpus}", "hydra.run.dir=one").returncode == 0
     same = command("replay", "one", "--json")
     assert same.returncode == 0, same.stderr
     found = json.loads(same.stdout)
-    assert "next, try" in same.stderr and "tinystories-lm train" not in same.stderr, "no line of settings began it"
+    assert "next, try" in same.stderr and "tinystories-lm train" not in same.stderr, (
+        "no settings on a command line started it"
+    )
     assert found["identical"] and found["conditions"] == [] and found["rows"] == 10
 
     rows = (tmp_path / "one/metrics.jsonl").read_text().splitlines()
@@ -29,7 +31,7 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
     environment = read_json(tmp_path / "one/environment.json")
     environment["pieces"][0]["packages"]["torch"] = "1.0"
     environment["pieces"][0]["git_commit"] = "0123456789abcdef+changes"
-    environment["exact"] = False  # as of a run that was made longer
+    environment["exact"] = False  # as for a run whose steps were raised
     write_sealed(tmp_path / "one/environment.json", environment)
     compared = compare(RunFolder(tmp_path / "one"), RunFolder(tmp_path / "again"))
     assert "then and now: torch: 1.0, " in compared.describe()
@@ -42,7 +44,7 @@ def test_a_replay_is_identical_or_says_where_it_first_differs(command: Command, 
 
 
 def test_a_stored_config_chooses_no_place_to_write_to(tmp_path: Path) -> None:
-    """But for one where caches lie already: it may be this person's own."""
+    """A folder that holds caches already is kept: it may be this person's own."""
     register()
     config = compose_config([f"data.cache_dir={tmp_path}", "hardware=cpu"]).config
     assert _cache_dir(config) == "outputs/cache"

@@ -1,6 +1,7 @@
-"""The `train` command as a person uses it: in its own process, started, stopped, repeated, swept."""
+"""The `train` command as a person uses it, in a process of its own: start, stop, repeat, sweep."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -15,24 +16,22 @@ from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.jobs.train import see_one_gpu
 from tinystories_lm.runs.folder import RunFolder, read_config
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.json_files import read_json
-from tinystories_lm.system.jsonl import read_records
 
 VOLATILE = ("progress/pieces", "cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
 
 
 def numbers(run: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl without what the clock decides."""
-    return [
-        {key: value for key, value in row.items() if key not in VOLATILE}
-        for row in read_records(RunFolder(run).metrics)
-    ]
+    """Return the rows of metrics.jsonl without what depends on the clock."""
+    return [{key: value for key, value in row.items() if key not in VOLATILE} for row in read_metrics(RunFolder(run))]
 
 
 def weights(run: Path) -> bytes:
-    """The last checkpoint's model and optimizer, byte for byte."""
+    """Return the bytes of the last checkpoint's model and optimizer."""
     last = sorted((run / "checkpoints").glob("step-*"))[-1]
     return (last / "model.safetensors").read_bytes() + (last / "optimizer.safetensors").read_bytes()
 
@@ -115,7 +114,7 @@ def test_the_same_command_finds_the_interrupted_run(
     while not list(tmp_path.glob("outputs/run/*/checkpoints/step-*")):
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGSTOP)  # in the middle, for as long as we look
+    process.send_signal(signal.SIGSTOP)  # it holds the folder while others ask for it
     in_use = command(*same, f"hydra.run.dir={next(tmp_path.glob('outputs/run/*'))}")
     assert in_use.returncode == 8 and str(process.pid) in in_use.stderr
     process.kill()
@@ -125,10 +124,10 @@ def test_the_same_command_finds_the_interrupted_run(
     assert len(list(tmp_path.glob("outputs/run/*"))) == 1
     fresh = command(*same)
     assert fresh.returncode == 0
-    assert len(list(tmp_path.glob("outputs/run/*"))) == 2, "a finished run is not gone on with"
+    assert len(list(tmp_path.glob("outputs/run/*"))) == 2, "a finished run is not resumed"
 
 
-def test_a_finished_run_goes_on_with_more_steps_and_with_nothing_else(
+def test_a_finished_run_continues_with_more_steps_and_with_no_other_change(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:
     assert command(*arguments(corpus, "run")).returncode == 0
@@ -170,7 +169,7 @@ def test_a_refused_start_leaves_a_run_as_it_was(command: Command, corpus: Path, 
     assert command(*longer).returncode == 0
     assert numbers(run.path)[-1]["progress/step"] == 16, "a refused start does not pass for a finished one"
 
-    run.config.unlink()  # as a damaged one is advised to be
+    run.config.unlink()  # which the message about a damaged one advises
     again = command(*longer)
     assert again.returncode == 0 and "story 3" in again.stderr, again.stderr
 
@@ -224,14 +223,14 @@ def test_a_failing_job_of_train_m_leaves_the_others_running(
     assert [status["status"] for status in statuses.values()] == ["done"]
 
 
-def test_a_run_begins_from_anothers_weights(command: Command, corpus: Path, tmp_path: Path) -> None:
+def test_a_run_starts_with_the_weights_of_another(command: Command, corpus: Path, tmp_path: Path) -> None:
     assert command(*arguments(corpus, "first")).returncode == 0
     second = command(*arguments(corpus, "second", "training.init_from=first"))
     assert second.returncode == 0, second.stderr
     assert numbers(tmp_path / "second")[0]["val/loss"] == numbers(tmp_path / "first")[-1]["val/loss"]
 
 
-def test_a_run_goes_on_and_is_replayed_from_the_weights_that_its_name_for_them_meant_first(
+def test_a_run_resumes_and_is_replayed_from_the_weights_it_started_with_whatever_their_name_means_now(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     folder = tmp_path / "outputs/a"
@@ -250,8 +249,8 @@ def test_a_run_goes_on_and_is_replayed_from_the_weights_that_its_name_for_them_m
     environment["TSLM_FAULT"] = "step:2:kill"
     assert command(*lost).returncode == -9
     del environment["TSLM_FAULT"]
-    begun_from = tmp_path / read_json(folder / "fourth/environment.json")["init_from"]["checkpoint"]
-    weights = begun_from / "model.safetensors"
+    source = tmp_path / read_json(folder / "fourth/environment.json")["init_from"]["checkpoint"]
+    weights = source / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     refused = command(*lost)
     assert refused.returncode == 2 and "has changed since the run started with its weights" in refused.stderr
@@ -297,7 +296,7 @@ def test_a_run_that_diverges_stops_with_exit_code_6_and_its_last_good_checkpoint
         r"diverged at step \d+: .*(4 times in a row|loss is nan); it begins in the (output|gradient) of \S+;", said
     )
     assert "Traceback" not in ended.stderr
-    rows = read_records(run / "metrics.jsonl")
+    rows = read_metrics(RunFolder(run))
     assert rows and "NaN" not in (run / "metrics.jsonl").read_text()
     status = read_json(run / "status.json")
     assert status["status"] == "failed" and status["reason"].startswith("diverged at step")
@@ -316,7 +315,7 @@ def test_a_place_that_cannot_be_written_is_exit_code_5(command: Command, corpus:
     assert named.returncode == 5 and len(named.stderr.strip().splitlines()) == 1, named.stderr
 
 
-def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command) -> None:
+def test_absent_hardware_is_named_with_what_to_type(command: Command) -> None:
     import torch
 
     if torch.cuda.is_available():
@@ -328,7 +327,7 @@ def test_hardware_that_is_not_there_is_named_with_what_to_type(command: Command)
 
 @pytest.mark.parametrize("more", [[], ["--resolve"]])
 def test_the_shown_config_is_the_one_that_hydra_shows(command: Command, more: list[str]) -> None:
-    """Ours is composed once; with a package named, it is Hydra that prints."""
+    """With a package named Hydra prints; without one we do."""
     settings = ["experiment=round2", "tracking.group=one", "sampling.prompts=['a, b']"]
     ours = command("train", "--cfg", "job", *more, *settings)
     theirs = command("train", "--cfg", "job", "--package", "_global_", *more, *settings)
@@ -356,3 +355,17 @@ def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Pat
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
+
+
+def visible_gpu() -> str:
+    import multiprocessing
+
+    see_one_gpu(multiprocessing.current_process().name)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_each_worker_of_joblib_sees_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    found = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(visible_gpu)() for _ in range(8))
+    assert set(found) == {"4", "7"}

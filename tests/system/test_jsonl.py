@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm.system.jsonl import JsonlWriter, read_records
+from tinystories_lm.system.jsonl import JsonlWriter, read_rows
 
 
 @pytest.mark.parametrize("cut", range(1, 12))
@@ -17,6 +17,6 @@ def test_a_file_that_lost_its_tail_costs_those_rows_and_no_later_one(tmp_path: P
         records.append({"n": number})
     records.close()
     whole = 4 if cut == 1 else 3 if cut < 11 else 2
-    assert [row["n"] for row in read_records(path)] == [*range(whole), 4, 5]
+    assert [row["n"] for row in read_rows(path, dict)] == [*range(whole), 4, 5]
     reopened = JsonlWriter(path, keep_bytes=path.stat().st_size)
     assert reopened.sha256 == records.sha256, "what was added is part of the hash"

@@ -7,7 +7,7 @@ import torch
 
 from tests.model.test_transformer import build
 from tests.training.test_loop import MACHINE, batch, poison
-from tinystories_lm.training.nonfinite import origin
+from tinystories_lm.training.nonfinite import first_nonfinite
 
 
 @pytest.mark.parametrize(
@@ -25,5 +25,5 @@ def test_the_tensor_where_it_began_is_named(tensor: str | None, value: float, fo
     else:
         with torch.no_grad():
             model.get_parameter(tensor).fill_(value)
-    assert origin(model, [batch()], MACHINE).startswith(found)
+    assert first_nonfinite(model, [batch()], MACHINE).startswith(found)
     assert all(weight.grad is None for weight in model.parameters())

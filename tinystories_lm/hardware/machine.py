@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tinystories_lm.config.choices import Attention
-from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.model.attention import AttentionFn, attention_by_kernel, attention_in_blocks
 
 KERNELS = {
@@ -67,19 +65,3 @@ class Machine:
         if self.device.type != "mps":
             return self
         return dataclasses.replace(self, dtype=torch.float32, attention=Attention.math, compile=False)
-
-    def describe(self) -> dict[str, object]:
-        """Return the machine as plain values, for the run's record."""
-        return {
-            "hardware": self.name,
-            "device": str(self.device),
-            "device_name": device_name(self.device),
-            "precision": str(self.dtype).removeprefix("torch."),
-            "residual": str(self.residual).removeprefix("torch."),
-            "compile": self.compile,
-            "attention": str(self.attention),
-            "threads": self.threads,
-            "cpu_cores": os.cpu_count(),
-            "peak_flops_per_second": self.peak_flops_per_second,
-            "dollars_per_hour": self.dollars_per_hour,
-        }

@@ -59,7 +59,7 @@ def summarize(work: Workspace) -> Summary:
         parameters=work.parameters.total,
         parameters_without_embeddings=work.parameters.without_embeddings,
         skipped_steps=progress.skipped_steps,
-        segments=progress.pieces,
+        segments=progress.segments,
         exact=progress.exact,
         expected_seconds=plan.expected_seconds,
         expected_dollars=plan.expected_dollars,

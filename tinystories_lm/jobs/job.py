@@ -74,7 +74,7 @@ def _train(work: Workspace, start: StartPoint) -> None:
         evaluate = partial(work.evaluate, stop_requested)
         if not train(work.state, work.recipe, evaluate=evaluate, observer=recorder):
             raise Interrupted(
-                f"stopped at step {progress.step:,} of {training.steps:,} with a checkpoint in {work.run.path}: "
+                f"stopped at step {progress.step:,} of {training.steps:,} with a checkpoint in {work.run.path}; "
                 "run the same command again to resume"
             )
         finish(work, tracker, recorder.bar)

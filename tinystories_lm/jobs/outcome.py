@@ -65,7 +65,7 @@ class _OutOfMemoryError(CommandError):
 def _error_to_raise(error: BaseException, config: Config, usable_memory: float) -> BaseException:
     """Return the error to raise: a CommandError for Ctrl-C and for memory that ran out, else `error` itself."""
     if isinstance(error, KeyboardInterrupt):
-        return Interrupted("stopped before the first step: run the same command again to resume")
+        return Interrupted("stopped before the first step; run the same command again to resume")
     if not isinstance(error, Interrupted | UsageError | DamagedError) and is_out_of_memory(error):
         message = str(error).strip().partition("\n")[0] or type(error).__name__
         peak = storage(peak_bytes(config.hardware.device))

@@ -1,14 +1,15 @@
 """Describe what a run was made with: versions, commit, machine, corpus and tokenizer."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 import time
 from pathlib import Path
 
-import msgspec
-
+from tinystories_lm.config.choices import Device
 from tinystories_lm.data.token_cache import TokenCache
+from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.runs.schemas import CorpusRecord, MachineRecord, Segment, SplitRecord
 
@@ -29,7 +30,20 @@ def describe_segment(machine: Machine, *, first_step: int) -> Segment:
 
 
 def describe_machine(machine: Machine) -> MachineRecord:
-    return msgspec.convert(machine.describe(), MachineRecord)
+    """Describe the hardware and how it is used."""
+    return MachineRecord(
+        hardware=machine.name,
+        device=Device(machine.device.type),
+        device_name=device_name(machine.device),
+        precision=str(machine.dtype).removeprefix("torch."),
+        residual=str(machine.residual).removeprefix("torch."),
+        compile=machine.compile,
+        attention=machine.attention,
+        threads=machine.threads,
+        cpu_cores=os.cpu_count(),
+        peak_flops_per_second=machine.peak_flops_per_second,
+        dollars_per_hour=machine.dollars_per_hour,
+    )
 
 
 def describe_corpus(cache: TokenCache) -> CorpusRecord:

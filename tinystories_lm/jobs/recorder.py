@@ -44,7 +44,7 @@ class RunRecorder:
         self.samples = JsonlWriter(self.run.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
         self.bar = ProgressBar(steps=self.config.steps, first=progress.step)
         self.clock = RunClock(progress, dollars_per_hour=work.machine.dollars_per_hour)
-        self._marks = {"progress/pieces": progress.pieces} if progress.pieces > 1 else {}  # of the next row alone
+        self._marks = {"progress/pieces": progress.segments} if progress.segments > 1 else {}  # of the next row alone
         self._untracked: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._saved_step = progress.step or None  # of the newest checkpoint, if it holds all that is known of the step

@@ -53,7 +53,7 @@ def record_start(job: ResolvedJob, resumed: ResumedRun, machine: Machine, cache:
     )
     write_record(run, record)
     write_config(run, job.config)
-    progress.pieces = len(record.segments)
+    progress.segments = len(record.segments)
     _announce(plan, left, machine, resumed_at=None if resumed.start.checkpoint is None else progress.step)
     return record
 

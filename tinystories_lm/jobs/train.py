@@ -165,9 +165,9 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
             f"{run.path} already holds a run, and training.fresh=true starts a new one: "
             "remove hydra.run.dir, or name another folder"
         )
-    from tinystories_lm.runs.resume import compare
+    from tinystories_lm.runs.resume import compare_settings
 
-    compare(run, config)
+    compare_settings(run, config)
 
 
 def _interrupted_folder(job: ResolvedJob) -> Path | None:

@@ -28,7 +28,7 @@ from tinystories_lm.runs.schemas import RunRecord
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training.loop import Recipe, TrainingState, ValidationLoss, micro_batches, until_stopped, validate
 from tinystories_lm.training.loss import LossOf, mean_loss
-from tinystories_lm.training.nonfinite import origin
+from tinystories_lm.training.nonfinite import first_nonfinite
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Workspace:
     def first_nonfinite(self, step: int) -> str:
         """Describe the first tensor of a step that has a NaN or an infinite value."""
         batch = self.recipe.batches.batch(step - 1, device=self.machine.device)
-        return origin(self.model, micro_batches(batch, self.config.training.micro_batch_size), self.machine)
+        return first_nonfinite(self.model, micro_batches(batch, self.config.training.micro_batch_size), self.machine)
 
 
 def open_workspace(

@@ -179,7 +179,7 @@ def describe(plan: Plan) -> str:
         f"tokens       {amount(plan.tokens)}{epochs}; {plan.tokens_per_parameter:.3g} a parameter "
         f"(Chinchilla: {CHINCHILLA_TOKENS_PER_PARAMETER:.0f})",
         f"operations   {plan.flops:.2e} FLOP: {amount(flops.matrices)} a token in matrices (6 a weight), "
-        f"{amount(flops.attention)} in attention (6 T D a layer)",
+        f"{amount(flops.attention)} in attention (12 D a layer for each key seen)",
         f"memory       {storage(needed.total)}: weights {storage(needed.weights)}, gradients "
         f"{storage(needed.gradients)}, optimizer {storage(needed.optimizer)}, activations "
         f"{storage(needed.activations)} (eager; one micro-batch)",

@@ -36,7 +36,7 @@ MOST_HEADER_BYTES = 1 << 24
 log = logging.getLogger(__name__)
 
 
-class Progress(Struct, forbid_unknown_fields=True):
+class Progress(Struct, forbid_unknown_fields=True, rename={"segments": "pieces"}):
     """state.json: how far a run has come; with the weights and the optimizer, all that the next step depends on."""
 
     step: Count = 0  # optimizer steps taken
@@ -56,7 +56,7 @@ class Progress(Struct, forbid_unknown_fields=True):
     samples_sha256: str = ""
     skipped_steps: Count = 0  # whose loss or gradient was not finite
     skipped_in_a_row: Count = 0  # the newest of these, without a finite one between
-    pieces: Count = 1  # segments of the run so far: processes that trained it
+    segments: Count = 1  # processes that have trained the run
     exact: bool = True  # bit for bit what one uninterrupted process would have computed
 
 
@@ -181,7 +181,7 @@ def _read_state(path: Path, format_: int) -> Progress:
     state = read_json(path / "state.json")
     for number in range(format_, FORMAT):
         state = MIGRATIONS[number](state)
-    if missing := set(Progress.__struct_fields__) - set(state):
+    if missing := set(Progress.__struct_encode_fields__) - set(state):
         raise ValueError(f"state.json has no {min(missing)}")
     return msgspec.convert(state, Progress)
 

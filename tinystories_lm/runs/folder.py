@@ -17,11 +17,8 @@ import msgspec
 
 from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
-from tinystories_lm.runs.schemas import ENVIRONMENT, IMPORTED, METRICS, SAMPLES, SUMMARY, WHOLE_SUMMARY
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError, UsageError
 from tinystories_lm.system.files import find_link, read_plain, write_text
-from tinystories_lm.system.json_files import misfit, read_json
-from tinystories_lm.system.jsonl import read_records
 from tinystories_lm.system.locks import lock
 from tinystories_lm.system.yaml_files import from_yaml
 
@@ -180,46 +177,6 @@ def _config_text(run: RunFolder) -> str:
     if "${" in text:
         raise DamagedError(f"{run.config} holds interpolations, which a stored config never does")
     return text
-
-
-def read_environment(run: RunFolder) -> dict[str, Any]:
-    """What the run was made with; raises DamagedError where that is missing, changed, or of another shape."""
-    return read_json(run.environment, ENVIRONMENT)
-
-
-def read_summary(run: RunFolder, *, whole: bool = False) -> dict[str, Any]:
-    """The final figures; raises DamagedError where they are missing, changed, or of another shape.
-
-    whole: with each figure of a run that is done.
-    """
-    summary = read_json(run.summary)
-    what = misfit(summary, IMPORTED if "imported_from" in summary else WHOLE_SUMMARY if whole else SUMMARY)
-    if what is not None:
-        raise DamagedError(f"{run.summary} is damaged: {what}")
-    return summary
-
-
-def is_imported(run: RunFolder) -> bool:
-    """Whether `import` made the run: its model was trained elsewhere. Its record and its summary say so."""
-    for read in (read_environment, read_summary):
-        with contextlib.suppress(DamagedError):
-            return "imported_from" in read(run)
-    return False
-
-
-def read_metrics(run: RunFolder) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl; warns of rows that are damaged, and of those of a finished run that were changed."""
-    with contextlib.suppress(DamagedError, OSError):
-        told = read_summary(run).get("rows", {}) if run.summary.is_file() else {}
-        for path in (run.metrics, run.samples):
-            recorded = told.get(path.name)
-            if recorded and hashlib.sha256(read_plain(path)[: recorded["bytes"]]).hexdigest() != recorded["sha256"]:
-                log.warning("%s was changed since the run was done", path)
-    return read_records(run.metrics, METRICS)
-
-
-def read_samples(run: RunFolder) -> list[dict[str, Any]]:
-    return read_records(run.samples, SAMPLES)
 
 
 def overrides_of(run: RunFolder) -> list[str]:

@@ -20,7 +20,7 @@ from tinystories_lm.runs.schemas import (
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import read_plain
 from tinystories_lm.system.json_files import read_json, write_sealed
-from tinystories_lm.system.jsonl import read_rows
+from tinystories_lm.system.jsonl import last_row, read_rows
 
 LONGEST_REASON = 200  # characters: an error may quote what stands in the file
 log = logging.getLogger(__name__)
@@ -90,6 +90,12 @@ def read_metrics(run: RunFolder) -> list[MetricsRow]:
     """Return the rows of metrics.jsonl; warns of damaged rows, and of a finished run's rows that were changed."""
     _warn_of_changed_rows(run)
     return read_rows(run.metrics, parse_metrics_row)
+
+
+def last_step(run: RunFolder) -> int:
+    """Return the step in the last whole row of metrics.jsonl, without reading the others; 0 where there is none."""
+    row = last_row(run.metrics, parse_metrics_row)
+    return int(row["progress/step"]) if row is not None else 0
 
 
 def read_samples(run: RunFolder) -> list[SampleRow]:

@@ -1,4 +1,4 @@
-"""Which run goes on, and whether it may: by its stored config, its corpus and its checkpoints."""
+"""Decide whether and where a run resumes: by its stored config, its corpus and its checkpoints."""
 
 import contextlib
 import logging
@@ -25,30 +25,30 @@ log = logging.getLogger(__name__)
 
 
 class StartPoint(NamedTuple):
-    """Where a run begins: at nothing, or at a checkpoint of its own."""
+    """Where training starts: at step 0 without a checkpoint, or at one of the run's own."""
 
     progress: Progress
     checkpoint: Path | None
 
 
 class ResumedRun(NamedTuple):
-    """A run as it is taken up, new or not."""
+    """A run before this process trains it, whether new or resumed."""
 
-    record: RunRecord  # the process at hand is not in it yet
+    record: RunRecord  # without this process
     start: StartPoint
 
 
 def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
-    """What is there of the run, and where it goes on; warns of what costs it its exactness.
+    """Return the run's record and the point where it starts or resumes; warn of what changes its numbers.
 
-    Raises UsageError for a changed setting, DamagedError where nothing of what is there can be believed.
+    Raises UsageError for a setting that must not change, DamagedError where no checkpoint or no record can be used.
     """
     record = find_record(run) or RunRecord(run_id=new_run_id(), segments=())
     start = find_start(run, run_id=record.run_id)
     if run.config.is_file():
-        changes = compare(run, wanted)
+        changes = compare_settings(run, wanted)
     elif start.checkpoint is not None:
-        changes = Changes(False, [f"{run.config} is missing: the run goes on with the settings at hand"])
+        changes = Changes(False, [f"{run.config} is missing: the run resumes with the settings of this command"])
     else:
         changes = Changes(True, [])
     for note in changes.notes:
@@ -57,22 +57,43 @@ def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
     return ResumedRun(record, start)
 
 
-def find_start(run: RunFolder, *, run_id: str) -> StartPoint:
-    """The newest checkpoint that is whole.
+def find_record(run: RunFolder) -> RunRecord | None:
+    """Return the content of environment.json; None for a run without a checkpoint whose record cannot be read.
 
-    Raises DamagedError when there are checkpoints and none of them is.
+    With a checkpoint, a missing or damaged record costs a warning, and a new one starts with the checkpoint's run id.
+
+    Raises DamagedError where all checkpoints are damaged too.
+    """
+    try:
+        return read_record(run)
+    except DamagedError as error:
+        checkpoints = list_checkpoints(run.checkpoints)
+        for path in checkpoints:
+            with contextlib.suppress(DamagedError):
+                check_checkpoint(path, run_id=(run_id := run_id_of(path)))
+                log.warning("%s: a new record is written, with the run's id from %s", error, path)
+                return RunRecord(run_id=run_id, segments=())
+        if checkpoints:
+            raise
+        return None
+
+
+def find_start(run: RunFolder, *, run_id: str) -> StartPoint:
+    """Return the newest intact checkpoint, or step 0 for a run that has none yet.
+
+    Raises DamagedError when there are checkpoints and all are damaged.
     """
     for path, progress in valid_checkpoints(run.checkpoints, run_id=run_id):
         return StartPoint(progress, path)
     if list_checkpoints(run.checkpoints):
-        raise DamagedError(f"{run.checkpoints}: no checkpoint is whole: begin a new run with training.fresh=true")
+        raise DamagedError(f"{run.checkpoints}: all checkpoints are damaged: start a new run with training.fresh=true")
     return StartPoint(Progress(), None)
 
 
 def best_checkpoint(run: RunFolder) -> Path:
-    """The checkpoint with the lowest validation loss, or else the newest whole one.
+    """Return the checkpoint with the lowest validation loss, or else the newest intact one.
 
-    Raises UsageError where there is none.
+    Raises UsageError where there is no checkpoint.
     """
     if not list_checkpoints(run.checkpoints):
         status = f" (it is {read_status(run)})" if run.status.is_file() else ""
@@ -89,54 +110,56 @@ def best_checkpoint(run: RunFolder) -> Path:
 
 
 class Changes(NamedTuple):
-    """How a run that goes on differs from the run that was begun."""
+    """How the settings of a resumed run differ from those it was started with."""
 
-    exact: bool  # its numbers are those that one process would have got
-    notes: list[str]  # for the person who changed it
+    exact: bool  # they leave every number as one process would have computed it
+    notes: list[str]  # warnings for the person who changed them
 
 
-def compare(run: RunFolder, wanted: Config) -> Changes:
-    """Whether the run in this folder may go on as `wanted`, and what that does to it.
+def compare_settings(run: RunFolder, wanted: Config) -> Changes:
+    """Return how `wanted` differs from the stored config, for a run that may resume with it.
 
-    What moves no number may change freely; what only rounds differently (micro-batches, device, precision) and a
-    larger number of steps, under whose schedule the first steps would have had other rates, cost the run its exactness.
+    Settings that change no number may change freely. Those that only change the rounding (micro-batches, device,
+    precision), and more steps, under whose schedule the first steps would have had other learning rates, make the run
+    inexact.
 
     Raises UsageError, with both values, for any other change, and for a folder that `import` made.
     """
     if is_imported(run):
-        raise UsageError(f"{run.path} holds an imported model: begin a new run from it, training.init_from={run.path}")
-    stored = settings(_begun_with(run))
+        raise UsageError(f"{run.path} holds an imported model: start a new run from it, training.init_from={run.path}")
+    stored = settings(_read_stored(run))
     changed = {
-        key: (stored[key][0], value, effect)
-        for key, (value, effect) in settings(wanted).items()
-        if stored[key][0] != value and effect is not Effect.changes_nothing and key != "data.path"
+        key: (stored[key].value, setting.value, setting.effect)
+        for key, setting in settings(wanted).items()
+        if stored[key].value != setting.value
+        and setting.effect is not Effect.changes_nothing
+        and key != "data.path"  # the corpus itself is compared by its hash
     }
     notes = []
     if "training.steps" in changed:
         before, after, _ = changed.pop("training.steps")
         if after < before:
-            raise UsageError(f"{run.path} was begun with training.steps={before}; {after} are fewer: it only goes on")
-        if max(map(step_of, list_checkpoints(run.checkpoints)), default=0) >= max(
-            stored["training.warmup_steps"][0], wanted.training.warmup_steps
-        ):
-            changed.pop("training.warmup_steps", None)  # both warm-ups are behind
-        notes.append(f"going on from {before:,} to {after:,} steps, under the longer run's schedule")
+            raise UsageError(f"{run.path} was started with training.steps={before}: {after} steps are too few for it")
+        warmup_steps = max(stored["training.warmup_steps"].value, wanted.training.warmup_steps)
+        if max(map(step_of, list_checkpoints(run.checkpoints)), default=0) >= warmup_steps:
+            changed.pop("training.warmup_steps", None)  # both warm-ups are over
+        notes.append(f"the run is extended from {before:,} to {after:,} steps, under the longer run's schedule")
     for key, (before, after, effect) in changed.items():
         if effect is Effect.changes_numbers:
             raise UsageError(
-                f"{run.path} was begun with {key}={before}, now it is {after}: another run; "
-                "begin it in a new folder (training.fresh=true, or another hydra.run.dir)"
+                f"{run.path} was started with {key}={before}, now it is {after}, which makes another run: "
+                "start it in a new folder (training.fresh=true, or another hydra.run.dir)"
             )
-        notes.append(f"{key} was {before} and is {after}: the run goes on, but rounds differently")
+        notes.append(f"{key} was {before} and is {after}: the run resumes, but rounds differently")
     return Changes(not notes, notes)
 
 
-def _begun_with(run: RunFolder) -> Config:
+def _read_stored(run: RunFolder) -> Config:
     try:
         return read_training_config(run)
     except DamagedError as error:
         raise DamagedError(
-            f"{error}; bring it back from a copy, or delete it to go on with the settings that you type"
+            f"{error}; restore it from a copy, or delete it to resume with the settings of the command"
         ) from error
 
 
@@ -145,37 +168,18 @@ def check_corpus(run: RunFolder, before: CorpusRecord, now: CorpusRecord) -> Non
     for key in ("fingerprint", "tokenizer_sha256"):
         if getattr(before, key) != getattr(now, key):
             raise DamagedError(
-                f"{run.path} was begun on another corpus: its {key} is {str(getattr(before, key))[:12]}, "
-                f"that of the text at hand {str(getattr(now, key))[:12]}; bring the old text back or begin a new run"
+                f"{run.path} was started on another corpus: its {key} is {str(getattr(before, key))[:12]}, "
+                f"that of the present text is {str(getattr(now, key))[:12]}; restore the old text or start a new run"
             )
 
 
-def find_record(run: RunFolder) -> RunRecord | None:
-    """What the run was made with; None for a run that has no checkpoint yet and no record that can be read.
-
-    A damaged or missing one is passed over with a warning, where a checkpoint tells at least which run this is.
-    """
-    try:
-        return read_record(run)
-    except DamagedError as error:
-        checkpoints = list_checkpoints(run.checkpoints)
-        for path in checkpoints:
-            with contextlib.suppress(DamagedError):
-                check_checkpoint(path, run_id=(run_id := run_id_of(path)))
-                log.warning("%s: written anew, with what %s tells", error, path)
-                return RunRecord(run_id=run_id, segments=())
-        if checkpoints:
-            raise
-        return None
-
-
 def is_done(run: RunFolder, wanted: Config) -> bool:
-    """Whether the run in this folder has already taken all the steps that are wanted, and says what came of it."""
+    """Return whether the run has taken all wanted steps and has a whole summary; a damaged file costs a warning."""
     if not run.status.is_file():
         return False
     try:
         done = read_status(run) is Status.DONE
         return done and (read_summary(run, whole=True).step or 0) >= wanted.training.steps
     except DamagedError as error:
-        log.warning("%s: it is written anew", error)
+        log.warning("%s: it is written again", error)
         return False

@@ -9,14 +9,12 @@ from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import start_hydra, train_in_folder
 from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.folder import refuse_links
-from tinystories_lm.runs.schemas import parse_metrics_row
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.sweeps.members import Member
 from tinystories_lm.sweeps.tables import describe_end
 from tinystories_lm.system.console import duration, progress_bar
 from tinystories_lm.system.errors import ExitCode
 from tinystories_lm.system.files import writing
-from tinystories_lm.system.jsonl import last_row
 from tinystories_lm.system.locks import lock
 from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
 
@@ -96,7 +94,7 @@ class _Progress:
     def show(self, running: list[int]) -> None:
         """Show the steps done, and which members are running."""
         steps = sum(self._members[number].config.training.steps for number in self._ended)
-        self._bar.n = steps + sum(_last_step(self._members[number]) for number in running)
+        self._bar.n = steps + sum(last_step(self._members[number].run) for number in running)
         self._bar.set_postfix_str(" | ".join(self._members[number].label for number in running), refresh=True)
 
     def close(self) -> None:
@@ -126,8 +124,3 @@ def record_end(member: Member, ending: Ending) -> None:
 def _last_line(path: Path) -> str:
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
-
-
-def _last_step(member: Member) -> int:
-    row = last_row(member.run.metrics, parse_metrics_row)
-    return int(row["progress/step"]) if row is not None else 0

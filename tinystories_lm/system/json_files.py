@@ -6,9 +6,7 @@ A file that is read may be damaged or may come from somebody else.
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import read_plain, write_text
 
 SEAL = "sha256"
-LARGEST_INTEGER = 2**63  # what is larger, no count of ours reaches and no float holds
 
 
 def to_json(value: Any, **options: Any) -> str:
@@ -44,45 +41,7 @@ def _finite(text: str) -> float:
     return value
 
 
-def misfit(value: Any, shape: Any, place: str = "") -> str | None:
-    """Where a JSON value is not of the shape, in words; None where it is.
-
-    shape: a type (float takes whole numbers too), a StrEnum for one of its words, a pattern for a whole text, `[shape]`
-        for a list, or a dictionary: what stands under each of its keys, of which those that end in `?` may be missing;
-        `*` stands for every other key, which else may hold anything.
-    """
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{place or 'it'} is no object"
-        known = {key.removesuffix("?"): inner for key, inner in shape.items() if key != "*"}
-        if missing := [name for name in known if name not in value and name in shape]:
-            return f"{f'{place}.{missing[0]}'.lstrip('.')} is missing"
-        parts = [(name, each, known.get(name, shape.get("*"))) for name, each in value.items()]
-        misfits = (misfit(each, inner, f"{place}.{name}".lstrip(".")) for name, each, inner in parts if inner)
-        return next((found for found in misfits if found), None)
-    if isinstance(shape, list):
-        if not isinstance(value, list):
-            return f"{place} is no list"
-        misfits = (misfit(each, shape[0], f"{place}[{number}]") for number, each in enumerate(value))
-        return next((found for found in misfits if found), None)
-    if _is(value, shape):
-        return None
-    if isinstance(value, dict | list):  # of which there may be no end
-        return f"{place} is {'an object' if isinstance(value, dict) else 'a list'}"
-    return f"{place} is {json.dumps(value)[:40]}"
-
-
-def _is(value: Any, shape: Any) -> bool:
-    if isinstance(shape, re.Pattern):
-        return isinstance(value, str) and shape.fullmatch(value) is not None
-    if issubclass(shape, StrEnum):
-        return isinstance(value, str) and value in set(shape)
-    if type(value) is int and shape in (int, float):
-        return abs(value) < LARGEST_INTEGER
-    return type(value) is shape
-
-
-def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object without its seal.
 
     Raises DamagedError where the file cannot be read, holds something else, or was changed after it was sealed.
@@ -100,8 +59,6 @@ def read_json(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, A
         raise DamagedError(f"{path} cannot be read: it is nested too deep") from error
     if not whole:
         raise DamagedError(f"{path} was changed since it was written")
-    if shape is not None and (what := misfit(value, shape)):
-        raise DamagedError(f"{path} is damaged: {what}")
     return value
 
 

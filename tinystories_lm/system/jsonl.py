@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import open_plain, read_plain, writing
-from tinystories_lm.system.json_files import from_json, misfit, to_json
+from tinystories_lm.system.json_files import from_json, to_json
 
 LONGEST_ROW_BYTES = 8192  # of a metrics.jsonl
 MOST_ROWS = 1_000_000  # more than a run writes
@@ -146,40 +146,3 @@ def last_row(path: Path, parse: Callable[[Any], T]) -> T | None:
         with contextlib.suppress(ValueError):
             return parse(from_json(line))
     return None
-
-
-def read_records(path: Path, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """All whole rows of the shape; the half row of a killed writer is left out, and with a warning what is damaged.
-
-    Raises DamagedError for what is no plain file.
-    """
-    try:
-        lines = read_lines(path)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from error
-    found = [_row(line, shape) for line in lines]
-    damaged = sum(row is None and bool(line.strip()) for row, line in zip(found[:-1], lines, strict=False))
-    if damaged:
-        log.warning("%s: %d damaged row%s left out", path, damaged, "s" * (damaged > 1))
-    return [row for row in found if row is not None]
-
-
-def _row(line: bytes, shape: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    with contextlib.suppress(ValueError):
-        row = from_json(line)
-        if isinstance(row, dict) and (shape is None or misfit(row, shape) is None):
-            return row
-    return None
-
-
-def last_record(path: Path, shape: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The last whole row, without reading the others; empty where there is none."""
-    try:
-        with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - LONGEST_ROW_BYTES))
-            lines = file.read(LONGEST_ROW_BYTES).split(b"\n")
-    except OSError:
-        return {}
-    return next((row for line in reversed(lines) if (row := _row(line, shape)) is not None), {})

@@ -85,7 +85,7 @@ class Observer(Protocol):
 
 
 def train(state: TrainingState, recipe: Recipe, *, evaluate: Callable[[], ValidationLoss], observer: Observer) -> bool:
-    """Take the steps from `progress.step` to `training.steps`; returns whether all of them were taken.
+    """Take the steps from `progress.step` to `training.steps`; return whether all of them were taken.
 
     A requested stop is obeyed between two micro-batches, of a step or of an evaluation, which is repeated when the run
     is resumed. Every step is a function of the weights, the optimizer, the seed and the step's number: a run that is

@@ -10,7 +10,7 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.training.loss import mean_loss
 
 
-def origin(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:
+def first_nonfinite(model: nn.Module, parts: Iterable[Batch], machine: Machine) -> str:
     """Repeat a step's passes and describe the first tensor that is not finite, without changing the weights.
 
     Tensors are checked in the order in which they are computed: the weights, the output of each module, the loss, then
