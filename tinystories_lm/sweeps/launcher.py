@@ -9,6 +9,7 @@ from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.train import start_hydra, train_in_folder
 from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.folder import refuse_links
+from tinystories_lm.runs.records import last_step
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.sweeps.members import Member
 from tinystories_lm.sweeps.tables import describe_end
