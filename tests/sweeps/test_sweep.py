@@ -6,20 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, Command
 from tests.jobs.test_train import numbers
 from tests.tracking.sdk import history, inspect, of_type
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.json_files import read_json
-
-Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def small(corpus: Path, *more: str) -> list[str]:
