@@ -15,7 +15,6 @@ one machine with one torch. A recording takes about three minutes of one core.
 import argparse
 import contextlib
 import hashlib
-import importlib
 import json
 import os
 import platform
@@ -35,9 +34,6 @@ STEPS = 60
 SMOKE = ["experiment=smoke", f"training.steps={STEPS}", "hardware=cpu", "hardware.threads=1", "tracking=off"]
 RUNS = {"adamw": SMOKE, "muon": [*SMOKE, "optimizer=muon", "model.qk_norm=true"]}
 GREEDY = ["--prompt", "Once upon a time", "--temperature", "0", "--seed", "0", "--count", "1", "--max-tokens", "120"]
-# The modules that compose a config and hash it: before the package had folders, and since.
-COMPOSING = ("composition", "config.compose")
-HASHING = ("identity", "config.fingerprint")
 
 Numbers = dict[str, Any]  # a dotted name → a plain value
 
@@ -106,7 +102,11 @@ def probe_hashes(wanted: dict[str, list[str]]) -> dict[str, str]:
     No command prints them for hardware that this machine lacks, so the functions are called; their names are stable.
     `hardware=auto` would be resolved to this machine: all are composed for one GPU.
     """
-    compose, fingerprint = import_first(COMPOSING), import_first(HASHING)
+    try:
+        from tinystories_lm.config import compose, fingerprint
+    except ModuleNotFoundError:  # as they were called before the package had folders
+        from tinystories_lm import composition as compose  # type: ignore[no-redef,attr-defined]
+        from tinystories_lm import identity as fingerprint  # type: ignore[no-redef,attr-defined]
     compose.register()
     found = {}
     for name, overrides in wanted.items():
@@ -115,14 +115,6 @@ def probe_hashes(wanted: dict[str, list[str]]) -> dict[str, str]:
             label = f"{name}.{','.join(own)}" if name.startswith("sweep.") else name
             found[label] = fingerprint.config_hash(compose.compose_config(job).config)
     return found
-
-
-def import_first(names: Sequence[str]) -> Any:
-    """Import the first module of these that the package has."""
-    for name in names:
-        with contextlib.suppress(ModuleNotFoundError):
-            return importlib.import_module(f"{PACKAGE}.{name}")
-    raise RuntimeError(f"{PACKAGE} has none of the modules {', '.join(names)}")
 
 
 def plan_presets(checkout: Checkout) -> Numbers:
