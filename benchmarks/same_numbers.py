@@ -104,7 +104,7 @@ def probe_hashes(wanted: dict[str, list[str]]) -> dict[str, str]:
     """
     try:
         from tinystories_lm.config import compose, fingerprint
-    except ModuleNotFoundError:  # as they were called before the package had folders
+    except ImportError:  # as they were called before the package had folders
         from tinystories_lm import composition as compose  # type: ignore[no-redef,attr-defined]
         from tinystories_lm import identity as fingerprint  # type: ignore[no-redef,attr-defined]
     compose.register()
