@@ -66,13 +66,13 @@ class ModelConfig(SetOnce):
 class DataConfig(SetOnce):
     """A corpus, how it is split into documents, and its tokenizer."""
 
-    name: str  # of the corpus, for messages and records
+    name: str  # name of the corpus in messages and records
     source: Source  # where the corpus comes from when data.path is not set
     path: str | None = changes_nothing()  # text, JSONL or Parquet: a file, or a folder of train*, valid*, test* files
     hub_path: str  # dataset on the Hugging Face hub, as OWNER/NAME
     hub_name: str  # configuration of that dataset, where it has several
     hub_revision: str  # commit of that dataset
-    published_tokens: float = changes_nothing(before=0)  # of the hub's training split, for plans; 0: unknown
+    published_tokens: float = changes_nothing(before=0)  # tokens of the hub's training split, for plans; 0: unknown
     text_column: str  # column of JSONL, Parquet and hub rows that holds the text
     boundary: Boundary  # where a document ends in plain text
     decode_errors: DecodeErrors  # at invalid UTF-8: stop and report the byte's offset, or replace and count
@@ -103,7 +103,7 @@ class DataConfig(SetOnce):
 class OptimizerConfig(SetOnce):
     """AdamW (Loshchilov and Hutter 2019), alone or beside Muon. Norms and embeddings have no weight decay."""
 
-    kind: OptimizerKind = added_later(before=OptimizerKind.adamw)
+    kind: OptimizerKind = added_later(before=OptimizerKind.adamw)  # Muon leaves norms and embeddings to AdamW
     lr: float  # peak learning rate; Muon's updates are scaled to the size of AdamW's, so that one rate serves both
     tuned_at_width: int = added_later(before=0)  # d_model that lr was tuned at; scales lr to other widths; 0: unscaled
     beta1: float  # AdamW's decay of the gradient average
@@ -134,7 +134,7 @@ class OptimizerConfig(SetOnce):
 class ScheduleConfig(SetOnce):
     """Linear warm-up, a plateau at optimizer.lr, and a decay over the last part of the steps."""
 
-    decay_shape: DecayShape
+    decay_shape: DecayShape  # shape of the decay after the plateau
     decay_fraction: float  # share of the steps after the warm-up; 1 leaves no plateau
     final_lr_fraction: float  # learning rate at the last step, as a share of optimizer.lr
 
@@ -149,21 +149,21 @@ class ScheduleConfig(SetOnce):
 class TrainingConfig(SetOnce):
     """Steps, batches, and the intervals of evaluations and checkpoints."""
 
-    seed: int  # of the weights and of the order of the data
+    seed: int  # seed of the initial weights and of the order of the data
     steps: int  # optimizer steps
     batch_size: int  # sequences per step, over all micro-batches [B]
     micro_batch_size: int = changes_rounding()  # sequences per forward pass; gradients accumulate over the batch
     warmup_steps: int  # steps over which the learning rate rises linearly
     log_every_steps: int  # interval of rows in metrics.jsonl
     eval_every_steps: int  # interval of evaluations and samples
-    eval_tokens: int  # scored at each evaluation: always the first ones of the validation split
+    eval_tokens: int  # tokens scored at each evaluation: always the first of the validation split
     checkpoint_every_steps: int = changes_nothing()  # interval of checkpoints
     keep_checkpoints: int = changes_nothing()  # newest checkpoints to keep, beside the best
-    on_write_error: OnWriteError = changes_nothing(before=OnWriteError.stop)  # of a checkpoint other than the last
+    on_write_error: OnWriteError = changes_nothing(before=OnWriteError.stop)  # what a failed write of a checkpoint does
     max_hours: float = changes_nothing()  # a run with a longer estimate does not start
     max_dollars: float = changes_nothing()  # a run with a higher estimate does not start
     deterministic: bool = changes_rounding()  # use deterministic kernels on the GPU; the CPU always does
-    max_skipped_steps: int = changes_nothing(before=10)  # consecutive steps with a non-finite loss or gradient
+    max_skipped_steps: int = changes_nothing(before=10)  # longest row of steps without a finite loss and gradient
     profile_steps: int = changes_nothing(before=0)  # early steps that torch's profiler records; 0: none
     fresh: bool = changes_nothing()  # start a new run even if an interrupted one could be resumed
     init_from: str | None  # run whose weights this one starts from
@@ -202,14 +202,14 @@ class TrainingConfig(SetOnce):
 class HardwareConfig(SetOnce):
     """The device of a run, its speed and its price."""
 
-    name: str = changes_nothing()  # of the choice, for messages and records
-    device: Device = changes_rounding()
-    precision: Precision = changes_rounding()  # of activations and matrix products; weights and optimizer stay float32
-    residual: Precision = changes_rounding(before=Precision.float32)  # of the residual stream, beside bfloat16
+    name: str = changes_nothing()  # name of the choice in messages and records
+    device: Device = changes_rounding()  # processor that computes the run
+    precision: Precision = changes_rounding()  # precision of activations and products; weights stay float32
+    residual: Precision = changes_rounding(before=Precision.float32)  # precision of the residual stream
     compile: Switch = changes_rounding()  # torch.compile
     attention: Attention = changes_rounding()  # kernel of causal attention
     threads: int = changes_rounding()  # CPU threads; 0: all cores
-    peak_flops_per_second: float = changes_nothing()  # in the given precision, dense; 0: measured at the start
+    peak_flops_per_second: float = changes_nothing()  # dense peak in that precision; 0: measured at the start
     utilisation: float = changes_nothing()  # share of the peak that training reaches, for estimates
     dollars_per_hour: float = changes_nothing()  # price of the machine
 
@@ -234,7 +234,7 @@ class HardwareConfig(SetOnce):
 class TrackingConfig(SetOnce):
     """Weights & Biases: a copy of the run folder, never the only one."""
 
-    mode: TrackingMode
+    mode: TrackingMode  # whether and when W&B receives the run
     project: str  # W&B project
     entity: str | None  # W&B user or team; null: the account's default
     group: str  # W&B group of runs
@@ -256,7 +256,7 @@ class SamplingConfig(SetOnce):
 
     prompts: list[str]  # beginnings of the sampled texts
     count: int  # texts for each prompt
-    seed: int  # of the draws
+    seed: int  # seed of the draws
     max_tokens: int  # most tokens written after the prompt
     temperature: float  # divides the logits; 0 takes the most likely token
     top_k: int  # keep the k most likely tokens; 0: keep all
@@ -291,16 +291,16 @@ class SamplingConfig(SetOnce):
 class VerdictConfig(SetOnce):
     """The thresholds of the diagnosis, whose rules are in analysis/diagnose.py."""
 
-    least_evaluations: int = added_later(before=3)  # after step 0; with fewer it is too early to judge
-    least_fall_nats: float = added_later(before=0.5)  # of the validation loss since step 0; below it is too early
-    diverged_rise_nats: float = added_later(before=1.0)  # of the validation loss above its best
-    gap_nats: float = added_later(before=0.2)  # of the validation loss above the training loss, after an epoch
-    rise_nats: float = added_later(before=0.03)  # of the validation loss above its best while the training loss falls
-    steep_nats: float = added_later(before=0.1)  # fall of the validation loss per doubling of tokens, in the last third
-    flat_nats: float = added_later(before=0.05)  # the same fall, below which the curve is flat
-    sated_tokens_per_parameter: float = added_later(before=20.0)  # from here a flat curve means that the model is full
-    glutted_tokens_per_parameter: float = added_later(before=100.0)  # from here one that still falls slightly does too
-    looping_share: float = added_later(before=0.34)  # of the last samples that repeat; above it the decoder loops
+    least_evaluations: int = added_later(before=3)  # evaluations after step 0 that a verdict needs
+    least_fall_nats: float = added_later(before=0.5)  # fall of the validation loss that a verdict needs
+    diverged_rise_nats: float = added_later(before=1.0)  # rise of the validation loss above its best: diverged
+    gap_nats: float = added_later(before=0.2)  # validation above training loss after an epoch: data-bound
+    rise_nats: float = added_later(before=0.03)  # rise above the best while training loss falls: data-bound
+    steep_nats: float = added_later(before=0.1)  # fall per doubling of tokens in the last third: undertrained
+    flat_nats: float = added_later(before=0.05)  # the same fall, below which a curve is flat
+    sated_tokens_per_parameter: float = added_later(before=20.0)  # from here on a flat curve means: capacity-bound
+    glutted_tokens_per_parameter: float = added_later(before=100.0)  # from here on one that falls slightly does too
+    looping_share: float = added_later(before=0.34)  # share of the last samples that repeat: the decoder loops
 
     def __post_init__(self) -> None:
         require(
@@ -319,7 +319,7 @@ class VerdictConfig(SetOnce):
 class Config(SetOnce):
     """One whole run: what conf/ composes to and what the run folder stores."""
 
-    name: str = changes_nothing()  # of the preset, and of its folder under outputs/
+    name: str = changes_nothing()  # name of the preset and of its folder under outputs/
     model: ModelConfig
     data: DataConfig
     optimizer: OptimizerConfig
