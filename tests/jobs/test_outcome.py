@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.jobs.outcome import exit_code, status_kept
+from tinystories_lm.jobs.outcome import exit_code, update_status
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, write_config
 from tinystories_lm.system.errors import (
@@ -26,7 +26,7 @@ def end(run: RunFolder, error: BaseException | None, *, first_step: int = 0, ste
     """Take some steps in the block and end it with an error; returns what is raised."""
     progress = Progress(step=first_step)
     try:
-        with status_kept(run, CONFIG, progress):
+        with update_status(run, CONFIG, progress):
             assert read_json(run.status)["status"] == "running"
             progress.step += steps
             write_config(run, CONFIG)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.jobs.train import see_one_gpu
+from tinystories_lm.jobs.train import restrict_to_one_gpu
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.runs.status import Status, read_status
@@ -360,7 +360,7 @@ def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Pat
 def visible_gpu() -> str:
     import multiprocessing
 
-    see_one_gpu(multiprocessing.current_process().name)
+    restrict_to_one_gpu(multiprocessing.current_process().name)
     return os.environ["CUDA_VISIBLE_DEVICES"]
 
 
