@@ -190,7 +190,7 @@ def test_a_config_of_a_model_without_end_is_refused_by_the_checkpoints_size(
     stored = yaml.safe_load(RunFolder(run).config.read_text().partition(CONFIG_SEAL)[0])
     RunFolder(run).config.write_text(yaml.safe_dump(stored | {"model": stored["model"] | change}))
     code, said = say(tmp_path, "sample", "run")
-    assert code == 3 and "the config's model has weights of" in said, said
+    assert code == 3 and "the weights of the config's model take" in said, said
 
 
 def test_names_and_texts_move_no_cursor(run: Path, tmp_path: Path) -> None:
