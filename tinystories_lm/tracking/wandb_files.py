@@ -49,9 +49,9 @@ def sync_command(run: "wandb.Run") -> str:
     return shlex.join(["wandb", "sync", *(_relative(segment) for segment in unsent_segments(run))])
 
 
-def upload_command(folder: Path, *, anew: bool = False) -> str:
-    """Return the command that uploads what W&B lacks of the run in `folder`, or `anew` all of it as a new W&B run."""
-    return shlex.join(["tinystories-lm", "upload", _relative(folder), *(["--anew"] if anew else [])])
+def upload_command(folder: Path, *, as_new_run: bool = False) -> str:
+    """Return the command that uploads what W&B lacks of the run in `folder`, or all of it `as_new_run`."""
+    return shlex.join(["tinystories-lm", "upload", _relative(folder), *(["--anew"] if as_new_run else [])])
 
 
 def is_uploaded(run: "wandb.Run") -> bool:

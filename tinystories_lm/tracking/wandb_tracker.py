@@ -157,7 +157,7 @@ class WandbTracker:
     def _report_rest(self, *, has_gaps: bool) -> None:
         """Log the command that sends what W&B lacks, and remove offline segments that it does not."""
         if has_gaps:  # W&B takes no row of an earlier step
-            command = upload_command(self._run_folder, anew=True)
+            command = upload_command(self._run_folder, as_new_run=True)
             log.warning("W&B: rows in the middle are missing; `%s` sends the whole run as a new W&B run", command)
         elif not self.is_complete:
             log.warning("W&B: the copy is incomplete; `%s` sends the rest", upload_command(self._run_folder))

@@ -221,7 +221,7 @@ function story({ step, prompt, text, settings }) {
 table.sort(chosen.sort, chosen.descending);
 update();
 
-// A page that is written again and again loads itself anew, but not under a reader's hand.
+// The page of `report --watch` reloads itself, unless the reader is selecting, searching or pointing at a curve.
 if (DATA.reload_seconds) {
   setInterval(() => {
     const busy = curve.from || speed.from || utilisation.from || document.activeElement?.type === 'search' || String(getSelection());
