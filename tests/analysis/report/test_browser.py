@@ -50,7 +50,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write_bytes(b'{"progress/step": \xff\n{]\n')
     imported = make_run(outputs / "imported" / "llama")
     imported.metrics.unlink()
-    write_json(imported.summary, {"imported_from": "llama", "parameters": 1e8, "stories": []})
+    write_json(imported.summary, {"imported_from": "llama", "parameters": 100_000_000, "stories": []})
     with lock(held.lock, wait=False):
         write_report([str(outputs)], work / "page.html", reader=Reader())
     return work / "page.html"
