@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markup import cell_comment, table
 
-from tinystories_lm.cli.registry import COMMANDS
+from tinystories_lm.cli.main import COMMANDS
 from tinystories_lm.system.errors import ExitCode
 
 PACKAGE = Path(__file__).resolve().parent.parent / "tinystories_lm"
@@ -98,7 +98,7 @@ def exit_codes() -> str:
 
 def commands() -> str:
     """Return every command with its arguments, as `--help` lists them."""
-    rows = [[f"`{found.name} {found.arguments}`", cell_comment(found.summary)] for found in COMMANDS.values()]
+    rows = [[f"`{found.name} {found.usage}`", cell_comment(found.summary)] for found in COMMANDS.values()]
     return table(["command", "does"], rows)
 
 

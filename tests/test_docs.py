@@ -12,7 +12,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from tinystories_lm.cli.registry import find_command
+from tinystories_lm.cli.main import find_command
 from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, register, to_config
 from tinystories_lm.config.presets import conf_folder
 

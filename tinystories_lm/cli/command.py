@@ -1,19 +1,39 @@
-"""Define what a command is: its name and help, the arguments it takes, and what it does."""
+"""Define what a command is, and the arguments that several commands share. Wrong usage is one line."""
 
+import argparse
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from operator import methodcaller
+from typing import Any, NamedTuple, NoReturn
 
-from tinystories_lm.cli.parser import PROGRAM, Parser
+from tinystories_lm.config.choices import Device, Precision
+from tinystories_lm.system.errors import UsageError
+
+PROGRAM = "tinystories-lm"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises UsageError, one line, and reports output it cannot write."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError: argparse would print the usage above the message."""
+        raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
+
+    def print_help(self, file: object = None) -> None:
+        """Print the help so that a full disk raises OSError: argparse would ignore it."""
+        print(self.format_help(), end="", flush=True)
+
+
+Argument = Callable[[Parser], object]  # adds itself to a parser
 
 
 class Command(NamedTuple):
-    """One command of the program. Both functions import what they need when they are called, so that help stays fast.
+    """One command of the program.
 
-    arguments: the positional arguments as the overview shows them.
+    usage: the positional arguments as the overview shows them.
     summary: one line of the overview.
-    add_arguments: declares the arguments; None for `train`, whose words Hydra's parser reads.
-    run: carries the command out; raises CommandError. Without `add_arguments` it gets the raw `words`.
+    run: carries the command out; raises CommandError. It imports what it needs, so that help stays fast.
+    arguments: None for `train`, whose raw `words` Hydra's parser reads.
     description: the head of the command's own help.
     epilog: the foot of that help.
     intermixed: flags and overrides may follow each other in any order.
@@ -23,10 +43,10 @@ class Command(NamedTuple):
     """
 
     name: str
-    arguments: str
+    usage: str
     summary: str
-    add_arguments: Callable[[Parser], None] | None
     run: Callable[[Namespace], None]
+    arguments: tuple[Argument, ...] | None
     description: str = ""
     epilog: str | None = None
     intermixed: bool = False
@@ -34,18 +54,59 @@ class Command(NamedTuple):
     outlives_terminal: bool = False
     is_resumable: bool = False
 
-    def __call__(self, words: Sequence[str]) -> None:
-        """Parse the words after the command's name and carry it out; raise UsageError for words it does not take."""
-        self.run(self.parse(words))
-
     def parse(self, words: Sequence[str]) -> Namespace:
-        """Parse the words after the command's name.
+        """Parse the words after the command's name; raise UsageError for words it does not take.
 
         Each command has a parser of its own: argparse's `add_subparsers` cannot mix flags and overrides, and would make
         all parsers for one command.
         """
-        if self.add_arguments is None:
+        if self.arguments is None:
             return Namespace(words=list(words))
         parser = Parser(prog=f"{PROGRAM} {self.name}", description=self.description, epilog=self.epilog)
-        self.add_arguments(parser)
+        for add in self.arguments:
+            add(parser)
         return parser.parse_intermixed_args(words) if self.intermixed else parser.parse_args(words)
+
+
+def argument(*names: str, **settings: Any) -> Argument:
+    """Declare an argument in argparse's terms."""
+    return methodcaller("add_argument", *names, **settings)
+
+
+def overrides(help: str) -> Argument:
+    """Declare overrides; without their default argparse would report them as required."""
+    return argument("overrides", nargs="*", default=[], help=help)
+
+
+def device(*, default: str) -> Argument:
+    return argument("--device", choices=[*map(str, Device)], default=default, help=f"where to compute ({default})")
+
+
+def precision(*, default: str, help: str) -> Argument:
+    """Declare --precision, with the choice `auto` only where that is the default."""
+    choices = [str(precision) for precision in Precision if default == "auto" or precision is not Precision.auto]
+    return argument("--precision", choices=choices, default=default, help=help)
+
+
+def json_flag(help: str = "print one JSON object, for programs") -> Argument:
+    return argument("--json", action="store_true", help=help)
+
+
+RUN = argument("run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`")
+CONFIG_DIR = argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")
+
+
+def positive(text: str) -> int:
+    """Parse an integer of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} must be at least 1")
+    return number
+
+
+def positive_number(text: str) -> float:
+    """Parse a finite number above 0."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be above 0")
+    return number

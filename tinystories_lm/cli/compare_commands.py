@@ -1,24 +1,10 @@
 """Commands that compare runs and publish them: report, scaling, dashboard, upload."""
 
 from argparse import Namespace
+from pathlib import Path
 
-from tinystories_lm.cli.command import Command
-from tinystories_lm.cli.parser import Parser, add_json, add_run
+from tinystories_lm.cli.command import RUN, Command, argument, json_flag
 from tinystories_lm.system.errors import UsageError
-
-
-def add_report_arguments(parser: Parser) -> None:
-    from pathlib import Path
-
-    parser.add_argument(
-        "names",
-        metavar="RUN|SWEEP|FOLDER",
-        nargs="*",
-        help="runs, sweeps, or folders that contain runs (default: everything under outputs/)",
-    )
-    parser.add_argument("--out", metavar="FILE", type=Path, help="the page to write (outputs/report.html)")
-    parser.add_argument("--watch", action="store_true", help="rewrite it every few seconds, until Ctrl-C")
-    add_json(parser, "print the table instead, for programs")
 
 
 def report(options: Namespace) -> None:
@@ -38,34 +24,13 @@ def report(options: Namespace) -> None:
         print(write_report(options.names, options.out or OUT, reader=Reader()))
 
 
-def add_scaling_arguments(parser: Parser) -> None:
-    parser.add_argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders")
-    parser.add_argument(
-        "--predict",
-        metavar="OVERRIDE",
-        action="append",
-        nargs="+",
-        default=[],
-        help="predict loss, time and dollars of a run with these settings: experiment=round4; may be repeated",
-    )
-    parser.add_argument("--dollars", type=float, metavar="X", help="find the best size and tokens for this budget")
-    add_json(parser, "print scaling.json, for programs")
-
-
 def scaling(options: Namespace) -> None:
-    """Fit a scaling law to a sweep's runs and print it."""
     from tinystories_lm.analysis.scaling.analyse import analyse, to_record
     from tinystories_lm.analysis.scaling.text import describe
     from tinystories_lm.system.json_files import to_json
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
     print(to_json(to_record(found), indent=2) if options.json else describe(found))
-
-
-def add_dashboard_arguments(parser: Parser) -> None:
-    parser.add_argument("project", metavar="PROJECT", nargs="?", default="tinystories_lm", help="(tinystories_lm)")
-    parser.add_argument("--entity", help="user or team (yours)")
-    add_json(parser, "print what would be sent, and send nothing")
 
 
 def dashboard(options: Namespace) -> None:
@@ -79,13 +44,6 @@ def dashboard(options: Namespace) -> None:
         print(save(options.project, entity=options.entity))
 
 
-def add_upload_arguments(parser: Parser) -> None:
-    add_run(parser)
-    parser.add_argument(
-        "--anew", action="store_true", help="send everything as a new W&B run, rows missing in the middle included"
-    )
-
-
 def upload(options: Namespace) -> None:
     """Send W&B what it lacks of a run and print the run's page."""
     from tinystories_lm.tracking.upload import upload
@@ -96,38 +54,71 @@ def upload(options: Namespace) -> None:
 COMMANDS = (
     Command(
         name="report",
-        arguments="[RUN …]",
+        usage="[RUN …]",
         summary="write one HTML page that compares runs: curves, table, settings, stories",
         description="Write one HTML page that compares runs: curves, table, settings that differ, stories. "
         "Needs no network.",
-        add_arguments=add_report_arguments,
         run=report,
+        arguments=(
+            argument(
+                "names",
+                metavar="RUN|SWEEP|FOLDER",
+                nargs="*",
+                help="runs, sweeps, or folders that contain runs (default: everything under outputs/)",
+            ),
+            argument("--out", metavar="FILE", type=Path, help="the page to write (outputs/report.html)"),
+            argument("--watch", action="store_true", help="rewrite it every few seconds, until Ctrl-C"),
+            json_flag("print the table instead, for programs"),
+        ),
     ),
     Command(
         name="scaling",
-        arguments="SWEEP",
+        usage="SWEEP",
         summary="fit a scaling law to a sweep and predict runs",
         description="Fit L(N, D) = E + A/N^alpha + B/D^beta to a sweep's finished runs, measure how far the fit can be "
         "trusted, and predict runs. Writes scaling.svg and scaling.json into the sweep's folder.",
-        add_arguments=add_scaling_arguments,
         run=scaling,
+        arguments=(
+            argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders"),
+            argument(
+                "--predict",
+                metavar="OVERRIDE",
+                action="append",
+                nargs="+",
+                default=[],
+                help="predict loss, time and dollars of a run with these settings: experiment=round4; may be repeated",
+            ),
+            argument("--dollars", type=float, metavar="X", help="find the best size and tokens for this budget"),
+            json_flag("print scaling.json, for programs"),
+        ),
     ),
     Command(
         name="dashboard",
-        arguments="[PROJECT]",
+        usage="[PROJECT]",
         summary="make a W&B workspace for these runs",
         description="Make a W&B workspace with the sections Rounds, Scaling, Speed & cost and Samples.",
-        add_arguments=add_dashboard_arguments,
         run=dashboard,
+        arguments=(
+            argument("project", metavar="PROJECT", nargs="?", default="tinystories_lm", help="(tinystories_lm)"),
+            argument("--entity", help="user or team (yours)"),
+            json_flag("print what would be sent, and send nothing"),
+        ),
     ),
     Command(
         name="upload",
-        arguments="RUN",
+        usage="RUN",
         summary="send W&B what it lacks of a run, from the run's own files",
         description="Send W&B what it lacks of a run, from the run's own files: after a full disk, a killed service, "
         "or on a machine without W&B's package. A run that was kept whole offline can be sent by `wandb sync` too.",
-        add_arguments=add_upload_arguments,
         run=upload,
+        arguments=(
+            RUN,
+            argument(
+                "--anew",
+                action="store_true",
+                help="send everything as a new W&B run, rows missing in the middle included",
+            ),
+        ),
         shows_progress=True,
     ),
 )

@@ -2,25 +2,14 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
-from tinystories_lm.cli.command import Command
-from tinystories_lm.cli.parser import Parser, add_device, add_json, add_precision, add_run, positive
+from tinystories_lm.cli.command import RUN, Command, argument, device, json_flag, positive, precision
+from tinystories_lm.config.choices import Device, Precision, RunOrder
 from tinystories_lm.system.errors import CommandError, UsageError
 
 
-def add_runs_arguments(parser: Parser) -> None:
-    from tinystories_lm.config.choices import RunOrder
-
-    parser.add_argument(
-        "filter", nargs="*", help="words that a run's folder, status, verdict or settings must contain: done gpt_2m"
-    )
-    parser.add_argument("--sort", choices=[str(order) for order in RunOrder], default="age", help="sort key (age)")
-    add_json(parser, "print one JSON object a run, for programs")
-
-
 def runs(options: Namespace) -> None:
-    """Print the runs under outputs/."""
-    from tinystories_lm.config.choices import RunOrder
     from tinystories_lm.runs.listing import as_records, describe, list_runs
     from tinystories_lm.system.json_files import to_json
 
@@ -32,37 +21,8 @@ def runs(options: Namespace) -> None:
         print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
 
 
-def add_sample_arguments(parser: Parser) -> None:
-    add_run(parser)
-    parser.add_argument("--prompt", action="append", help="start of a text; empty for a text of the model's own")
-    parser.add_argument("--temperature", type=float, help="0 takes the likeliest token")
-    parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens; 0 draws from all")
-    parser.add_argument("--top-p", type=float, help="draw from the likeliest tokens that hold this probability")
-    parser.add_argument("--min-p", type=float, help="exclude tokens below this share of the highest probability")
-    parser.add_argument("--repetition-penalty", type=float, help="above 1, tokens that occurred become less likely")
-    parser.add_argument(
-        "--no-repeat-ngram", type=int, help="never repeat a sequence of this many tokens; 0 allows repeats"
-    )
-    parser.add_argument("--seed", type=int, help="of the first text; the following texts use the following seeds")
-    parser.add_argument("--count", type=int, help="texts for each prompt")
-    parser.add_argument("--max-tokens", type=int, help="longest continuation")
-    parser.add_argument("--stop", action="append", help="end before this string; may be repeated")
-    parser.add_argument(
-        "--beyond-context",
-        action="store_true",
-        default=None,
-        help="when the context is full, keep its last half and continue",
-    )
-    add_device(parser, default="cpu")
-    add_precision(parser, default="float32", help="of the weights (float32)")
-    parser.add_argument("--grid", action="store_true", help="compare the stories of many decoding settings")
-    add_json(parser, "print one JSON object a text, or a setting with --grid, for programs")
-
-
 def sample(options: Namespace) -> None:
     """Print texts of a run's model, or with --grid a comparison of decoding settings."""
-    from tinystories_lm.config.choices import Device, Precision
-
     own = ("run", "prompt", "device", "precision", "grid", "json")
     settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
     device, precision = Device(options.device), Precision(options.precision)
@@ -88,40 +48,20 @@ def sample(options: Namespace) -> None:
     compare(options.run, sys.stdout, settings=settings, device=device, precision=precision, as_json=options.json)
 
 
-def add_diagnose_arguments(parser: Parser) -> None:
-    add_run(parser)
-    add_json(parser)
-
-
 def diagnose(options: Namespace) -> None:
-    """Print the verdict on a run."""
-    from tinystories_lm.analysis.diagnose import as_record, describe
-    from tinystories_lm.analysis.diagnose import diagnose as diagnose_run
+    from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
     from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.system.console import coloured
     from tinystories_lm.system.json_files import to_json
 
-    found = diagnose_run(find_run(options.run))
+    found = diagnose(find_run(options.run))
     if options.json:
         print(to_json(as_record(found), indent=2))
     else:
         print(describe(found).replace(found.name, coloured(found.name), 1))
 
 
-def add_evaluate_arguments(parser: Parser) -> None:
-    add_run(parser)
-    parser.add_argument("--stories", type=positive, default=48, help="number of stories the model writes (48)")
-    parser.add_argument("--max-tokens", type=positive, default=256, help="of a story (256)")
-    parser.add_argument("--stride", type=positive, help="tokens between the starts of two windows (half the context)")
-    parser.add_argument("--data-path", metavar="PATH", help="where the run's corpus is now")
-    add_device(parser, default="auto")
-    add_precision(parser, default="auto", help="auto is bfloat16 where the hardware supports it natively (auto)")
-    add_json(parser, "print evaluation.json, for programs")
-
-
 def evaluate(options: Namespace) -> None:
-    """Score a run on its whole validation split and print the result."""
-    from tinystories_lm.config.choices import Device, Precision
     from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
     from tinystories_lm.system.json_files import to_json
 
@@ -137,20 +77,12 @@ def evaluate(options: Namespace) -> None:
     print(to_json(found, indent=2) if options.json else describe(found))
 
 
-def add_replay_arguments(parser: Parser) -> None:
-    from pathlib import Path
-
-    add_run(parser)
-    parser.add_argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)")
-    add_json(parser)
-
-
 def replay(options: Namespace) -> None:
     """Repeat a run and print the comparison; raise CommandError if the two differ."""
-    from tinystories_lm.jobs.replay import replay as replay_run
+    from tinystories_lm.jobs.replay import replay
     from tinystories_lm.system.json_files import to_json
 
-    found = replay_run(options.run, folder=options.folder)
+    found = replay(options.run, folder=options.folder)
     print(to_json(found.as_record(), indent=2) if options.json else found.describe())
     if found.difference is not None:
         raise CommandError(f"{found.replay} differs from {found.original}")
@@ -159,48 +91,94 @@ def replay(options: Namespace) -> None:
 COMMANDS = (
     Command(
         name="runs",
-        arguments="[FILTER]",
+        usage="[FILTER]",
         summary="list runs: status, verdict, size, steps, loss, dollars, age",
         description="List the runs under outputs/, newest first.",
-        add_arguments=add_runs_arguments,
         run=runs,
+        arguments=(
+            argument(
+                "filter",
+                nargs="*",
+                help="words that a run's folder, status, verdict or settings must contain: done gpt_2m",
+            ),
+            argument("--sort", choices=[*map(str, RunOrder)], default="age", help="sort key (age)"),
+            json_flag("print one JSON object a run, for programs"),
+        ),
     ),
     Command(
         name="sample",
-        arguments="RUN",
+        usage="RUN",
         summary="write text with a trained model; --grid compares decoding settings",
         description="Write text with a trained model. Settings that are not given come from the run's config.",
-        add_arguments=add_sample_arguments,
         run=sample,
+        arguments=(
+            RUN,
+            argument("--prompt", action="append", help="start of a text; empty for a text of the model's own"),
+            argument("--temperature", type=float, help="0 takes the likeliest token"),
+            argument("--top-k", type=int, help="draw from the k likeliest tokens; 0 draws from all"),
+            argument("--top-p", type=float, help="draw from the likeliest tokens that hold this probability"),
+            argument("--min-p", type=float, help="exclude tokens below this share of the highest probability"),
+            argument("--repetition-penalty", type=float, help="above 1, tokens that occurred become less likely"),
+            argument(
+                "--no-repeat-ngram", type=int, help="never repeat a sequence of this many tokens; 0 allows repeats"
+            ),
+            argument("--seed", type=int, help="of the first text; the following texts use the following seeds"),
+            argument("--count", type=int, help="texts for each prompt"),
+            argument("--max-tokens", type=int, help="longest continuation"),
+            argument("--stop", action="append", help="end before this string; may be repeated"),
+            argument(
+                "--beyond-context",
+                action="store_true",
+                default=None,
+                help="when the context is full, keep its last half and continue",
+            ),
+            device(default="cpu"),
+            precision(default="float32", help="of the weights (float32)"),
+            argument("--grid", action="store_true", help="compare the stories of many decoding settings"),
+            json_flag("print one JSON object a text, or a setting with --grid, for programs"),
+        ),
     ),
     Command(
         name="diagnose",
-        arguments="RUN",
+        usage="RUN",
         summary="name what limited a run, with the evidence, and what to do next",
         description="Diagnose a run: diverged, too early, data-bound, undertrained, capacity-bound or healthy, and "
         "whether its samples loop; with the numbers behind the verdict and the next thing to do. The thresholds are "
         "the run's own (verdict.*).",
-        add_arguments=add_diagnose_arguments,
         run=diagnose,
+        arguments=(RUN, json_flag()),
     ),
     Command(
         name="evaluate",
-        arguments="RUN",
+        usage="RUN",
         summary="score the whole validation split and measure the model's stories",
         description="Score the whole validation split, every token with context before it, and measure the model's "
         "stories beside held-out ones. Writes evaluation.json into the run folder.",
-        add_arguments=add_evaluate_arguments,
         run=evaluate,
+        arguments=(
+            RUN,
+            argument("--stories", type=positive, default=48, help="number of stories the model writes (48)"),
+            argument("--max-tokens", type=positive, default=256, help="of a story (256)"),
+            argument("--stride", type=positive, help="tokens between the starts of two windows (half the context)"),
+            argument("--data-path", metavar="PATH", help="where the run's corpus is now"),
+            device(default="auto"),
+            precision(default="auto", help="auto is bfloat16 where the hardware supports it natively (auto)"),
+            json_flag("print evaluation.json, for programs"),
+        ),
         shows_progress=True,
     ),
     Command(
         name="replay",
-        arguments="RUN",
+        usage="RUN",
         summary="repeat a run and report whether it is identical, or where it first differs",
         description="Train a run again from its stored config, in a folder of its own, and compare: identical bit for "
         "bit (exit 0), or where the two first differ and under which differing conditions (exit 1).",
-        add_arguments=add_replay_arguments,
         run=replay,
+        arguments=(
+            RUN,
+            argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)"),
+            json_flag(),
+        ),
         shows_progress=True,
         outlives_terminal=True,
     ),

@@ -2,28 +2,23 @@
 
 from argparse import Namespace
 
-from tinystories_lm.cli.command import Command
-from tinystories_lm.cli.parser import (
+from tinystories_lm.cli.command import (
+    CONFIG_DIR,
     PROGRAM,
+    Command,
     Parser,
-    add_config_dir,
-    add_json,
-    add_overrides,
+    argument,
+    json_flag,
+    overrides,
     positive,
     positive_number,
 )
 
 
 def train(options: Namespace) -> None:
-    """Hand the words to Hydra's parser, which has flags of its own."""
     from tinystories_lm.jobs.train import train
 
     train(options.words)
-
-
-def add_prepare_arguments(parser: Parser) -> None:
-    add_overrides(parser, "settings, such as data=wikitext2 data.path=FOLDER")
-    add_config_dir(parser)
 
 
 def prepare(options: Namespace) -> None:
@@ -32,21 +27,12 @@ def prepare(options: Namespace) -> None:
 
     register()
     config = compose_config(options.overrides, config_dir=options.config_dir).config
-    from tinystories_lm.data.token_cache import (
-        prepare as prepare_cache,
-    )
+    from tinystories_lm.data.token_cache import prepare
 
-    cache = prepare_cache(config.data)
+    cache = prepare(config.data)
     for split, found in cache.splits.items():
         print(f"{split}: {found.tokens.size:,} tokens, {found.documents:,} documents, {found.bytes:,} bytes")
     print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
-
-
-def add_plan_arguments(parser: Parser) -> None:
-    add_overrides(parser, "settings, as for train: experiment=round2")
-    add_config_dir(parser)
-    parser.add_argument("--calibrate", action="store_true", help="time a few steps on this computer and remember them")
-    add_json(parser)
 
 
 def plan(options: Namespace) -> None:
@@ -68,39 +54,26 @@ def plan(options: Namespace) -> None:
     print(to_json(as_record(found), indent=2) if options.json else describe(found))
 
 
-def add_sweep_arguments(parser: Parser) -> None:
+def add_sweep_name(parser: Parser) -> None:
     from tinystories_lm.config.presets import choices_of
 
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(choices_of('sweep'))}, or a sweep of your own")
-    add_overrides(parser, "settings for all its runs; they override the sweep's own")
-    parser.add_argument("--dry-run", action="store_true", help="print the table of runs and stop")
-    parser.add_argument(
-        "--parallel", type=positive, default=0, help="runs at a time (default: one for each GPU, one on a CPU)"
-    )
-    parser.add_argument(
-        "--deadline-minutes",
-        type=positive_number,
-        default=0.0,
-        help="end a run that takes longer (default: its training.max_hours)",
-    )
-    add_config_dir(parser)
-    add_json(parser, "print the last table as one JSON object a run, for programs")
 
 
 def sweep(options: Namespace) -> None:
     """Run a named sweep and print what came of its runs; raise CommandError if one of them failed."""
-    from tinystories_lm.sweeps.sweep import Options, raise_for_failures
-    from tinystories_lm.sweeps.sweep import sweep as run_sweep
+    from tinystories_lm.sweeps.sweep import raise_for_failures, sweep
     from tinystories_lm.sweeps.tables import as_record, describe_results
     from tinystories_lm.system.json_files import to_json
 
-    asked = Options(
+    members = sweep(
+        options.name,
+        options.overrides,
+        config_dir=options.config_dir,
         dry_run=options.dry_run,
         parallel=options.parallel,
         deadline_minutes=options.deadline_minutes,
-        config_dir=options.config_dir,
     )
-    members = run_sweep(options.name, options.overrides, asked)
     if options.json:
         print("\n".join(to_json(as_record(member)) for member in members))
     elif not options.dry_run:
@@ -112,20 +85,20 @@ def sweep(options: Namespace) -> None:
 COMMANDS = (
     Command(
         name="train",
-        arguments="[overrides]",
+        usage="[overrides]",
         summary="train a model: experiment=smoke, round1 … round4, speedrun_28m; -m sweeps",
-        add_arguments=None,
         run=train,
+        arguments=None,
         outlives_terminal=True,
         is_resumable=True,
     ),
     Command(
         name="prepare",
-        arguments="[overrides]",
+        usage="[overrides]",
         summary="write the tokenizer and the token cache of a corpus, and stop",
         description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
-        add_arguments=add_prepare_arguments,
         run=prepare,
+        arguments=(overrides("settings, such as data=wikitext2 data.path=FOLDER"), CONFIG_DIR),
         intermixed=True,
         shows_progress=True,
         outlives_terminal=True,
@@ -133,23 +106,43 @@ COMMANDS = (
     ),
     Command(
         name="plan",
-        arguments="[overrides]",
+        usage="[overrides]",
         summary="predict parameters, tokens, memory, time and dollars of a run",
         description="Predict a run: parameters, tokens, operations, memory, time and dollars on each hardware, and "
         "what is likely to limit it. Trains nothing.",
-        add_arguments=add_plan_arguments,
         run=plan,
+        arguments=(
+            overrides("settings, as for train: experiment=round2"),
+            CONFIG_DIR,
+            argument("--calibrate", action="store_true", help="time a few steps on this computer and remember them"),
+            json_flag(),
+        ),
         intermixed=True,
     ),
     Command(
         name="sweep",
-        arguments="NAME",
+        usage="NAME",
         summary="run a named sweep, resume it, compare its runs",
         description="Run a named sweep of conf/sweep, each run in a process of its own. The same command again resumes "
         "what is not done; a wider one runs only what is new.",
         epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
-        add_arguments=add_sweep_arguments,
         run=sweep,
+        arguments=(
+            add_sweep_name,
+            overrides("settings for all its runs; they override the sweep's own"),
+            argument("--dry-run", action="store_true", help="print the table of runs and stop"),
+            argument(
+                "--parallel", type=positive, default=0, help="runs at a time (default: one for each GPU, one on a CPU)"
+            ),
+            argument(
+                "--deadline-minutes",
+                type=positive_number,
+                default=0.0,
+                help="end a run that takes longer (default: its training.max_hours)",
+            ),
+            CONFIG_DIR,
+            json_flag("print the last table as one JSON object a run, for programs"),
+        ),
         intermixed=True,
         shows_progress=True,
         outlives_terminal=True,

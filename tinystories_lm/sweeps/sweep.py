@@ -6,7 +6,6 @@ that are not, and a wider sweep reuses the runs of a narrower one.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from tinystories_lm.jobs.train import start_hydra, start_launcher
 from tinystories_lm.planning.preflight import Request, check_affordable, resolve
@@ -19,39 +18,35 @@ from tinystories_lm.system.errors import CommandError, Interrupted
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to run a sweep.
-
-    parallel: runs at a time; 0 is one for each GPU, one on a CPU.
-    deadline_minutes: of a single run; 0 is its training.max_hours.
-    """
-
-    dry_run: bool = False
-    parallel: int = 0
-    deadline_minutes: float = 0.0
-    config_dir: str | None = None
-
-
-def sweep(name: str, overrides: Sequence[str], options: Options) -> list[Member]:
+def sweep(
+    name: str,
+    overrides: Sequence[str],
+    *,
+    config_dir: str | None,
+    dry_run: bool,
+    parallel: int,
+    deadline_minutes: float,
+) -> list[Member]:
     """Plan a sweep and, unless it is a dry run, run all of it that is not done; return its members.
+
+    parallel, deadline_minutes: as for `run_members`.
 
     Raises UsageError for a run that would be too expensive, and Interrupted on a request to stop.
     """
     start_hydra()
-    request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=options.config_dir)
-    launch = resolve(request, places=max(1, options.parallel))
+    request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=config_dir)
+    launch = resolve(request, places=max(1, parallel))
     members = plan_members(launch.jobs)
     check_distinct(members)
     log.info("%s\n%s", name, describe_plan(members))
-    if options.dry_run:
+    if dry_run:
         return members
     left = [member for member in members if member.status is not Status.DONE]
     for member in left:
         check_affordable(member.config, member.expected)
     if any(override.startswith("hydra/launcher=") for override in launch.request.overrides):
         start_launcher(launch)
-    elif not run_members(left, parallel=options.parallel, deadline_minutes=options.deadline_minutes):
+    elif not run_members(left, parallel=parallel, deadline_minutes=deadline_minutes):
         done = sum(member.status is Status.DONE for member in members)
         raise Interrupted(f"stopped with {done} of {len(members)} runs done; run the same command again to resume")
     return members
