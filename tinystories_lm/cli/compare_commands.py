@@ -25,8 +25,7 @@ def report(options: Namespace) -> None:
 
 
 def scaling(options: Namespace) -> None:
-    from tinystories_lm.analysis.scaling.analyse import analyse, to_record
-    from tinystories_lm.analysis.scaling.text import describe
+    from tinystories_lm.analysis.scaling.analyse import analyse, describe, to_record
     from tinystories_lm.system.json_files import to_json
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)

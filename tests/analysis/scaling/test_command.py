@@ -10,9 +10,9 @@ import pytest
 
 from tinystories_lm.analysis.scaling.fit import fit
 from tinystories_lm.analysis.scaling.forecast import forecast, purchases
-from tinystories_lm.analysis.scaling.holdout import hold_out
 from tinystories_lm.analysis.scaling.law import Law
-from tinystories_lm.analysis.scaling.observations import Observations, collect, describe_observations
+from tinystories_lm.analysis.scaling.observations import Observations, collect, describe_observations, sample_of
+from tinystories_lm.analysis.scaling.reliability import hold_out
 from tinystories_lm.cli import main
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.model.flops import count_parameters, flops_per_token
@@ -157,7 +157,7 @@ def test_compute_is_that_of_the_model(points: Observations) -> None:
 
 
 def test_a_forecast_reports_its_extrapolation_and_the_settings_that_differ(points: Observations) -> None:
-    found = fit(points.sample, resamples=8)
+    found = fit(sample_of(points.points), resamples=8)
     largest = points.points[-1]
     config = compose_config(["hardware=cpu", "model.d_model=256", "model.d_ff=512", "training.steps=9000"]).config
     predicted = forecast(found, points, ["training.steps=9000"], config)
@@ -166,7 +166,7 @@ def test_a_forecast_reports_its_extrapolation_and_the_settings_that_differ(point
     assert predicted.perplexity == math.exp(predicted.loss)
     assert predicted.perplexity_interval == pytest.approx([math.exp(value) for value in predicted.loss_interval])
     assert any("it reads the corpus" in line for line in predicted.warnings)
-    for quote in predicted.quotes:
+    for quote in predicted.hardware:
         hardware = compose_config([f"hardware={quote.hardware}"]).config.hardware
         there = dataclasses.replace(config, hardware=hardware)
         assert quote.hours * 3600 == estimate(there, Speed(hardware.peak_flops_per_second)).seconds
@@ -180,7 +180,7 @@ def test_a_forecast_reports_its_extrapolation_and_the_settings_that_differ(point
 
 
 def test_a_budget_buys_the_best_run_of_its_flops(points: Observations) -> None:
-    found = fit(points.sample, resamples=8)
+    found = fit(sample_of(points.points), resamples=8)
     for bought in purchases(found, points, 3.0):
         assert bought.flops == pytest.approx(6 * bought.parameters * bought.tokens)
         for factor in (0.5, 0.9, 1.1, 2.0):

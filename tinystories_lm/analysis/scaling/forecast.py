@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tinystories_lm.analysis.scaling.fit import Fit, Interval, interval
 from tinystories_lm.analysis.scaling.law import best_allocation, has_frontier
 from tinystories_lm.analysis.scaling.observations import Observations, comparable
-from tinystories_lm.config.compose import compose_config, priced_hardware, register
+from tinystories_lm.config.compose import priced_hardware
 from tinystories_lm.config.schema import Config, HardwareConfig
 from tinystories_lm.model.flops import count_parameters, flops_per_token
 from tinystories_lm.planning.estimate import Speed, estimate
@@ -32,23 +32,19 @@ class Forecast(NamedTuple):
     flops: float
     loss: float
     loss_interval: Interval
-    quotes: tuple[Quote, ...]
+    perplexity: float
+    perplexity_interval: Interval
+    hardware: tuple[Quote, ...]
     reach: str  # how far it extrapolates, in words
     warnings: tuple[str, ...]
-
-    @property
-    def perplexity(self) -> float:
-        return perplexity(self.loss)
-
-    @property
-    def perplexity_interval(self) -> Interval:
-        return Interval(*map(perplexity, self.loss_interval))
 
 
 class Purchase(NamedTuple):
     """The best run that a budget buys on one hardware."""
 
-    quote: Quote
+    hardware: str
+    hours: float
+    dollars: float
     flops: float
     parameters: float
     parameters_interval: Interval
@@ -59,20 +55,12 @@ class Purchase(NamedTuple):
     reach: str
 
 
-def compose_for_forecast(overrides: Sequence[str]) -> Config:
-    """Compose a run's config without looking for hardware.
-
-    Raises UsageError in one line for wrong overrides.
-    """
-    register()
-    return compose_config(overrides).config
-
-
 def forecast(found: Fit, points: Observations, overrides: Sequence[str], config: Config) -> Forecast:
     """Predict the run of these overrides."""
     parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
     tokens = config.tokens
     flops = tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
+    loss, loss_interval = found.law.loss(parameters, tokens), found.loss_interval(parameters, tokens)
     quotes = []
     for hardware in priced_hardware():
         there = dataclasses.replace(config, hardware=hardware)
@@ -83,9 +71,11 @@ def forecast(found: Fit, points: Observations, overrides: Sequence[str], config:
         parameters=parameters,
         tokens=tokens,
         flops=flops,
-        loss=found.law.loss(parameters, tokens),
-        loss_interval=found.loss_interval(parameters, tokens),
-        quotes=tuple(quotes),
+        loss=loss,
+        loss_interval=loss_interval,
+        perplexity=perplexity(loss),
+        perplexity_interval=Interval(*map(perplexity, loss_interval)),
+        hardware=tuple(quotes),
         reach=reach(points, parameters=parameters, tokens=tokens, flops=flops),
         warnings=(*_other_settings(points, config), *_unseen_terms(found), *_epochs(points, config, tokens)),
     )
@@ -162,7 +152,9 @@ def _purchase(found: Fit, points: Observations, dollars: float, hardware: Hardwa
     best = best_allocation(found.law, flops)
     others = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)]
     return Purchase(
-        quote=Quote(hardware.name, hours, dollars),
+        hardware=hardware.name,
+        hours=hours,
+        dollars=dollars,
         flops=flops,
         parameters=best.parameters,
         parameters_interval=interval([one.parameters for one in others] or [best.parameters], best.parameters),

@@ -21,15 +21,7 @@ class Law(NamedTuple):
 
     def loss(self, parameters: float, tokens: float) -> float:
         """Return L(N, D), in nats per token."""
-        return self.E + self.size_term(parameters) + self.token_term(tokens)
-
-    def size_term(self, parameters: float) -> float:
-        """Return the loss that a model of infinite size would save, in nats per token."""
-        return self.A / parameters**self.alpha
-
-    def token_term(self, tokens: float) -> float:
-        """Return the loss that endless training would save, in nats per token."""
-        return self.B / tokens**self.beta
+        return self.E + self.A / parameters**self.alpha + self.B / tokens**self.beta
 
 
 # Besiroglu et al. 2024 (arXiv 2404.10102), their refit of Hoffmann et al.'s points.

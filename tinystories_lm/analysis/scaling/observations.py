@@ -44,14 +44,13 @@ class Observations(NamedTuple):
     left_out: dict[str, int]  # reason to number of runs
 
     @property
-    def sample(self) -> Sample:
-        return sample_of(self.points)
-
-    @property
     def epoch_tokens(self) -> float | None:
         """Return the number of tokens in the training corpus, where a run recorded it."""
         epochs = [point.tokens / point.epochs for point in self.points if point.epochs]
-        return max(epochs) if epochs else None
+        return max(epochs, default=None)
+
+    def describe_left_out(self) -> str:
+        return ", ".join(f"{count} {reason}" for reason, count in sorted(self.left_out.items()))
 
 
 def sample_of(points: Sequence[Observation]) -> Sample:
@@ -65,8 +64,7 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
     Raises UsageError where no sweep has that name, and where none of its runs is finished.
     """
     sweep = find_sweep(name, outputs=outputs)
-    left_out: Counter[str] = Counter()
-    points = []
+    points, left_out = [], Counter[str]()
     for run in sweep.runs:
         try:
             status = read_status(run) if run.status.is_file() else None
@@ -78,16 +76,11 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
             left_out["damaged"] += 1
         except UsageError:
             left_out["with a removed setting"] += 1
-    found = Observations(
-        sweep.folder, tuple(sorted(points, key=lambda point: (point.flops, point.run))), dict(left_out)
-    )
+    points.sort(key=lambda point: (point.flops, point.run))
+    found = Observations(sweep.folder, tuple(points), dict(left_out))
     if not points:
-        raise UsageError(f"{sweep.folder} has no finished run yet ({describe_left_out(found)})")
+        raise UsageError(f"{sweep.folder} has no finished run yet ({found.describe_left_out()})")
     return found
-
-
-def describe_left_out(found: Observations) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(found.left_out.items()))
 
 
 def _observe(run: RunFolder) -> Observation:
@@ -115,7 +108,8 @@ def _positive(run: RunFolder, name: str, value: float | None) -> float:
 
 def describe_observations(found: Observations) -> list[str]:
     """Return one line for each reason why a single law may not describe all runs."""
-    varied = [key for key, values in _varied(found).items() if len(values) > 1]
+    compared = [comparable(point.config) for point in found.points]
+    varied = [key for key in compared[0] if len({values[key] for values in compared}) > 1]
     corpora = [key for key in varied if key.startswith("data.")]
     others = [key for key in varied if not key.startswith("data.")]
     lines = []
@@ -130,14 +124,6 @@ def describe_observations(found: Observations) -> list[str]:
             "and repeated ones are worth less (Muennighoff et al. 2023)"
         )
     return lines
-
-
-def _varied(found: Observations) -> dict[str, set[str]]:
-    varied: dict[str, set[str]] = {}
-    for point in found.points:
-        for key, value in comparable(point.config).items():
-            varied.setdefault(key, set()).add(value)
-    return varied
 
 
 def comparable(config: Config) -> dict[str, str]:

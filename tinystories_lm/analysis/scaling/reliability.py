@@ -1,14 +1,65 @@
-"""What the observations cannot determine, in plain words."""
+"""How far a fitted law can be trusted: held-out runs are predicted, and what the runs leave undetermined is listed."""
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from tinystories_lm.analysis.scaling.fit import LARGEST_EXPONENT, Fit, Sample
+from tinystories_lm.analysis.scaling.fit import LARGEST_EXPONENT, Fit, Interval, Sample, fit
 from tinystories_lm.analysis.scaling.law import SMALLEST_EXPONENT
+from tinystories_lm.analysis.scaling.observations import Observation, sample_of
+from tinystories_lm.system.errors import UsageError
 
 NARROW_SPAN = 4.0  # ratio of the largest to the smallest, below which an exponent is poorly determined
 ALIGNED = 0.95  # correlation of log N and log D
 LARGE_SCATTER = 0.05  # relative, of the loss
+
+
+class Prediction(NamedTuple):
+    """A held-out run and its predicted loss."""
+
+    point: Observation
+    loss: float  # predicted from the cheaper runs
+    interval: Interval
+
+    @property
+    def relative_error(self) -> float:
+        """Return the relative error; above 0 where the prediction is too high."""
+        return self.loss / self.point.loss - 1
+
+
+class Validation(NamedTuple):
+    """The predictions of the held-out runs, or the reason why there are none."""
+
+    fitted_points: int
+    predicted: tuple[Prediction, ...]
+    held: Mapping[str, str]  # fixed in the smaller fit
+    reason: str  # why nothing was held out
+
+    @property
+    def mean_absolute_error(self) -> float:
+        """Return the mean absolute relative error of the predicted losses."""
+        return sum(abs(one.relative_error) for one in self.predicted) / len(self.predicted)
+
+
+def hold_out(points: Sequence[Observation]) -> Validation:
+    """Fit the cheaper runs and predict the most expensive third by compute; runs of equal compute are not separated.
+
+    points: sorted by compute, the cheapest first.
+    """
+    cut = points[len(points) - math.ceil(len(points) / 3)].flops * (1 - 1e-9)
+    cheaper = [point for point in points if point.flops < cut]
+    expensive = [point for point in points if point.flops >= cut]
+    try:
+        found = fit(sample_of(cheaper))
+    except UsageError:
+        return Validation(len(cheaper), (), {}, f"the cheaper two thirds have {len(cheaper)} runs, which is too few")
+    predicted = [
+        Prediction(point, found.law.loss(*where), found.loss_interval(*where))
+        for point in expensive
+        for where in [(point.parameters, point.tokens)]
+    ]
+    return Validation(len(cheaper), tuple(predicted), found.held, "")
 
 
 def caveats(found: Fit, sample: Sample) -> list[str]:
@@ -39,8 +90,10 @@ def _spans(found: Fit, sample: Sample) -> list[str]:
         span = max(values) / min(values)
         if 1.01 < span < NARROW_SPAN:
             lines.append(f"the {what} span only {span:.1f}x: a range a few times wider would determine their exponent")
-    if found.law.A and found.law.B and abs(correlation(sample)) > ALIGNED:
-        lines.append("size and tokens rise together in these runs, so their effects cannot be separated")
+    if found.law.A and found.law.B:  # neither size nor tokens is constant
+        logs = ([math.log(value) for value in values] for values in (sample.parameters, sample.tokens))
+        if abs(statistics.correlation(*logs)) > ALIGNED:
+            lines.append("size and tokens rise together in these runs, so their effects cannot be separated")
     return lines
 
 
@@ -68,19 +121,7 @@ def _exponent(found: Fit, name: str, what: str) -> list[str]:
 
 
 def _scatter(found: Fit) -> list[str]:
-    scatter = math.sqrt(sum(x * x for x in found.log_residuals) / len(found.log_residuals))
+    scatter = math.sqrt(statistics.fmean(x * x for x in found.log_residuals))
     if scatter < LARGE_SCATTER:
         return []
     return [f"the runs lie {scatter:.0%} off the law: something other than size and tokens affects their loss"]
-
-
-def correlation(sample: Sample) -> float:
-    """Return the correlation of log N and log D; 0 where one of them does not vary."""
-    x, y = (_centred([math.log(value) for value in values]) for values in (sample.parameters, sample.tokens))
-    lengths = math.sqrt(sum(a * a for a in x) * sum(b * b for b in y))
-    return sum(a * b for a, b in zip(x, y, strict=True)) / lengths if lengths else 0.0
-
-
-def _centred(values: Sequence[float]) -> list[float]:
-    mean = sum(values) / len(values)
-    return [value - mean for value in values]
