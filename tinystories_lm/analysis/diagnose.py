@@ -16,20 +16,21 @@ gives the verdict:
 A decoder loop is a separate finding, made in the last samples: its cause is the sampling settings, not the weights.
 """
 
-import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
+
+import msgspec
 
 from tinystories_lm.config.schema import Config, VerdictConfig
 from tinystories_lm.evaluation.story_metrics import strongest_loop
 from tinystories_lm.evaluation.text import words
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples, read_summary
-from tinystories_lm.runs.schemas import SampleRow, Summary
+from tinystories_lm.runs.schemas import MetricsRow, SampleRow, Summary
 from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.console import amount
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -189,7 +190,7 @@ def _advice(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list[
 
 def collect_evidence(
     config: Config,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[MetricsRow],
     samples: Sequence[SampleRow],
     *,
     parameters: int,
@@ -204,7 +205,7 @@ def collect_evidence(
     training_loss = math.fsum(recent) / len(recent) if recent else None
     best = min(validation, key=lambda point: point.loss, default=None)
     before_best = [point.loss for point in training if best is not None and point.tokens <= best.tokens]
-    rates = [float(row["optimizer/lr"]) for row in rows if _is_number(row.get("optimizer/lr"))]
+    rates = [row["optimizer/lr"] for row in rows if "optimizer/lr" in row]
     newest = [sample for sample in samples if sample.step == samples[-1].step]
     return Evidence(
         evaluations=len(later),
@@ -248,29 +249,20 @@ def slope(points: Sequence[Point]) -> float | None:
 
     Where the last third has fewer than two points, the last two are used; None for fewer than two.
     """
-    if len(points) < 2:
-        return None
     last_third = [point for point in points if point.tokens >= 2 / 3 * points[-1].tokens]
     chosen = last_third if len(last_third) >= 2 else points[-2:]
-    x = [math.log2(point.tokens) for point in chosen]
-    y = [point.loss for point in chosen]
-    mean_x, mean_y = math.fsum(x) / len(x), math.fsum(y) / len(y)
-    spread = math.fsum((a - mean_x) ** 2 for a in x)
-    if spread == 0:
+    doublings = [math.log2(point.tokens) for point in chosen]
+    if len(set(doublings)) < 2:
         return None
-    return math.fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / spread
+    return statistics.linear_regression(doublings, [point.loss for point in chosen]).slope
 
 
-def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+def _curve(rows: Sequence[MetricsRow], key: str) -> list[Point]:
     return [
         Point(float(row["progress/tokens"]), float(row[key]))
         for row in rows
-        if _is_number(row.get(key)) and _is_number(row.get("progress/tokens"))
+        if key in row and abs(row[key]) < LARGEST_NUMBER
     ]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_NUMBER
 
 
 def _loops(sample: SampleRow) -> bool:
@@ -318,8 +310,7 @@ def _status_reason(run: RunFolder) -> str:
 
 def as_record(verdict: Verdict) -> dict[str, Any]:
     """Convert the verdict to a dictionary for JSON."""
-    record: dict[str, Any] = json.loads(json.dumps(asdict(verdict)))
-    return {"name": verdict.name, **record}
+    return {"name": verdict.name, **msgspec.to_builtins(verdict)}
 
 
 def describe(verdict: Verdict) -> str:

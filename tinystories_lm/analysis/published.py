@@ -127,17 +127,6 @@ def describe(comparison: Comparison) -> str:
     return "\n".join([text, *(f"  possible reason: {reason}" for reason in comparison.reasons)])
 
 
-def as_record(comparison: Comparison) -> dict[str, Any]:
-    """Convert the comparison to a dictionary for JSON."""
-    return {
-        "figures": [
-            {**figure._asdict(), "difference": figure.difference, "within": figure.within}
-            for figure in comparison.figures
-        ],
-        "reasons": comparison.reasons,
-    }
-
-
 def _format(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return ""

@@ -9,8 +9,7 @@ from tinystories_lm.system.errors import UsageError
 
 def report(options: Namespace) -> None:
     """Write the page that compares runs and print its path, or print its table."""
-    from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
-    from tinystories_lm.analysis.report.page import to_record
+    from tinystories_lm.analysis.report.build import OUT, gather, to_record, watch, write_report
     from tinystories_lm.analysis.report.read_runs import Reader
     from tinystories_lm.system.json_files import to_json
 

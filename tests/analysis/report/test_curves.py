@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.analysis.report.runs import rows_of
-from tinystories_lm.analysis.report.curves import AXES, TRAINING, VALIDATION, encode, finite, short, thin
+from tinystories_lm.analysis.report.curves import AXES, TRAINING, VALIDATION, encode, short, thin
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 599, 600, 601, 5000, 12345])
@@ -70,21 +70,6 @@ def test_a_price_that_changed_on_the_way_is_kept() -> None:
     assert decode(table, "cost/usd") == pytest.approx(
         [row["cost/usd"] for row in rows if "train/loss" in row], rel=1e-5
     )
-
-
-def test_only_finite_numbers_are_drawn() -> None:
-    odd = {
-        "a": float("nan"),
-        "b": float("inf"),
-        "c": True,
-        "d": "1",
-        "e": None,
-        "f": [1],
-        "g": 10**400,
-        "h": 2,
-        "i": 0.5,
-    }
-    assert finite(odd) == {"h": 2, "i": 0.5}
 
 
 @pytest.mark.parametrize("value", [0.0, 1, 123456789, 1.23456789, 1e-9, 5.5e17, -3.14159265, 2.0])

@@ -1,18 +1,36 @@
-"""The `report` command: write the page once, or repeatedly while runs train."""
+"""The `report` command: write one HTML page that compares runs, once or repeatedly while runs train."""
 
+import base64
+import hashlib
+import html
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
+from string import Template
+from typing import Any
 
-from tinystories_lm.analysis.report.page import page
-from tinystories_lm.analysis.report.read_runs import Reader, Run, State
+import msgspec
+
+from tinystories_lm import __version__
+from tinystories_lm.analysis.published import read_published
+from tinystories_lm.analysis.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS, TRAINING, VALIDATION, encode
+from tinystories_lm.analysis.report.read_runs import Reader, Run, clean, differences, shown
+from tinystories_lm.config.swept import swept_settings
+from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import find_runs
+from tinystories_lm.runs.status import Status
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_text, writing
+from tinystories_lm.system.json_files import to_json
 
 OUT = OUTPUTS / "report.html"
 WATCH_SECONDS = 5
+POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60
+SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order of their dependencies
 
 
 def gather(names: Sequence[str], reader: Reader) -> list[Run]:
@@ -41,11 +59,11 @@ def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reloa
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder: name a file in it, such as {out / OUT.name}")
     runs = gather(names, reader)
-    text = page(runs, folders=list(names) or [f"{OUTPUTS}/"], reload_seconds=reload_seconds)
+    text = page(runs, folders=names or [f"{OUTPUTS}/"], reload_seconds=reload_seconds)
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         write_text(out, text)
-    running = sum(run.state is State.RUNNING for run in runs)
+    running = sum(run.state == Status.RUNNING for run in runs)
     running_runs = f", {running} of them running" if running else ""
     return f"{out}: {len(runs)} run{'s' * (len(runs) != 1)}{running_runs}"
 
@@ -60,3 +78,110 @@ def watch(names: Sequence[str], out: Path = OUT) -> str:
             write_report(names, out, reader=reader, reload_seconds=WATCH_SECONDS)
     except KeyboardInterrupt:
         return write_report(names, out, reader=reader)
+
+
+def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int) -> str:
+    """Render the page.
+
+    folders: the names as they were typed.
+    reload_seconds: the interval at which the page reloads itself; 0 means never.
+    """
+    limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
+    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": published_rounds(runs)}
+    for run, entry in zip(runs, data["runs"], strict=True):
+        entry["training"] = encode(run.rows, TRAINING, limit=limit)
+        entry["validation"] = encode(run.rows, VALIDATION, limit=limit)
+        entry["samples"] = [asdict(sample) for sample in run.samples]
+    script = "".join(["(() => {\n'use strict';\n", *map(_file, SCRIPTS), "})();\n"])
+    refresh = f'<noscript><meta http-equiv="refresh" content="{reload_seconds}"></noscript>' if reload_seconds else ""
+    made = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    short = ", ".join(dict.fromkeys(Path(folder).name or folder for folder in folders))
+    title = f"{len(runs)} run{'s' * (len(runs) != 1)}: {short}"
+    return Template(_file("page.html")).substitute(
+        title=html.escape(clean(title)),
+        origin=html.escape(clean(f"{', '.join(folders)} · made {made} by tinystories_lm {__version__}")),
+        refresh=refresh,
+        style=_file("page.css"),
+        data=to_json(data, separators=(",", ":")).replace("<", "\\u003c"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def to_record(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the table as JSON types, for programs."""
+    return {
+        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "runs": [
+            {
+                "run": run.path,
+                "label": label,
+                "group": run.group,
+                "group_name": run.group_name,
+                "name": None if run.config is None else clean(run.config.name),
+                "status": run.state,
+                "reason": run.reason,
+                "updated": run.updated,
+                "verdict": msgspec.to_builtins(run.verdict),
+                "figures": run.figures,
+                "problems": run.problems,
+            }
+            for run, label in zip(runs, _labels(runs), strict=True)
+        ],
+        "differences": [
+            {"setting": key, "kind": str(kind), "values": values} for key, kind, values in differences(runs)
+        ],
+    }
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Label each run: in a sweep by the settings that distinguish it from the others, else by its folder's name."""
+    labels = [run.folder for run in runs]
+    groups: dict[str, list[int]] = {}
+    for number, run in enumerate(runs):
+        if run.group_name.startswith("sweep ") and run.overrides:
+            groups.setdefault(run.group, []).append(number)
+    for numbers in groups.values():
+        for number, swept in zip(numbers, swept_settings([runs[one].overrides for one in numbers]), strict=True):
+            label = " ".join(f"{key.lstrip('+').rpartition('.')[2]}={shown(value)}" for key, value in swept.items())
+            labels[number] = label or labels[number]
+    return labels
+
+
+def published_rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return the published rounds that the runs replay, each with its points and final perplexity.
+
+    The keys of a point are those of metrics.jsonl. A value that was not published and does not follow
+    from published ones is absent.
+    """
+    found = []
+    for config in {run.config.name: run.config for run in runs if run.config is not None}.values():
+        if (figures := read_published(config.name)) is not None:
+            per_token = flops_per_token(config.model, vocab_size=config.data.vocab_size)
+            points = _published_points(figures, flops_per_token=per_token)
+            found.append({"name": config.name, "points": points, "perplexity": figures["perplexity"]})
+    return found
+
+
+def _published_points(figures: Mapping[str, Any], *, flops_per_token: float) -> list[dict[str, float]]:
+    """Return one point per published validation loss, or the last step alone where none was published.
+
+    Perplexity is exp(loss), except at the last point, which has the published perplexity, time and dollars.
+    """
+    steps, batch_size, perplexity = figures["steps"], figures["batch_size"], figures["perplexity"]
+    losses = figures.get("validation_loss") or ({steps: math.log(perplexity)} if steps else {})
+    points = []
+    for step, loss in sorted(losses.items()):
+        point: dict[str, float] = {STEP: step, "val/loss": loss, "val/perplexity": math.exp(loss)}
+        if batch_size:
+            tokens = step * batch_size * figures["model"]["context_tokens"]
+            point |= {TOKENS: tokens, FLOPS: tokens * flops_per_token}
+        points.append(point)
+    if points:
+        seconds = figures["wall_clock_minutes"] * 60
+        points[-1] |= {"val/perplexity": perplexity, SECONDS: seconds, DOLLARS: figures["cost_usd"]}
+    return points
+
+
+def _file(name: str) -> str:
+    return resources.files("tinystories_lm.analysis.report").joinpath(name).read_text(encoding="utf-8")

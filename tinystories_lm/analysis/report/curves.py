@@ -1,8 +1,10 @@
 """Thin a run's curves so that many fit on a page, and keep their extremes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from tinystories_lm.runs.schemas import MetricsRow
 
 STEP, TOKENS, FLOPS = "progress/step", "progress/tokens", "progress/flops"
 SECONDS, DOLLARS = "time/train_seconds", "cost/usd"
@@ -10,23 +12,6 @@ AXES = (STEP, TOKENS, FLOPS, SECONDS, DOLLARS)
 TRAINING = ("train/loss", "optimizer/lr", "optimizer/grad_norm", "speed/tokens_per_second", "speed/mfu")
 PROPORTIONAL = {TOKENS: STEP, FLOPS: STEP, DOLLARS: SECONDS, "speed/mfu": "speed/tokens_per_second"}  # in most runs
 VALIDATION = ("val/loss", "val/perplexity", "val/bits_per_byte")
-
-Row = Mapping[str, float]  # a line of metrics.jsonl: finite numbers only
-
-
-def finite(row: Mapping[str, Any]) -> dict[str, float]:
-    """Return the finite numbers of a row, without texts, booleans, NaN and infinities."""
-    return {name: value for name, value in row.items() if is_finite(value)}
-
-
-def is_finite(value: object) -> bool:
-    """Return whether the value is a finite int or float, and not a boolean."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer beyond any float
-        return False
 
 
 def thin(values: Sequence[float], limit: int) -> list[int]:
@@ -45,7 +30,7 @@ def thin(values: Sequence[float], limit: int) -> list[int]:
     return sorted(kept)
 
 
-def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str, Any]:
+def encode(rows: Sequence[MetricsRow], names: Sequence[str], *, limit: int) -> dict[str, Any]:
     """Encode the rows that have the first of `names`, thinned by it, as columns for the page.
 
     A column is a list (null where a row lacks the number) or, where it equals another column times a constant,
@@ -61,7 +46,7 @@ def encode(rows: Sequence[Row], names: Sequence[str], *, limit: int) -> dict[str
     return columns
 
 
-def _ratio(rows: Sequence[Row], name: str, base: str | None) -> float | None:
+def _ratio(rows: Sequence[MetricsRow], name: str, base: str | None) -> float | None:
     """Return the constant ratio of two columns; None where it varies."""
     if base is None or not rows or not all(name in row and base in row for row in rows) or not rows[-1][base]:
         return None

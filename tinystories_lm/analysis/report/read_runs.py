@@ -2,47 +2,30 @@
 
 import contextlib
 import json
+import math
 import os
 import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, StrEnum
+from enum import Enum
 from pathlib import Path
 
 import msgspec
 
-from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION, Row, finite
+from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import Config, settings
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
-from tinystories_lm.runs.schemas import RunRecord, SampleRow, Summary
+from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, VerdictRecord
 from tinystories_lm.runs.status import Status, StatusFile
 from tinystories_lm.runs.tolerant_reader import TolerantReader
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3
 FILES = ("config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "status.json", "summary.json")
-
-
-class State(StrEnum):
-    """What became of a run, as the page shows it."""
-
-    RUNNING = "running"
-    INTERRUPTED = "interrupted"
-    FAILED = "failed"
-    DONE = "done"
-    IMPORTED = "imported"  # a model from elsewhere: no curve
-    UNKNOWN = "unknown"  # its status cannot be read
-
-
-@dataclass(frozen=True)
-class Verdict:
-    name: str
-    because: tuple[str, ...]
-    next: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,13 +51,13 @@ class Run:
     group: str  # where it lies: the sweep or preset
     group_name: str
     overrides: tuple[str, ...]
-    state: State
+    state: str  # a Status, "imported" (a model from elsewhere: no curve), or "unknown" (its status cannot be read)
     reason: str
     updated: float | None
-    verdict: Verdict | None
+    verdict: VerdictRecord | None
     config: Config | None
     figures: Mapping[str, float]
-    rows: Sequence[Row]
+    rows: Sequence[MetricsRow]
     samples: tuple[Sample, ...]
     problems: tuple[str, ...]
 
@@ -88,7 +71,7 @@ class Reader:
     def read(self, folder: RunFolder) -> Run:
         signature = [_signature(folder.path / name) for name in FILES]
         known = self._known.get(folder.path)
-        if known and known[0] == signature and known[1].state is not State.RUNNING:
+        if known and known[0] == signature and known[1].state != Status.RUNNING:
             return known[1]
         run = read_run(folder)
         self._known[folder.path] = (signature, run)
@@ -109,7 +92,7 @@ def read_run(folder: RunFolder) -> Run:
     config, summary, status = reader.config(), reader.summary(), reader.status()
     record, rows, samples = reader.record(), reader.metrics(), reader.samples()
     state = _state(status, summary)
-    if state is State.DONE and not folder.summary.is_file():
+    if state == Status.DONE and not folder.summary.is_file():
         reader.problems.append("summary.json is missing")
     group = folder.path.absolute().parent
     return Run(
@@ -155,10 +138,8 @@ def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]
     template = next((found for found in known if found is not None), {})
     differing = []
     for key, (_, kind) in template.items():
-        values = [None if found is None else found[key][0] for found in known]
-        if len({str(value) for value, found in zip(values, known, strict=True) if found is not None}) > 1:
-            texts = [None if found is None else shown(found[key][0]) for found in known]
-            differing.append((key, kind, texts))
+        if len({str(found[key][0]) for found in known if found is not None}) > 1:
+            differing.append((key, kind, [None if found is None else shown(found[key][0]) for found in known]))
     order = list(Effect)
     return sorted(differing, key=lambda found: order.index(found[1]))
 
@@ -168,10 +149,10 @@ def _typed(path: Path) -> str:
     return clean(str(path).removeprefix(f"{OUTPUTS}/"))
 
 
-def _state(status: StatusFile | None, summary: Summary | None) -> State:
+def _state(status: StatusFile | None, summary: Summary | None) -> str:
     if status is None:
-        return State.UNKNOWN
-    return State.IMPORTED if summary is not None and summary.imported_from is not None else State(status.status.value)
+        return "unknown"
+    return "imported" if summary is not None and summary.imported_from is not None else str(status.status)
 
 
 def _updated(folder: RunFolder, status: StatusFile | None) -> float | None:
@@ -182,15 +163,14 @@ def _updated(folder: RunFolder, status: StatusFile | None) -> float | None:
     return max(written, default=None)
 
 
-def _verdict(summary: Summary | None) -> Verdict | None:
-    if summary is None or summary.verdict is None:
+def _verdict(summary: Summary | None) -> VerdictRecord | None:
+    if summary is None or (found := summary.verdict) is None:
         return None
-    found = summary.verdict
-    return Verdict(shown(found.name), tuple(map(shown, found.because)), tuple(map(shown, found.next)))
+    return VerdictRecord(name=shown(found.name), because=[*map(shown, found.because)], next=[*map(shown, found.next)])
 
 
 def _figures(
-    config: Config | None, summary: Summary | None, record: RunRecord | None, rows: Sequence[Row]
+    config: Config | None, summary: Summary | None, record: RunRecord | None, rows: Sequence[MetricsRow]
 ) -> dict[str, float]:
     figures: dict[str, float] = {}
     for row in rows:
@@ -210,7 +190,8 @@ def _figures(
         final = msgspec.to_builtins(summary)
         names = (STEP, TOKENS, SECONDS, DOLLARS, *VALIDATION, "best/val_loss", "parameters")
         figures |= {name: final[name] for name in names if name in final}
-    return finite(figures)  # the median of two finite numbers may be infinite
+    # The median of two finite numbers may be infinite.
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 def _samples(rows: Sequence[SampleRow], summary: Summary | None) -> tuple[Sample, ...]:
