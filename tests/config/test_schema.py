@@ -23,10 +23,10 @@ def test_settings_has_every_field_of_every_section_once() -> None:
     made = config()
     found = settings(made)
     sections = [section.name for section in dataclasses.fields(Config) if section.name != "name"]
-    assert found["name"].value == "run"
+    assert found["name"] == "run"
     for section in sections:
         assert vars(getattr(made, section)) == {
-            name.partition(".")[2]: setting.value for name, setting in found.items() if name.startswith(f"{section}.")
+            name.partition(".")[2]: value for name, value in found.items() if name.startswith(f"{section}.")
         }
     assert len(found) == 1 + sum(len(dataclasses.fields(getattr(made, section))) for section in sections)
 

@@ -25,7 +25,7 @@ BEFORE_THE_LOOP = {
     "reading the corpus": (f"{US}.data.token_cache.fingerprint", 1),
     "learning the tokenizer": (f"{US}.data.token_cache.train_tokenizer", 1),
     "encoding": (f"{US}.data.token_cache._encode", 2),
-    "building the model": (f"{US}.jobs.initial_state.build_optimizer", 1),
+    "building the model": (f"{US}.jobs.workspace.build_optimizer", 1),
 }
 IN_THE_LOOP = {
     "the first evaluation": (f"{US}.jobs.workspace.mean_loss", 2),

@@ -7,7 +7,7 @@ import pytest
 
 from tests.golden import make as golden
 from tinystories_lm.analysis.report.read_runs import read_run
-from tinystories_lm.runs.folder import RunFolder, read_config, read_training_config
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.listing import list_runs
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
@@ -26,7 +26,7 @@ def test_a_run_with_a_removed_setting_can_be_read_but_not_trained_unless_its_mod
     with pytest.raises(
         UsageError, match=f"{name} was trained with {REMOVED[name]}, which .*commit 537aa6a is"
     ) as error:
-        read_training_config(run)
+        read_config(run, to_train=True)
     assert "\n" not in str(error.value)
     if name == "relu2":
         with pytest.raises(UsageError, match=REMOVED[name]):

@@ -84,7 +84,7 @@ def check_names(composed: DictConfig) -> None:
 
 def check_values(config: Config) -> None:
     """Raise UsageError for a value that cannot be stored: a secret, no Unicode text, or an interpolation."""
-    for key, (value, _) in settings(config).items():
+    for key, value in settings(config).items():
         text = str(value)
         check_no_secret(f"{key}={text}")
         shown = text.encode(errors="backslashreplace").decode()

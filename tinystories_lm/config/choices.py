@@ -47,9 +47,7 @@ class Switch(StrEnum):
 class Attention(StrEnum):
     """The kernel of causal attention: plain torch, or one of scaled_dot_product_attention."""
 
-    auto = (
-        "auto"  # GPU: the fastest for the run's shape, as measured; CPU: blocks for short contexts, else torch's choice
-    )
+    auto = "auto"  # GPU: the fastest for the run's shape, measured; CPU: blocks for short contexts, else torch's choice
     blocks = "blocks"  # plain torch, a block of queries at a time
     flash = "flash"
     cudnn = "cudnn"

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
@@ -92,18 +92,16 @@ def to_config(composed: DictConfig) -> Config:
     """
     try:
         check_names(composed)
-        sections = {field.name: composed[field.name] for field in dataclasses.fields(Config)}
-        config = Config(**{name: _to_object(section) for name, section in sections.items()})
+        parts = {field.name: composed[field.name] for field in dataclasses.fields(Config)}
+        config = Config(
+            **{name: OmegaConf.to_object(part) if OmegaConf.is_config(part) else part for name, part in parts.items()}
+        )
         check_values(config)
         return config
     except ValueError as error:
         raise UsageError(str(error)) from error
     except OmegaConfBaseException as error:
         raise UsageError(explain(error)) from error
-
-
-def _to_object(section: Any) -> Any:
-    return OmegaConf.to_object(section) if OmegaConf.is_config(section) else section
 
 
 def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> ComposedJob:

@@ -53,15 +53,20 @@ def describe_settings(schema: type) -> dict[str, SettingInfo]:
 
 
 class SetOnce:
-    """A base class whose attributes cannot be set twice (Hydra cannot compose frozen dataclasses)."""
+    """A section of the settings: its attributes cannot be set twice (Hydra cannot compose frozen dataclasses)."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, name):
             raise AttributeError(f"{type(self).__name__}.{name} is already set: configs are not changed after parsing")
         object.__setattr__(self, name, value)
 
+    def require(self, rule: str, **holds: bool) -> None:
+        """Raise ValueError, as `section.key=value rule`, for the first key whose condition does not hold."""
+        section = type(self).__name__.removesuffix("Config").lower()
+        for key, condition in holds.items():
+            if not condition:
+                raise ValueError(f"{section}.{key}={getattr(self, key)} {rule}")
 
-def require(condition: bool, message: str) -> None:
-    """Raise ValueError with the message unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
+    def require_at_least_1(self, *keys: str) -> None:
+        """Raise ValueError for the first key whose value is below 1."""
+        self.require("must be at least 1", **{key: getattr(self, key) >= 1 for key in keys})

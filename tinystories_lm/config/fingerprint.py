@@ -29,8 +29,8 @@ def config_hash(config: Config) -> str:
     """
     identity = {
         key: value
-        for key, (value, effect) in settings(config).items()
-        if effect is not Effect.changes_nothing and value != SETTINGS[key].before
+        for key, value in settings(config).items()
+        if SETTINGS[key].effect is not Effect.changes_nothing and value != SETTINGS[key].before
     }
     if config.data.path is not None:
         identity["data.path"] = corpus_signature(config.data.path)

@@ -26,8 +26,8 @@ def describe_removal(setting: str) -> str:
 
 def removed_defaults(section: str) -> dict[str, Any]:
     """Return a section's removed settings, for the hashes of older versions that included them."""
-    names = {key.partition("."): removed.default for key, removed in REMOVED.items()}
-    return {key: default for (owner, _, key), default in names.items() if owner == section}
+    names = {key: removed.default for key, removed in REMOVED.items() if key.startswith(f"{section}.")}
+    return {key.partition(".")[2]: default for key, default in names.items()}
 
 
 def without_removed(overrides: Sequence[str]) -> list[str]:

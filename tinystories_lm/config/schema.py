@@ -6,8 +6,9 @@ description in docs/configuration.md; fields.py explains what a field declares b
 """
 
 import math
+import operator
 from dataclasses import MISSING, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from tinystories_lm.config.choices import (
     Attention,
@@ -22,15 +23,7 @@ from tinystories_lm.config.choices import (
     Switch,
     TrackingMode,
 )
-from tinystories_lm.config.fields import (
-    Effect,
-    SetOnce,
-    added_later,
-    changes_nothing,
-    changes_rounding,
-    describe_settings,
-    require,
-)
+from tinystories_lm.config.fields import SetOnce, added_later, changes_nothing, changes_rounding, describe_settings
 
 
 @dataclass(kw_only=True)
@@ -48,18 +41,16 @@ class ModelConfig(SetOnce):
     tie_embeddings: bool  # use one matrix for the input embedding and the output head
 
     def __post_init__(self) -> None:
-        for name in ("n_layers", "d_model", "n_heads", "d_ff", "context_tokens"):
-            require(getattr(self, name) >= 1, f"model.{name}={getattr(self, name)} must be at least 1")
-        require(self.context_tokens <= 2**20, f"model.context_tokens={self.context_tokens} must be at most {2**20}")
+        self.require_at_least_1("n_layers", "d_model", "n_heads", "d_ff", "context_tokens")
+        self.require(f"must be at most {2**20}", context_tokens=self.context_tokens <= 2**20)
         unit = 2 * self.n_heads
         below = self.d_model - self.d_model % unit
-        require(
-            below == self.d_model,
-            f"model.d_model={self.d_model} is not a multiple of 2 × model.n_heads={self.n_heads}; "
-            f"use {f'{below} or ' if below else ''}{below + unit}",
+        nearest = f"{below} or {below + unit}" if below else f"{unit}"
+        self.require(
+            f"is not a multiple of 2 × model.n_heads={self.n_heads}; use {nearest}", d_model=below == self.d_model
         )
-        require(1 < self.rope_theta < math.inf, f"model.rope_theta={self.rope_theta} must be finite and above 1")
-        require(1e-12 <= self.norm_eps < 1, f"model.norm_eps={self.norm_eps} must lie in [1e-12, 1)")
+        self.require("must be finite and above 1", rope_theta=1 < self.rope_theta < math.inf)
+        self.require("must lie in [1e-12, 1)", norm_eps=1e-12 <= self.norm_eps < 1)
 
 
 @dataclass(kw_only=True)
@@ -85,18 +76,15 @@ class DataConfig(SetOnce):
     cache_dir: str = changes_nothing()  # folder of tokenizers and token caches
 
     def __post_init__(self) -> None:
-        require(0 < self.held_out_fraction < 1, f"data.held_out_fraction={self.held_out_fraction} must lie in (0, 1)")
-        require(
-            257 <= self.vocab_size <= 65_536,
-            f"data.vocab_size={self.vocab_size} must lie in 257 (bytes and <|endoftext|>) to 65536 (uint16)",
+        self.require("must lie in (0, 1)", held_out_fraction=0 < self.held_out_fraction < 1)
+        vocabulary_fits = 257 <= self.vocab_size <= 65_536
+        self.require("must lie in 257 (bytes and <|endoftext|>) to 65536 (uint16)", vocab_size=vocabulary_fits)
+        self.require(
+            "must be positive", tokenizer_bytes=self.tokenizer_bytes >= 1, grammar_bytes=self.grammar_bytes >= 1
         )
-        require(self.tokenizer_bytes >= 1, f"data.tokenizer_bytes={self.tokenizer_bytes} must be positive")
-        require(self.grammar_bytes >= 1, f"data.grammar_bytes={self.grammar_bytes} must be positive")
-        require(
-            0 <= self.published_tokens < math.inf,
-            f"data.published_tokens={self.published_tokens} must be finite and not negative",
-        )
-        require(self.path != "", "data.path is empty: name a file or a folder, or leave it out")
+        self.require("must be finite and not negative", published_tokens=0 <= self.published_tokens < math.inf)
+        if self.path == "":
+            raise ValueError("data.path is empty: name a file or a folder, or leave it out")
 
 
 @dataclass(kw_only=True)
@@ -113,13 +101,12 @@ class OptimizerConfig(SetOnce):
     clip_grad_norm: float  # largest global norm of the gradient
 
     def __post_init__(self) -> None:
-        require(0 < self.lr < 10, f"optimizer.lr={self.lr} must lie in (0, 10)")
-        require(self.tuned_at_width >= 0, f"optimizer.tuned_at_width={self.tuned_at_width} must not be negative")
-        require(0 <= self.beta1 < 1, f"optimizer.beta1={self.beta1} must lie in [0, 1)")
-        require(0 <= self.beta2 < 1, f"optimizer.beta2={self.beta2} must lie in [0, 1)")
-        require(1e-30 <= self.eps < 1, f"optimizer.eps={self.eps} must lie in [1e-30, 1): float32 rounds less to 0")
-        require(0 <= self.weight_decay < 10, f"optimizer.weight_decay={self.weight_decay} must lie in [0, 10)")
-        require(0 < self.clip_grad_norm < math.inf, f"optimizer.clip_grad_norm={self.clip_grad_norm} must be positive")
+        self.require("must lie in (0, 10)", lr=0 < self.lr < 10)
+        self.require("must not be negative", tuned_at_width=self.tuned_at_width >= 0)
+        self.require("must lie in [0, 1)", beta1=0 <= self.beta1 < 1, beta2=0 <= self.beta2 < 1)
+        self.require("must lie in [1e-30, 1): float32 rounds less to 0", eps=1e-30 <= self.eps < 1)
+        self.require("must lie in [0, 10)", weight_decay=0 <= self.weight_decay < 10)
+        self.require("must be positive", clip_grad_norm=0 < self.clip_grad_norm < math.inf)
 
     def peak_lr(self, d_model: int) -> float:
         """Return the peak rate for a model of this width: `lr` times sqrt(tuned_at_width / d_model).
@@ -139,10 +126,8 @@ class ScheduleConfig(SetOnce):
     final_lr_fraction: float  # learning rate at the last step, as a share of optimizer.lr
 
     def __post_init__(self) -> None:
-        require(0 < self.decay_fraction <= 1, f"schedule.decay_fraction={self.decay_fraction} must lie in (0, 1]")
-        require(
-            0 <= self.final_lr_fraction <= 1, f"schedule.final_lr_fraction={self.final_lr_fraction} must lie in [0, 1]"
-        )
+        self.require("must lie in (0, 1]", decay_fraction=0 < self.decay_fraction <= 1)
+        self.require("must lie in [0, 1]", final_lr_fraction=0 <= self.final_lr_fraction <= 1)
 
 
 @dataclass(kw_only=True)
@@ -169,29 +154,19 @@ class TrainingConfig(SetOnce):
     init_from: str | None  # run whose weights this one starts from
 
     def __post_init__(self) -> None:
-        positive = (
-            "steps", "batch_size", "micro_batch_size", "log_every_steps", "eval_every_steps", "eval_tokens",
-            "checkpoint_every_steps", "keep_checkpoints",
-        )  # fmt: skip
-        for name in positive:
-            require(getattr(self, name) >= 1, f"training.{name}={getattr(self, name)} must be at least 1")
-        require(0 <= self.seed < 2**63, f"training.seed={self.seed} must lie in 0 to 2^63 - 1")
-        require(
-            0 <= self.warmup_steps <= self.steps,
-            f"training.warmup_steps={self.warmup_steps} must lie in 0 to training.steps={self.steps}",
+        self.require_at_least_1("steps", "batch_size", "micro_batch_size", "log_every_steps", "eval_every_steps")
+        self.require_at_least_1("eval_tokens", "checkpoint_every_steps", "keep_checkpoints")
+        self.require("must lie in 0 to 2^63 - 1", seed=0 <= self.seed < 2**63)
+        self.require(f"must lie in 0 to training.steps={self.steps}", warmup_steps=0 <= self.warmup_steps <= self.steps)
+        self.require(
+            f"is not a multiple of training.micro_batch_size={self.micro_batch_size}; "
+            f"use {math.gcd(self.batch_size, self.micro_batch_size)} for the latter",
+            batch_size=self.batch_size % self.micro_batch_size == 0,
         )
-        require(
-            self.batch_size % self.micro_batch_size == 0,
-            f"training.batch_size={self.batch_size} is not a multiple of training.micro_batch_size="
-            f"{self.micro_batch_size}; use {math.gcd(self.batch_size, self.micro_batch_size)} for the latter",
-        )
-        require(
-            0 <= self.max_skipped_steps <= 10,
-            f"training.max_skipped_steps={self.max_skipped_steps} must lie in 0 to 10: more would hide a divergence",
-        )
-        require(self.profile_steps >= 0, f"training.profile_steps={self.profile_steps} must not be negative")
-        require(self.max_hours > 0, f"training.max_hours={self.max_hours} must be positive")
-        require(self.max_dollars > 0, f"training.max_dollars={self.max_dollars} must be positive")
+        skips_few = 0 <= self.max_skipped_steps <= 10
+        self.require("must lie in 0 to 10: more would hide a divergence", max_skipped_steps=skips_few)
+        self.require("must not be negative", profile_steps=self.profile_steps >= 0)
+        self.require("must be positive", max_hours=self.max_hours > 0, max_dollars=self.max_dollars > 0)
 
     def sequences(self, step: int) -> range:
         """Which of the run's sequences step 0, 1, … reads, counted from its beginning."""
@@ -214,20 +189,15 @@ class HardwareConfig(SetOnce):
     dollars_per_hour: float = changes_nothing()  # price of the machine
 
     def __post_init__(self) -> None:
-        require(0 <= self.threads <= 1024, f"hardware.threads={self.threads} must lie in 0 (all cores) to 1024")
-        require(
-            0 <= self.peak_flops_per_second < math.inf,
-            f"hardware.peak_flops_per_second={self.peak_flops_per_second} must be finite and not negative",
+        self.require("must lie in 0 (all cores) to 1024", threads=0 <= self.threads <= 1024)
+        finite_peak = 0 <= self.peak_flops_per_second < math.inf
+        self.require("must be finite and not negative", peak_flops_per_second=finite_peak)
+        self.require(
+            "is not offered: choose float32 (autocast's choice) or bfloat16",
+            residual=self.residual is not Precision.auto,
         )
-        require(
-            self.residual is not Precision.auto,
-            "hardware.residual=auto is not offered: choose float32 (autocast's choice) or bfloat16",
-        )
-        require(0 < self.utilisation <= 1, f"hardware.utilisation={self.utilisation} must lie in (0, 1]")
-        require(
-            0 <= self.dollars_per_hour < math.inf,
-            f"hardware.dollars_per_hour={self.dollars_per_hour} must be finite and not negative",
-        )
+        self.require("must lie in (0, 1]", utilisation=0 < self.utilisation <= 1)
+        self.require("must be finite and not negative", dollars_per_hour=0 <= self.dollars_per_hour < math.inf)
 
 
 @dataclass(kw_only=True)
@@ -245,9 +215,9 @@ class TrackingConfig(SetOnce):
     finish_timeout_seconds: int  # longest wait for W&B at the end
 
     def __post_init__(self) -> None:
-        require(self.project != "", "tracking.project is empty: name a W&B project")
-        for name in ("init_timeout_seconds", "finish_timeout_seconds"):
-            require(getattr(self, name) >= 1, f"tracking.{name}={getattr(self, name)} must be at least 1")
+        if self.project == "":
+            raise ValueError("tracking.project is empty: name a W&B project")
+        self.require_at_least_1("init_timeout_seconds", "finish_timeout_seconds")
 
 
 @dataclass(kw_only=True)
@@ -268,23 +238,19 @@ class SamplingConfig(SetOnce):
     beyond_context: bool = added_later(before=False)  # at a full context, keep its last half and continue
 
     def __post_init__(self) -> None:
-        require(1 <= self.count <= 10_000, f"sampling.count={self.count} must lie in 1 to 10000")
-        require(0 <= self.seed < 2**63, f"sampling.seed={self.seed} must lie in 0 to 2^63 - 1")
-        require(self.max_tokens >= 1, f"sampling.max_tokens={self.max_tokens} must be at least 1")
-        require(0 <= self.temperature <= 100, f"sampling.temperature={self.temperature} must lie in [0, 100]")
-        require(
-            self.temperature == 0 or self.temperature >= 1e-6,
-            f"sampling.temperature={self.temperature} is too small to divide by: 0 takes the most likely token",
-        )
-        require(self.top_k >= 0, f"sampling.top_k={self.top_k} must not be negative (0 keeps all)")
-        require(0 < self.top_p <= 1, f"sampling.top_p={self.top_p} must lie in (0, 1]")
-        require(0 <= self.min_p <= 1, f"sampling.min_p={self.min_p} must lie in [0, 1]")
-        require(self.no_repeat_ngram >= 0, f"sampling.no_repeat_ngram={self.no_repeat_ngram} must not be negative")
-        require("" not in self.stop, "sampling.stop holds an empty string, at which every text would end: remove it")
-        require(
-            0 < self.repetition_penalty < math.inf,
-            f"sampling.repetition_penalty={self.repetition_penalty} must be positive",
-        )
+        self.require("must lie in 1 to 10000", count=1 <= self.count <= 10_000)
+        self.require("must lie in 0 to 2^63 - 1", seed=0 <= self.seed < 2**63)
+        self.require_at_least_1("max_tokens")
+        self.require("must lie in [0, 100]", temperature=0 <= self.temperature <= 100)
+        divides = self.temperature == 0 or self.temperature >= 1e-6
+        self.require("is too small to divide by: 0 takes the most likely token", temperature=divides)
+        self.require("must not be negative (0 keeps all)", top_k=self.top_k >= 0)
+        self.require("must lie in (0, 1]", top_p=0 < self.top_p <= 1)
+        self.require("must lie in [0, 1]", min_p=0 <= self.min_p <= 1)
+        self.require("must not be negative", no_repeat_ngram=self.no_repeat_ngram >= 0)
+        if "" in self.stop:
+            raise ValueError("sampling.stop holds an empty string, at which every text would end: remove it")
+        self.require("must be positive", repetition_penalty=0 < self.repetition_penalty < math.inf)
 
 
 @dataclass(kw_only=True)
@@ -303,15 +269,11 @@ class VerdictConfig(SetOnce):
     looping_share: float = added_later(before=0.34)  # share of the last samples that repeat: the decoder loops
 
     def __post_init__(self) -> None:
-        require(
-            self.least_evaluations >= 2,
-            f"verdict.least_evaluations={self.least_evaluations} must be at least 2: a slope needs two points",
-        )
+        self.require("must be at least 2: a slope needs two points", least_evaluations=self.least_evaluations >= 2)
         for name in ("least_fall_nats", "diverged_rise_nats", "gap_nats", "rise_nats", "steep_nats", "flat_nats"):
-            require(getattr(self, name) > 0, f"verdict.{name}={getattr(self, name)} must be positive")
-        require(
-            self.flat_nats <= self.steep_nats,
-            f"verdict.flat_nats={self.flat_nats} must not exceed verdict.steep_nats={self.steep_nats}",
+            self.require("must be positive", **{name: getattr(self, name) > 0})
+        self.require(
+            f"must not exceed verdict.steep_nats={self.steep_nats}", flat_nats=self.flat_nats <= self.steep_nats
         )
 
 
@@ -331,13 +293,12 @@ class Config(SetOnce):
     verdict: VerdictConfig = changes_nothing()
 
     def __post_init__(self) -> None:
-        plain = bool(self.name) and "/" not in self.name and not self.name.startswith(".")
-        require(plain, f"name={self.name!r} must be a plain folder name")
+        if not self.name or "/" in self.name or self.name.startswith("."):
+            raise ValueError(f"name={self.name!r} must be a plain folder name")
         rate = self.optimizer.peak_lr(self.model.d_model)
-        require(
-            0 < rate < 10,
-            f"optimizer.tuned_at_width={self.optimizer.tuned_at_width} gives a learning rate of {rate:.3g} at "
-            f"model.d_model={self.model.d_model}, which must lie in (0, 10)",
+        self.optimizer.require(
+            f"gives a learning rate of {rate:.3g} at model.d_model={self.model.d_model}, which must lie in (0, 10)",
+            tuned_at_width=0 < rate < 10,
         )
 
     @property
@@ -355,18 +316,9 @@ class Config(SetOnce):
 SETTINGS = describe_settings(Config)
 
 
-class Setting(NamedTuple):
-    value: Any
-    effect: Effect
-
-
-def settings(config: Config) -> dict[str, Setting]:
-    """Return every setting of a run as `section.key`, in the schema's order."""
-    found = {}
-    for name, info in SETTINGS.items():
-        section, _, key = name.rpartition(".")
-        found[name] = Setting(getattr(getattr(config, section) if section else config, key), info.effect)
-    return found
+def settings(config: Config) -> dict[str, Any]:
+    """Return the value of every setting as `section.key`, in the schema's order; SETTINGS describes each."""
+    return {name: operator.attrgetter(name)(config) for name in SETTINGS}
 
 
 def values_of_older_runs() -> dict[str, dict[str, Any]]:

@@ -11,12 +11,12 @@ import msgspec
 from tinystories_lm.data.token_cache import prepare
 from tinystories_lm.jobs.finish import finish, show_end
 from tinystories_lm.jobs.outcome import exit_code, update_status
+from tinystories_lm.jobs.provenance import record_start
 from tinystories_lm.jobs.recorder import RunRecorder
 from tinystories_lm.jobs.reproducibility import open_machine_as_before
-from tinystories_lm.jobs.start import record_start
 from tinystories_lm.jobs.workspace import Workspace, open_workspace
 from tinystories_lm.planning.preflight import ResolvedJob
-from tinystories_lm.runs.folder import RunFolder, refuse_links, write_config
+from tinystories_lm.runs.folder import refuse_links, write_config
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.resume import StartPoint, is_done, prepare_resume
 from tinystories_lm.system.errors import Interrupted
@@ -37,7 +37,10 @@ def run_job(job: ResolvedJob) -> None:
     if is_done(run, config):
         show_end(run, read_summary(run))
         return
-    _make_folders(run)
+    sweep_leftovers(run.path)
+    with writing(run.checkpoints):
+        run.checkpoints.mkdir(parents=True, exist_ok=True)
+    sweep_leftovers(run.checkpoints)
     resumed = prepare_resume(run, config)
     with update_status(run, config, resumed.start.progress):
         if not run.config.is_file():
@@ -47,14 +50,6 @@ def run_job(job: ResolvedJob) -> None:
         record = record_start(job, resumed, machine, cache)
         work = open_workspace(job, record, resumed.start, machine, cache)
         _train(work, resumed.start)
-
-
-def _make_folders(run: RunFolder) -> None:
-    """Make the folder of the checkpoints, and remove what a killed process left half written."""
-    sweep_leftovers(run.path)
-    with writing(run.checkpoints):
-        run.checkpoints.mkdir(parents=True, exist_ok=True)
-    sweep_leftovers(run.checkpoints)
 
 
 def _train(work: Workspace, start: StartPoint) -> None:

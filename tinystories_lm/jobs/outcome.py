@@ -3,7 +3,6 @@
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tinystories_lm.analysis.diagnose import describe, diagnose
@@ -34,8 +33,9 @@ def update_status(run: RunFolder, config: Config, progress: Progress) -> Iterato
 
     Where a resumed run fails its checks before its next step, its previous files are restored.
     """
-    previous = _PreviousFiles.read(run, progress)
-    usable_memory = 0.0
+    files = (run.config, run.environment, run.status)
+    previous = {path: read_plain(path) if path.is_file() else None for path in files}
+    first_step, usable_memory = progress.step, 0.0
     write_status(run, Status.RUNNING, reason="", step=progress.step)
     try:
         check_hardware(config.hardware)
@@ -44,8 +44,9 @@ def update_status(run: RunFolder, config: Config, progress: Progress) -> Iterato
     except BaseException as error:
         raised = _error_to_raise(error, config, usable_memory)
         with contextlib.suppress(CannotWriteError):  # the original error matters more
-            if isinstance(raised, UsageError | DamagedError) and previous.should_be_restored(progress):
-                previous.restore()
+            was_started, took_steps = previous[run.status] is not None, progress.step > first_step
+            if isinstance(raised, UsageError | DamagedError) and was_started and not took_steps:
+                _restore(previous)
             else:
                 status, reason = _outcome(raised)
                 write_status(run, status, reason=reason, step=progress.step)
@@ -87,31 +88,13 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
     return Status.FAILED, f"{type(error).__name__}: {error}"
 
 
-@dataclass(frozen=True)
-class _PreviousFiles:
-    """The files of a run before this start, to restore where the start fails its checks."""
-
-    contents: dict[Path, bytes | None]
-    was_started: bool  # whether an earlier process started the run
-    step: int
-
-    @classmethod
-    def read(cls, run: RunFolder, progress: Progress) -> "_PreviousFiles":
-        files = (run.config, run.environment, run.status)
-        contents = {path: read_plain(path) if path.is_file() else None for path in files}
-        return cls(contents, contents[run.status] is not None, progress.step)
-
-    def should_be_restored(self, progress: Progress) -> bool:
-        """Return whether an earlier process started the run and this one took no step."""
-        return self.was_started and progress.step == self.step
-
-    def restore(self) -> None:
-        for path, content in self.contents.items():
-            if content is None:
-                path.unlink(missing_ok=True)
-                continue
-            with replacing(path) as temporary:
-                temporary.write_bytes(content)
+def _restore(contents: dict[Path, bytes | None]) -> None:
+    for path, content in contents.items():
+        if content is None:
+            path.unlink(missing_ok=True)
+            continue
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def exit_code(error: BaseException | None) -> int:

@@ -16,7 +16,7 @@ from tinystories_lm.jobs.reproducibility import with_recorded_attention
 from tinystories_lm.planning.estimate import Speed
 from tinystories_lm.planning.preflight import ResolvedJob, find_speeds
 from tinystories_lm.runs.checkpoint import list_checkpoints
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, locked, read_training_config
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, locked, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, Segment
@@ -72,7 +72,7 @@ def replay(name: str, *, folder: Path | None = None) -> Replayed:
     again = RunFolder(folder or OUTPUTS / "replays" / f"{original.path.name}_{time.strftime('%Y-%m-%d_%H-%M-%S')}")
     if again.path.exists() and any(again.path.iterdir()):
         raise UsageError(f"{again.path} is not empty: name a new folder")
-    config, record = read_training_config(original), read_record(original)
+    config, record = read_config(original, to_train=True), read_record(original)
     job = ResolvedJob(_as_recorded(config, record), again.path, _speed(config, record.segments))
     with locked(again.path):
         run_job(job)

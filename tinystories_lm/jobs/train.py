@@ -70,6 +70,7 @@ def train(arguments: list[str]) -> None:
 
 def start_hydra() -> None:
     """Prepare Hydra in this process to compose or run a job."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
     setup_globals()
     register()
     OmegaConf.register_new_resolver("gpus_or_one", _gpus_or_one, replace=True)
@@ -137,7 +138,7 @@ def run_sweep(launch: Launch) -> None:
     for job in launch.jobs:
         refuse_links(job.run)
     start_launcher(launch)
-    missing = [job for job in launch.jobs if not _is_done(job.run)]
+    missing = [job for job in launch.jobs if not job.run.status.is_file() or read_status(job.run) is not Status.DONE]
     if missing:
         raise CommandError(f"{len(missing)} of the sweep's {len(launch.jobs)} jobs failed; the others are done")
 
@@ -146,10 +147,6 @@ def start_launcher(launch: Launch) -> None:
     """Run the jobs with Hydra's launcher; each job's folder then has its outcome."""
     arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
     _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
-
-
-def _is_done(run: RunFolder) -> bool:
-    return run.status.is_file() and read_status(run) is Status.DONE
 
 
 def _flags(config_dir: str | None) -> list[str]:
@@ -215,13 +212,17 @@ class _HydraTask:
         job = replace(resolved, config=to_config(composed), folder=Path(context.runtime.output_dir))
         if multirun and context.launcher._target_.endswith(".JoblibLauncher"):
             restrict_to_one_gpu(multiprocessing.current_process().name)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(_collect_error(self.failures))
-            if multirun:
-                stack.enter_context(_report_sweep_job(job.folder))
-                stack.enter_context(locked(job.folder))
-            _create_log(job.folder / f"{context.job.name}.log")
-            run_job(job)
+        try:
+            with contextlib.ExitStack() as stack:
+                if multirun:
+                    stack.enter_context(_report_sweep_job(job.folder))
+                    stack.enter_context(locked(job.folder))
+                log_file = job.folder / f"{context.job.name}.log"
+                with writing(log_file):  # Hydra's handler, which writes the first line, would raise an OSError
+                    log_file.touch()
+                run_job(job)
+        except CommandError as error:  # Hydra would print its own lines about it
+            self.failures.append(error)
 
 
 def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None:
@@ -235,17 +236,16 @@ def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None
     def run(composed: DictConfig) -> None:  # Hydra requires a function, whose file it looks up
         task.run(composed)
 
-    with _environment_variable("HYDRA_FULL_ERROR", "1"):  # Hydra raises errors instead of printing them
-        before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
-        try:
-            hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
-        except OSError:
-            if task.called:
-                raise
-            with writing(folder):
-                raise
-        finally:
-            sys.argv = before
+    before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
+    try:
+        hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
+    except OSError:
+        if task.called:
+            raise
+        with writing(folder):
+            raise
+    finally:
+        sys.argv = before
 
 
 def restrict_to_one_gpu(worker: str) -> None:
@@ -262,21 +262,6 @@ def restrict_to_one_gpu(worker: str) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[(int(number) - 1) % len(gpus)]
 
 
-def _create_log(path: Path) -> None:
-    """Create the log file before the handler writes its first line; raises CannotWriteError."""
-    with writing(path):
-        path.touch()
-
-
-@contextlib.contextmanager
-def _collect_error(failures: list[CommandError]) -> Iterator[None]:
-    """Append a CommandError to `failures` instead of raising it, because Hydra would print its own lines about it."""
-    try:
-        yield
-    except CommandError as error:
-        failures.append(error)
-
-
 @contextlib.contextmanager
 def _report_sweep_job(folder: Path) -> Iterator[None]:
     """Print one line about a failed job, and log its traceback; end the whole sweep on a request to stop."""
@@ -291,14 +276,3 @@ def _report_sweep_job(folder: Path) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         log.exception("%s failed", folder.name)
         raise CommandError(f"{folder}: {type(error).__name__}: {error}") from error
-
-
-@contextlib.contextmanager
-def _environment_variable(name: str, value: str) -> Iterator[None]:
-    """Set the variable inside the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        os.environ.pop(name) if before is None else os.environ.update({name: before})

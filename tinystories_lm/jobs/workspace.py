@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
@@ -15,20 +16,20 @@ from tinystories_lm.data.tokenizer import load_tokenizer, token_byte_lengths
 from tinystories_lm.generation.generate import encode_prompt, write_texts
 from tinystories_lm.generation.text import Sample
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.jobs.initial_state import build_state
+from tinystories_lm.jobs.provenance import record_compilation
 from tinystories_lm.jobs.reproducibility import compile_if_possible
-from tinystories_lm.jobs.start import record_compilation
 from tinystories_lm.model.flops import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.preflight import ResolvedJob
-from tinystories_lm.runs.checkpoint import delete_superseded
+from tinystories_lm.runs.checkpoint import delete_superseded, load_optimizer, load_weights
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.resume import StartPoint
-from tinystories_lm.runs.schemas import RunRecord
+from tinystories_lm.runs.schemas import InitialWeights, RunRecord
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training.loop import Recipe, TrainingState, ValidationLoss, micro_batches, until_stopped, validate
 from tinystories_lm.training.loss import LossOf, mean_loss
 from tinystories_lm.training.nonfinite import first_nonfinite
+from tinystories_lm.training.optimizer import build_optimizer
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,9 @@ def open_workspace(
     config, run = job.config, job.run
     tokenizer = load_tokenizer(run.tokenizer)
     initial_weights = record.init_from if config.training.init_from is not None else None
-    state = build_state(config, machine, start, vocab_size=cache.vocab_size, initial_weights=initial_weights)
-    delete_superseded(
-        run.checkpoints, state.progress, keep=config.training.keep_checkpoints
-    )  # a killed process may leave some
+    state = _build_state(config, machine, start, vocab_size=cache.vocab_size, initial_weights=initial_weights)
+    keep = config.training.keep_checkpoints
+    delete_superseded(run.checkpoints, state.progress, keep=keep)  # a killed process may leave some
     batches = _training_batches(_token_stream(cache, Split.TRAIN, machine), config)
     validation_N = _token_stream(cache, Split.VALIDATION, machine)
     token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
@@ -139,6 +139,31 @@ def open_workspace(
         loss_of=loss_of,
     )
     return Workspace(job, record, tokenizer, state, recipe, validation_N, token_bytes_V)
+
+
+def _build_state(
+    config: Config, machine: Machine, start: StartPoint, *, vocab_size: int, initial_weights: InitialWeights | None
+) -> TrainingState:
+    """Return the model and the optimizer of a start, on the machine's device.
+
+    initial_weights: for a run that has no checkpoint of its own yet.
+
+    Raises DamagedError where a checkpoint does not fit the model.
+    """
+    model = Transformer(
+        config.model, vocab_size=vocab_size, residual=machine.residual, attention_fn=machine.attention_fn
+    )
+    if start.checkpoint is not None:
+        load_weights(start.checkpoint, model)
+    elif initial_weights is not None:
+        load_weights(Path(initial_weights.checkpoint), model)
+    else:
+        model.initialise(config.training.seed)
+    model.to(machine.device)
+    optimizer = build_optimizer(model, config.optimizer, device=machine.device)
+    if start.checkpoint is not None:
+        load_optimizer(start.checkpoint, model, optimizer)
+    return TrainingState(model, optimizer, start.progress)
 
 
 def _token_stream(cache: TokenCache, split: Split, machine: Machine) -> Tensor:

@@ -10,7 +10,7 @@ checkpoints/step-00001000/
 import logging
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +30,7 @@ from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import read_json, to_json
 
 FORMAT = 2
+ADDED_BY_FORMAT_2 = {"skipped_steps": 0, "skipped_in_a_row": 0, "metrics_sha256": "", "samples_sha256": ""}  # to state
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
 BYTES_PER_WEIGHT = 4  # weights are kept in float32
 MOST_HEADER_BYTES = 1 << 24
@@ -72,15 +73,6 @@ class Manifest(Struct, frozen=True, kw_only=True):
     run_id: RunId
     step: Count
     files: dict[str, FileRecord]
-
-
-def _from_1(state: dict[str, Any]) -> dict[str, Any]:
-    """Add what format 1 lacked: counts of steps without finite numbers, at first, and hashes of the rows."""
-    return {"skipped_steps": 0, "skipped_in_a_row": 0, "metrics_sha256": "", "samples_sha256": ""} | state
-
-
-# Functions that convert the content of a state.json from the format of their key to the next one.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
 
 
 def save_checkpoint(
@@ -179,8 +171,8 @@ def _check_file(file: Path, recorded: FileRecord) -> None:
 def _read_state(path: Path, format_: int) -> Progress:
     """Raise DamagedError or ValueError where state.json does not have exactly the fields of Progress."""
     state = read_json(path / "state.json")
-    for number in range(format_, FORMAT):
-        state = MIGRATIONS[number](state)
+    if format_ == 1:
+        state = ADDED_BY_FORMAT_2 | state
     if missing := set(Progress.__struct_encode_fields__) - set(state):
         raise ValueError(f"state.json has no {min(missing)}")
     return msgspec.convert(state, Progress)

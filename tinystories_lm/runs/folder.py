@@ -2,14 +2,12 @@
 
 import contextlib
 import hashlib
-import logging
 import os
 import re
 import shlex
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,54 +25,22 @@ MOST_CONFIG_BYTES = 1 << 20
 HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
-log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
 class RunFolder:
     """Paths of the files in one run's folder."""
 
-    path: Path
-
-    @property
-    def lock(self) -> Path:
-        return self.path / ".lock"
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.yaml"
-
-    @property
-    def environment(self) -> Path:
-        return self.path / "environment.json"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
-
-    @property
-    def samples(self) -> Path:
-        return self.path / "samples.jsonl"
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.path / "tokenizer.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def status(self) -> Path:
-        return self.path / "status.json"
-
-    @property
-    def summary(self) -> Path:
-        return self.path / "summary.json"
-
-    @property
-    def evaluation(self) -> Path:
-        return self.path / "evaluation.json"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = path / ".lock"
+        self.config = path / "config.yaml"
+        self.environment = path / "environment.json"
+        self.metrics = path / "metrics.jsonl"
+        self.samples = path / "samples.jsonl"
+        self.tokenizer = path / "tokenizer.json"
+        self.checkpoints = path / "checkpoints"
+        self.status = path / "status.json"
+        self.summary = path / "summary.json"
+        self.evaluation = path / "evaluation.json"
 
 
 @contextlib.contextmanager
@@ -114,45 +80,30 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_config(run: RunFolder) -> Config:
-    """Return the stored config by which a run's model can be loaded; to train, use `read_training_config`.
+def read_config(run: RunFolder, *, to_train: bool = False) -> Config:
+    """Return the stored config, by which a run's model can be loaded, or its training resumed or repeated.
 
     A setting that an older run did not store has the value that it meant.
 
     Raises DamagedError when the file is missing, was changed, does not fit the schema, or holds interpolations: a
     stored config has only values, and one that asks for the reader's environment was not written by this program.
-    Raises UsageError when a removed setting makes the model one that this version cannot build.
+    Raises UsageError when a removed setting makes the model one that this version cannot build, and with `to_train`
+    also for one that only training used.
     """
-    return _read_config(run, trains=False)
-
-
-def read_training_config(run: RunFolder) -> Config:
-    """Return the stored config by which a run's training can be resumed or repeated.
-
-    Raises what `read_config` does, and UsageError for a removed setting that only training used.
-    """
-    return _read_config(run, trains=True)
-
-
-def _read_config(run: RunFolder, *, trains: bool) -> Config:
     try:
         stored = from_yaml(_config_text(run))
         if not isinstance(stored, dict):
             raise ValueError("it has no settings")
-        _refuse_removed(run, stored, trains=trains)
+        for key, value in pop_removed(stored).items():
+            if to_train or REMOVED[key].changes_model:
+                raise UsageError(
+                    f"{run.path} was trained with {key}={value}, which was removed in this version; "
+                    f"commit {LAST_COMMIT} is the last one that has it"
+                )
         return msgspec.convert(_complete(stored), Config, strict=False)  # a person may have written 1e-3
     except (OSError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
-
-
-def _refuse_removed(run: RunFolder, stored: dict[str, Any], *, trains: bool) -> None:
-    for key, value in pop_removed(stored).items():
-        if trains or REMOVED[key].changes_model:
-            raise UsageError(
-                f"{run.path} was trained with {key}={value}, which was removed in this version; "
-                f"commit {LAST_COMMIT} is the last one that has it"
-            )
 
 
 def _complete(stored: dict[str, Any]) -> dict[str, Any]:

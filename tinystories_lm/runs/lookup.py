@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_training_config
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status_file
 from tinystories_lm.system.errors import DamagedError, UsageError
 
@@ -168,7 +168,7 @@ def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | N
     for run in runs_below(outputs):
         if wanted in run.path.name:
             try:
-                if _can_resume(run) and config_hash(read_training_config(run)) == wanted:
+                if _can_resume(run) and config_hash(read_config(run, to_train=True)) == wanted:
                     return run
             except (DamagedError, UsageError) as error:
                 log.warning("%s: this run is not resumed", error)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tinystories_lm.config.fields import Effect
-from tinystories_lm.config.schema import Config, settings
+from tinystories_lm.config.schema import SETTINGS, Config, settings
 from tinystories_lm.runs.checkpoint import (
     Progress,
     check_checkpoint,
@@ -15,7 +15,7 @@ from tinystories_lm.runs.checkpoint import (
     step_of,
     valid_checkpoints,
 )
-from tinystories_lm.runs.folder import RunFolder, new_run_id, read_training_config
+from tinystories_lm.runs.folder import RunFolder, new_run_id, read_config
 from tinystories_lm.runs.records import is_imported, read_record, read_summary
 from tinystories_lm.runs.schemas import CorpusRecord, RunRecord
 from tinystories_lm.runs.status import Status, read_status
@@ -45,15 +45,14 @@ def prepare_resume(run: RunFolder, wanted: Config) -> ResumedRun:
     """
     record = find_record(run) or RunRecord(run_id=new_run_id(), segments=())
     start = find_start(run, run_id=record.run_id)
+    notes = []
     if run.config.is_file():
-        changes = compare_settings(run, wanted)
+        notes = compare_settings(run, wanted)
     elif start.checkpoint is not None:
-        changes = Changes(False, [f"{run.config} is missing: the run resumes with the settings of this command"])
-    else:
-        changes = Changes(True, [])
-    for note in changes.notes:
+        notes = [f"{run.config} is missing: the run resumes with the settings of this command"]
+    for note in notes:
         log.warning("%s", note)
-    start.progress.exact &= changes.exact and (start.checkpoint is None or bool(record.segments))
+    start.progress.exact &= not notes and (start.checkpoint is None or bool(record.segments))
     return ResumedRun(record, start)
 
 
@@ -109,15 +108,8 @@ def best_checkpoint(run: RunFolder) -> Path:
     return start.checkpoint
 
 
-class Changes(NamedTuple):
-    """How the settings of a resumed run differ from those it was started with."""
-
-    exact: bool  # they leave every number as one process would have computed it
-    notes: list[str]  # warnings for the person who changed them
-
-
-def compare_settings(run: RunFolder, wanted: Config) -> Changes:
-    """Return how `wanted` differs from the stored config, for a run that may resume with it.
+def compare_settings(run: RunFolder, wanted: Config) -> list[str]:
+    """Return how `wanted` differs from the stored config, a warning for each difference that makes the run inexact.
 
     Settings that change no number may change freely. Those that only change the rounding (micro-batches, device,
     precision), and more steps, under whose schedule the first steps would have had other learning rates, make the run
@@ -129,34 +121,34 @@ def compare_settings(run: RunFolder, wanted: Config) -> Changes:
         raise UsageError(f"{run.path} holds an imported model: start a new run from it, training.init_from={run.path}")
     stored = settings(_read_stored(run))
     changed = {
-        key: (stored[key].value, setting.value, setting.effect)
-        for key, setting in settings(wanted).items()
-        if stored[key].value != setting.value
-        and setting.effect is not Effect.changes_nothing
+        key: (stored[key], value)
+        for key, value in settings(wanted).items()
+        if stored[key] != value
+        and SETTINGS[key].effect is not Effect.changes_nothing
         and key != "data.path"  # the corpus itself is compared by its hash
     }
     notes = []
     if "training.steps" in changed:
-        before, after, _ = changed.pop("training.steps")
+        before, after = changed.pop("training.steps")
         if after < before:
             raise UsageError(f"{run.path} was started with training.steps={before}: {after} steps are too few for it")
-        warmup_steps = max(stored["training.warmup_steps"].value, wanted.training.warmup_steps)
+        warmup_steps = max(stored["training.warmup_steps"], wanted.training.warmup_steps)
         if max(map(step_of, list_checkpoints(run.checkpoints)), default=0) >= warmup_steps:
             changed.pop("training.warmup_steps", None)  # both warm-ups are over
         notes.append(f"the run is extended from {before:,} to {after:,} steps, under the longer run's schedule")
-    for key, (before, after, effect) in changed.items():
-        if effect is Effect.changes_numbers:
+    for key, (before, after) in changed.items():
+        if SETTINGS[key].effect is Effect.changes_numbers:
             raise UsageError(
                 f"{run.path} was started with {key}={before}, now it is {after}, which makes another run: "
                 "start it in a new folder (training.fresh=true, or another hydra.run.dir)"
             )
         notes.append(f"{key} was {before} and is {after}: the run resumes, but rounds differently")
-    return Changes(not notes, notes)
+    return notes
 
 
 def _read_stored(run: RunFolder) -> Config:
     try:
-        return read_training_config(run)
+        return read_config(run, to_train=True)
     except DamagedError as error:
         raise DamagedError(
             f"{error}; restore it from a copy, or delete it to resume with the settings of the command"

@@ -16,7 +16,7 @@ import msgspec
 
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION
 from tinystories_lm.config.fields import Effect
-from tinystories_lm.config.schema import Config, settings
+from tinystories_lm.config.schema import SETTINGS, Config, settings
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, VerdictRecord
@@ -135,11 +135,10 @@ def shown(value: object) -> str:
 def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]]]:
     """List the settings in which the runs differ: name, effect, each run's value (None where unreadable)."""
     known = [None if run.config is None else settings(run.config) for run in runs]
-    template = next((found for found in known if found is not None), {})
     differing = []
-    for key, (_, kind) in template.items():
-        if len({str(found[key][0]) for found in known if found is not None}) > 1:
-            differing.append((key, kind, [None if found is None else shown(found[key][0]) for found in known]))
+    for key, (_, effect, _) in SETTINGS.items():
+        if len({str(found[key]) for found in known if found is not None}) > 1:
+            differing.append((key, effect, [None if found is None else shown(found[key]) for found in known]))
     order = list(Effect)
     return sorted(differing, key=lambda found: order.index(found[1]))
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.config.fields import Effect
-from tinystories_lm.config.schema import Config, settings
+from tinystories_lm.config.schema import SETTINGS, Config, settings
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_training_config
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
 from tinystories_lm.runs.lookup import find_sweep
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
@@ -84,7 +84,7 @@ def collect(name: str, *, outputs: Path = OUTPUTS) -> Observations:
 
 
 def _observe(run: RunFolder) -> Observation:
-    config, summary = read_training_config(run), read_summary(run)
+    config, summary = read_config(run, to_train=True), read_summary(run)
     parameters = _positive(run, "parameters", summary.parameters)
     tokens, loss = _positive(run, "progress/tokens", summary.tokens), _positive(run, "val/loss", summary.val_loss)
     return Observation(
@@ -130,6 +130,6 @@ def comparable(config: Config) -> dict[str, str]:
     """Return the settings that one law assumes to be equal in all its runs."""
     return {
         key: str(value)
-        for key, (value, effect) in settings(config).items()
-        if effect is Effect.changes_numbers and key not in SIZE_AND_TOKENS
+        for key, value in settings(config).items()
+        if SETTINGS[key].effect is Effect.changes_numbers and key not in SIZE_AND_TOKENS
     }
