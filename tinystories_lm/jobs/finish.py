@@ -10,10 +10,10 @@ from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.jobs.workspace import Workspace
 from tinystories_lm.runs.folder import RunFolder, command_of
-from tinystories_lm.runs.resume import best_checkpoint
 from tinystories_lm.runs.schemas import PlanRecord, RowsRecord, Summary, VerdictRecord
 from tinystories_lm.system.console import ProgressBar, duration, plain
 from tinystories_lm.system.json_files import write_sealed
+from tinystories_lm.tracking.upload import send_results
 from tinystories_lm.tracking.wandb_tracker import WandbTracker
 from tinystories_lm.training.loss import perplexity
 
@@ -29,9 +29,7 @@ def finish(work: Workspace, tracker: WandbTracker, bar: ProgressBar) -> None:
     verdict = diagnose(run, rules=config.verdict)
     stored = msgspec.structs.replace(summary, verdict=VerdictRecord(**as_record(verdict)))
     write_sealed(run.summary, msgspec.to_builtins(stored))
-    tracker.summarize(msgspec.to_builtins(summary) | {"verdict": verdict.name})
-    if config.tracking.artifacts:
-        tracker.log_model(best_checkpoint(run), name=work.display_name, metadata=_describe_best(work))
+    send_results(tracker, run, stored, {}, name=work.display_name, artifacts=config.tracking.artifacts)
     bar.close()
     show_end(run, summary)
     log.info("\n%s", describe(verdict))
@@ -69,11 +67,6 @@ def summarize(work: Workspace) -> Summary:
             work.run.samples.name: RowsRecord(bytes=progress.samples_bytes, sha256=progress.samples_sha256),
         },
     )
-
-
-def _describe_best(work: Workspace) -> dict[str, object]:
-    progress = work.state.progress
-    return {"step": progress.best_step, "val/loss": progress.best_loss, "parameters": work.parameters.total}
 
 
 def show_end(run: RunFolder, summary: Summary) -> None:

@@ -16,7 +16,7 @@ from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.jobs.reproducibility import CompiledOrNot, rounds_alike
+from tinystories_lm.jobs.reproducibility import rounds_alike
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.plan import Plan, as_record, make_plan
 from tinystories_lm.planning.preflight import ResolvedJob
@@ -38,6 +38,7 @@ from tinystories_lm.system.console import amount, duration
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_text
 from tinystories_lm.system.hashing import sha256_of
+from tinystories_lm.training.compile import Compiled
 
 PACKAGES = ("tinystories_lm", "torch", "hydra-core", "omegaconf", "tokenizers", "datasets", "safetensors", "wandb")
 
@@ -77,7 +78,7 @@ def record_start(job: ResolvedJob, resumed: ResumedRun, machine: Machine, cache:
     return record
 
 
-def record_compilation(run: RunFolder, record: RunRecord, progress: Progress, compiled: CompiledOrNot) -> RunRecord:
+def record_compilation(run: RunFolder, record: RunRecord, progress: Progress, compiled: Compiled) -> RunRecord:
     """Write to environment.json whether the loss is compiled, and how long that took."""
     *before, segment = record.segments
     if not compiled.machine.compile:

@@ -46,11 +46,7 @@ class Replayed:
 
     def as_record(self) -> dict[str, Any]:
         """Return plain values, for programs."""
-        return dataclasses.asdict(self) | {
-            "identical": self.difference is None,
-            "original": str(self.original),
-            "replay": str(self.replay),
-        }
+        return msgspec.to_builtins(self, enc_hook=str) | {"identical": self.difference is None}
 
     def describe(self) -> str:
         if self.difference is None:
@@ -107,27 +103,22 @@ def _speed(config: Config, segments: Sequence[Segment]) -> Speed:
 def compare(original: RunFolder, again: RunFolder) -> Replayed:
     """Compare rows, samples, then the last checkpoint's bytes, until the first difference."""
     before, after = read_metrics(original), read_metrics(again)
-    difference = next(
-        (found for one, other in zip(before, after, strict=False) if (found := _row_difference(one, other))), None
-    )
-    if difference is None and len(before) != len(after):
-        difference = f"in the number of rows: {len(before)} and {len(after)}"
-    if difference is None and read_samples(original) != read_samples(again):
-        difference = "in the samples"
-    if difference is None:
-        difference = _bytes_difference(original, again)
+    difference = _row_difference(before, after) or _file_difference(original, again)
     conditions = compare_conditions(read_record(original), read_record(again))
     return Replayed(original.path, again.path, min(len(before), len(after)), difference, conditions)
 
 
-def _row_difference(one: MetricsRow, other: MetricsRow) -> str | None:
-    for key in dict.fromkeys([*one, *other]):
-        if key not in VOLATILE and one.get(key) != other.get(key):
-            return f"at step {one.get('progress/step')}: {key} was {one.get(key)} and is {other.get(key)}"
-    return None
+def _row_difference(before: list[MetricsRow], after: list[MetricsRow]) -> str | None:
+    for one, other in zip(before, after, strict=False):
+        for key in dict.fromkeys([*one, *other]):
+            if key not in VOLATILE and one.get(key) != other.get(key):
+                return f"at step {one.get('progress/step')}: {key} was {one.get(key)} and is {other.get(key)}"
+    return None if len(before) == len(after) else f"in the number of rows: {len(before)} and {len(after)}"
 
 
-def _bytes_difference(original: RunFolder, again: RunFolder) -> str | None:
+def _file_difference(original: RunFolder, again: RunFolder) -> str | None:
+    if read_samples(original) != read_samples(again):
+        return "in the samples"
     first, second = list_checkpoints(original.checkpoints), list_checkpoints(again.checkpoints)
     if not first or not second:
         return "in the checkpoints: one run has none"
@@ -153,11 +144,10 @@ def compare_conditions(one: RunRecord, other: RunRecord) -> list[str]:
 
 
 def _segment_differences(before: Segment, now: Segment) -> list[str]:
-    pairs = [(before.packages, now.packages)]
-    pairs.append((msgspec.structs.asdict(before.machine), msgspec.structs.asdict(now.machine)))
+    machines = msgspec.structs.asdict(before.machine), msgspec.structs.asdict(now.machine)
     found = [
         f"{key}: {old.get(key)}, {value}"
-        for old, new in pairs
+        for old, new in ((before.packages, now.packages), machines)
         for key, value in new.items()
         if old.get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour")
     ]

@@ -1,30 +1,20 @@
 """Repeat on resuming what a run's bits depend on beside its config: compilation, the attention kernel, the machine."""
 
 import dataclasses
-import logging
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-from torch import nn
 
-from tinystories_lm.config.choices import Attention, Switch
+from tinystories_lm.config.choices import Attention
 from tinystories_lm.config.schema import Config, HardwareConfig
-from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.schemas import Segment
-from tinystories_lm.system.console import duration
-from tinystories_lm.system.errors import UsageError
-from tinystories_lm.training.compile import compile_loss
-from tinystories_lm.training.loss import LossOf, mean_loss
 
 COMPILE_PAYS_SECONDS = 540  # of arithmetic at a CPU's peak: compiling takes about 40 s and gains about a tenth
 ROUNDS = ("device_name", "precision", "residual", "compile", "attention", "threads")  # of a machine: another one rounds
-
-log = logging.getLogger(__name__)
 
 
 def open_machine_as_before(job: ResolvedJob, segments: Sequence[Segment]) -> Machine:
@@ -57,30 +47,6 @@ def with_recorded_attention(config: HardwareConfig, segments: Sequence[Segment])
     if config.attention is not Attention.auto or not ran_on_this_device(config, segments):
         return config
     return dataclasses.replace(config, attention=segments[-1].machine.attention)
-
-
-class CompiledOrNot(NamedTuple):
-    loss_of: LossOf
-    machine: Machine  # its `compile` tells whether the loss is compiled
-    seconds: float  # that compiling took
-
-
-def compile_if_possible(model: nn.Module, part: Batch, machine: Machine, *, wanted: Switch) -> CompiledOrNot:
-    """Compile the loss; where torch cannot and the setting is `auto`, warn and return the eager loss.
-
-    part: a micro-batch of the shape to compile for.
-
-    Raises UsageError where torch cannot compile and hardware.compile=on.
-    """
-    try:
-        compiled = compile_loss(model, part, machine)
-    except UsageError as error:
-        if wanted is Switch.on:
-            raise
-        log.warning("the model is not compiled, so the run is slower: %s", error)
-        return CompiledOrNot(mean_loss, dataclasses.replace(machine, compile=False), 0.0)
-    log.info("compiled in %s", duration(compiled.seconds))
-    return CompiledOrNot(compiled.loss_of, machine, compiled.seconds)
 
 
 def rounds_alike(before: Segment, now: Segment) -> bool:

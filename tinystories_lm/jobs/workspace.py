@@ -17,7 +17,6 @@ from tinystories_lm.generation.generate import encode_prompt, write_texts
 from tinystories_lm.generation.text import Sample
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.jobs.provenance import record_compilation
-from tinystories_lm.jobs.reproducibility import compile_if_possible
 from tinystories_lm.model.flops import ParameterCount, count_parameters, flops_per_token
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.preflight import ResolvedJob
@@ -26,6 +25,7 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.resume import StartPoint
 from tinystories_lm.runs.schemas import InitialWeights, RunRecord
 from tinystories_lm.system.errors import UsageError
+from tinystories_lm.training.compile import compile_if_possible
 from tinystories_lm.training.loop import Recipe, TrainingState, ValidationLoss, micro_batches, until_stopped, validate
 from tinystories_lm.training.loss import LossOf, mean_loss
 from tinystories_lm.training.nonfinite import first_nonfinite

@@ -11,6 +11,7 @@ from tinystories_lm.runs.folder import RunFolder, locked, read_config, refuse_li
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.resume import best_checkpoint
+from tinystories_lm.runs.schemas import Summary
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, RunFolderInUseError, UsageError
 from tinystories_lm.system.json_files import read_json
@@ -61,12 +62,29 @@ def _send(run: RunFolder, *, last_step: int, as_new_run: bool) -> WandbTracker:
     newest = [msgspec.to_builtins(sample) for sample in read_samples(run) if sample.step == last_step]
     if newest:
         tracker.log_samples(last_step, newest)
-    figures = _figures(run)
-    tracker.summarize(figures)
-    if config.tracking.artifacts and "best/step" in figures:
-        best = {"step": figures["best/step"], "val/loss": figures["best/val_loss"], "parameters": figures["parameters"]}
-        tracker.log_model(best_checkpoint(run), name=name, metadata=best)
+    summary = read_summary(run) if run.summary.is_file() else Summary()
+    evaluation = evaluation_metrics(read_json(run.evaluation)) if run.evaluation.is_file() else {}
+    send_results(tracker, run, summary, evaluation, name=name, artifacts=config.tracking.artifacts)
     return tracker
+
+
+def send_results(
+    tracker: WandbTracker,
+    run: RunFolder,
+    summary: Summary,
+    evaluation: dict[str, float],
+    *,
+    name: str,
+    artifacts: bool,
+) -> None:
+    """Send the final figures and, with `artifacts`, the best checkpoint as the model `name`."""
+    figures = msgspec.to_builtins(summary)
+    if summary.verdict is not None:
+        figures["verdict"] = summary.verdict.name
+    tracker.summarize(figures | evaluation)
+    if artifacts and summary.best_step is not None:
+        best = {"step": summary.best_step, "val/loss": summary.best_val_loss, "parameters": summary.parameters}
+        tracker.log_model(best_checkpoint(run), name=name, metadata=best)
 
 
 def _patient(config: TrackingConfig) -> TrackingConfig:
@@ -77,11 +95,3 @@ def _patient(config: TrackingConfig) -> TrackingConfig:
         init_timeout_seconds=INIT_SECONDS,
         finish_timeout_seconds=FINISH_SECONDS,
     )
-
-
-def _figures(run: RunFolder) -> dict[str, object]:
-    """Return the final figures as the run itself, and `evaluate` after it, send them."""
-    figures: dict[str, object] = msgspec.to_builtins(read_summary(run)) if run.summary.is_file() else {}
-    if isinstance(verdict := figures.get("verdict"), dict):
-        figures["verdict"] = verdict["name"]
-    return figures | (evaluation_metrics(read_json(run.evaluation)) if run.evaluation.is_file() else {})

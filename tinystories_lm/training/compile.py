@@ -1,21 +1,28 @@
 """Compile the loss before the first step, so that the time it takes is measured apart."""
 
+import dataclasses
+import logging
 import time
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from tinystories_lm.config.choices import Switch
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.memory import is_out_of_memory
+from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training.loss import LossOf, mean_loss
+
+log = logging.getLogger(__name__)
 
 
 class Compiled(NamedTuple):
     loss_of: LossOf
-    seconds: float
+    machine: Machine  # its `compile` tells whether the loss is compiled
+    seconds: float  # that compiling took
 
 
 def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
@@ -42,4 +49,22 @@ def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
         ) from error
     finally:
         model.zero_grad(set_to_none=True)
-    return Compiled(loss_of, time.perf_counter() - started)
+    return Compiled(loss_of, machine, time.perf_counter() - started)
+
+
+def compile_if_possible(model: nn.Module, part: Batch, machine: Machine, *, wanted: Switch) -> Compiled:
+    """Compile the loss; where torch cannot and the setting is `auto`, warn and return the eager loss.
+
+    part: a micro-batch of the shape to compile for.
+
+    Raises UsageError where torch cannot compile and hardware.compile=on.
+    """
+    try:
+        compiled = compile_loss(model, part, machine)
+    except UsageError as error:
+        if wanted is Switch.on:
+            raise
+        log.warning("the model is not compiled, so the run is slower: %s", error)
+        return Compiled(mean_loss, dataclasses.replace(machine, compile=False), 0.0)
+    log.info("compiled in %s", duration(compiled.seconds))
+    return compiled

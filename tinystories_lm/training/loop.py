@@ -17,17 +17,12 @@ from tinystories_lm.data.batches import IGNORED, Batch, Batches
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.training.loss import LossOf, perplexity
-from tinystories_lm.training.optimizer import clip_gradients, step_if
+from tinystories_lm.training.optimizer import step_if
 from tinystories_lm.training.schedule import learning_rate, set_learning_rate
 
 
 class StoppedError(Exception):
     """A stop was requested; the weights and the optimizer are those after the last whole step."""
-
-
-def never() -> bool:
-    """Answer that no stop is requested."""
-    return False
 
 
 def until_stopped(batches: Iterable[Batch], stop_requested: Callable[[], bool]) -> Iterator[Batch]:
@@ -143,7 +138,7 @@ def train_step(
     loss_of: LossOf,
     clip_grad_norm: float,
     machine: Machine,
-    stop_requested: Callable[[], bool] = never,
+    stop_requested: Callable[[], bool] = lambda: False,
 ) -> StepResult:
     """Take one optimizer step on the mean loss over micro-batches of equal size.
 
@@ -158,7 +153,7 @@ def train_step(
             loss = loss_of(model, part) / len(parts)
         loss.backward()
         total += loss.detach()
-    norm = clip_gradients(model.parameters(), limit=clip_grad_norm)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), clip_grad_norm)
     step_if(torch.isfinite(norm) & torch.isfinite(total), optimizer)
     optimizer.zero_grad(set_to_none=True)
     return StepResult(total, norm)

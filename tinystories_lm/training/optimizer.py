@@ -1,6 +1,6 @@
-"""Build the optimizer that a config names, clip gradients, and skip a step without waiting for the GPU."""
+"""Build the optimizer that a config names, and skip a step without waiting for the GPU."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -77,11 +77,6 @@ class CombinedOptimizer(torch.optim.Optimizer):
     def zero_grad(self, set_to_none: bool = True) -> None:
         for part in self.parts:
             part.zero_grad(set_to_none=set_to_none)
-
-
-def clip_gradients(parameters: Iterable[Tensor], *, limit: float) -> Tensor:
-    """Scale the gradients down to a global norm of `limit` where they exceed it; return the norm before."""
-    return torch.nn.utils.clip_grad_norm_(list(parameters), limit)
 
 
 def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
