@@ -2,6 +2,7 @@
 
 import sys
 from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 
 from tinystories_lm.cli.command import RUN, Command, argument, device, json_flag, positive, precision
@@ -10,13 +11,13 @@ from tinystories_lm.system.errors import CommandError, UsageError
 
 
 def runs(options: Namespace) -> None:
-    from tinystories_lm.runs.listing import as_records, describe, list_runs
+    from tinystories_lm.runs.listing import describe, list_runs
     from tinystories_lm.system.json_files import to_json
 
     found = list_runs(options.filter, sort=RunOrder(options.sort))
     if options.json:
-        for record in as_records(found):
-            print(to_json(record))
+        for run in found:
+            print(to_json(asdict(run)))
     else:
         print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
 

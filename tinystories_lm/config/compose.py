@@ -15,7 +15,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -94,10 +93,11 @@ def to_config(composed: DictConfig) -> Config:
     """
     try:
         _check_names(composed)
-        parts = {field.name: composed[field.name] for field in dataclasses.fields(Config)}
-        config = Config(
-            **{name: OmegaConf.to_object(part) if OmegaConf.is_config(part) else part for name, part in parts.items()}
-        )
+        sections: dict[str, Any] = {}
+        for field in dataclasses.fields(Config):
+            part = composed[field.name]
+            sections[field.name] = OmegaConf.to_object(part) if OmegaConf.is_config(part) else part
+        config = Config(**sections)
         _check_values(config)
         return config
     except ValueError as error:
@@ -190,22 +190,18 @@ def _check_overrides(overrides: Sequence[str]) -> None:
         raise UsageError(explain(error)) from error
     seen: set[str] = set()
     for override in parsed:
-        _check_override(override)
-        if override.key_or_group in seen:
-            raise UsageError(f"{override.key_or_group} is given twice: keep one of them")
-        seen.add(override.key_or_group)
-
-
-def _check_override(override: Override) -> None:
-    typed, key, value = override.input_line or "", override.key_or_group, override._value
-    _check_no_secret(typed)
-    if key in REMOVED:
-        raise UsageError(describe_removal(typed.lstrip("+")))
-    if "_target_" in typed:
-        raise UsageError(f"{typed}: _target_ is refused: settings choose values, not code")
-    is_boolean = key in SETTINGS and SETTINGS[key].type is bool
-    if is_boolean and isinstance(value, int) and not isinstance(value, bool):
-        raise UsageError(f"{typed}: {key} is either true or false")
+        typed, key, value = override.input_line or "", override.key_or_group, override._value
+        _check_no_secret(typed)
+        if key in REMOVED:
+            raise UsageError(describe_removal(typed.lstrip("+")))
+        if "_target_" in typed:
+            raise UsageError(f"{typed}: _target_ is refused: settings choose values, not code")
+        is_boolean = key in SETTINGS and SETTINGS[key].type is bool
+        if is_boolean and isinstance(value, int) and not isinstance(value, bool):
+            raise UsageError(f"{typed}: {key} is either true or false")
+        if key in seen:
+            raise UsageError(f"{key} is given twice: keep one of them")
+        seen.add(key)
 
 
 def _check_hydra_section(hydra: Any) -> None:

@@ -43,12 +43,11 @@ def describe_settings(schema: type) -> dict[str, SettingInfo]:
     found: dict[str, SettingInfo] = {}
     for section in dataclasses.fields(schema):
         effect = section.metadata.get("effect", Effect.changes_numbers)
-        if not dataclasses.is_dataclass(section.type):
-            found[section.name] = SettingInfo(section.type, effect, section.metadata.get("before", MISSING))
-            continue
-        for key in dataclasses.fields(section.type):
+        keys = dataclasses.fields(section.type) if dataclasses.is_dataclass(section.type) else ()
+        for key in keys or (section,):
+            name = f"{section.name}.{key.name}" if keys else section.name
             own = key.metadata.get("effect", effect)
-            found[f"{section.name}.{key.name}"] = SettingInfo(key.type, own, key.metadata.get("before", MISSING))
+            found[name] = SettingInfo(key.type, own, key.metadata.get("before", MISSING))
     return found
 
 

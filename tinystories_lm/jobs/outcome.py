@@ -77,7 +77,6 @@ def _error_to_raise(error: BaseException, config: Config, usable_memory: float) 
 
 
 def _outcome(error: BaseException) -> tuple[Status, str]:
-    """Return the status and the reason that status.json states for an error."""
     match error:
         case Interrupted():
             return Status.INTERRUPTED, "signal"

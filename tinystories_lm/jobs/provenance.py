@@ -130,7 +130,6 @@ def _update_exactness(progress: Progress, before: RunRecord, segment: Segment) -
 
 
 def _announce(plan: Plan, left: Estimate, machine: Machine, *, resumed_at: int | None) -> None:
-    """Log the plan in three lines, and its warnings."""
     log.info("%s: %s", plan.name, plan.parameters)
     log.info(
         "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.3g tokens a parameter",

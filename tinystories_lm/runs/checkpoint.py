@@ -21,7 +21,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tinystories_lm.runs.records import read_as
 from tinystories_lm.runs.schemas import Count, RunId
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
@@ -185,11 +184,6 @@ def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Prog
             yield path, check_checkpoint(path, run_id=run_id)
         except DamagedError as error:
             log.warning("%s; trying an earlier checkpoint", error)
-
-
-def run_id_of(path: Path) -> str:
-    """Return the id of the run that a checkpoint's manifest names; raises DamagedError."""
-    return read_as(path / "manifest.json", Manifest).run_id
 
 
 def check_size(path: Path, parameters: int) -> None:

@@ -4,9 +4,8 @@ import contextlib
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tinystories_lm.config.choices import RunOrder
 from tinystories_lm.model.flops import count_parameters
@@ -64,7 +63,6 @@ def _matches(one: Listed, word: str) -> bool:
 
 
 def _listed(run: RunFolder) -> Listed:
-    """Return what the folder holds; a damaged file costs its own cells only."""
     reader = TolerantReader(run)
     config, status, figures = reader.config(), reader.status(), reader.newest_figures()
     parameters = figures.parameters
@@ -114,8 +112,3 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
-
-
-def as_records(runs: Sequence[Listed]) -> list[dict[str, Any]]:
-    """Return the runs as plain values, for programs."""
-    return [asdict(one) for one in runs]

@@ -9,14 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.runs.schemas import (
-    Evaluation,
-    MetricsRow,
-    RunRecord,
-    SampleRow,
-    Summary,
-    parse_metrics_row,
-)
+from tinystories_lm.runs.schemas import Evaluation, MetricsRow, RunRecord, SampleRow, Summary, parse_metrics_row
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.files import read_plain
 from tinystories_lm.system.json_files import read_json, write_sealed

@@ -8,15 +8,15 @@ from typing import NamedTuple
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import SETTINGS, Config, settings
 from tinystories_lm.runs.checkpoint import (
+    Manifest,
     Progress,
     check_checkpoint,
     list_checkpoints,
-    run_id_of,
     step_of,
     valid_checkpoints,
 )
 from tinystories_lm.runs.folder import RunFolder, new_run_id, read_config
-from tinystories_lm.runs.records import is_imported, read_record, read_summary
+from tinystories_lm.runs.records import is_imported, read_as, read_record, read_summary
 from tinystories_lm.runs.schemas import CorpusRecord, RunRecord
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -69,7 +69,8 @@ def find_record(run: RunFolder) -> RunRecord | None:
         checkpoints = list_checkpoints(run.checkpoints)
         for path in checkpoints:
             with contextlib.suppress(DamagedError):
-                check_checkpoint(path, run_id=(run_id := run_id_of(path)))
+                run_id = read_as(path / "manifest.json", Manifest).run_id
+                check_checkpoint(path, run_id=run_id)
                 log.warning("%s: a new record is written, with the run's id from %s", error, path)
                 return RunRecord(run_id=run_id, segments=())
         if checkpoints:
