@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.jobs.train import restrict_to_one_gpu
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_metrics
-from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.runs.status import Status, read_status, write_status
 from tinystories_lm.system.json_files import read_json
 
 VOLATILE = ("progress/pieces", "cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
@@ -156,6 +157,62 @@ def test_another_corpus_under_a_run_is_found(command: Command, corpus: Path, tmp
     assert "another corpus" in refused.stderr
     assert read_status(RunFolder(tmp_path / "run")) is Status.DONE, "a refusal changes nothing"
     assert read_config(RunFolder(tmp_path / "run")).training.steps == 12
+    taken_for_done = command(*arguments(other, "run"))
+    assert taken_for_done.returncode == 3 and "another corpus" in taken_for_done.stderr
+
+
+def test_corpora_of_equal_names_and_sizes_are_not_one_run(command: Command, corpus: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(corpus, own)
+    base = [a for a in arguments(own, "") if not a.startswith("hydra.run.dir")]
+    swept = [*base, "-m", "training.seed=0"]
+    assert command(*swept).returncode == 0
+    named = ["sweep", "seeds", *base[1:], "training.seed=0"]
+    assert command(*named).returncode == 0
+    for file in own.iterdir():
+        file.write_text(file.read_text().replace("Tom", "Kim"))
+    for words in (swept, named):
+        again = command(*words)
+        assert again.returncode != 0 and "another corpus" in again.stderr, again.stderr
+
+    both = command(*[a for a in base if not a.startswith("data.path")], "-m", f"data.path={corpus},{own}")
+    assert both.returncode == 2 and "rename a file" in both.stderr
+
+
+def test_two_jobs_that_differ_in_no_result_are_refused(command: Command, corpus: Path, tmp_path: Path) -> None:
+    base = [a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")]
+    refused = command(*base, "-m", "sampling.temperature=0.2,1.5")
+    assert refused.returncode == 2 and "sampling.temperature=1.5 are the same run" in refused.stderr
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_an_interrupted_run_of_another_text_is_not_resumed(command: Command, corpus: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(corpus, own)
+    base = [a for a in arguments(own, "") if not a.startswith("hydra.run.dir")]
+    assert command(*base).returncode == 0
+    (first,) = map(RunFolder, tmp_path.glob("outputs/run/*"))
+    write_status(first, Status.INTERRUPTED, reason="signal", step=4)
+    for file in own.iterdir():
+        file.write_text(file.read_text().replace("Tom", "Kim"))
+    new = command(*base)
+    assert new.returncode == 0 and "this run is not resumed" in new.stderr
+    assert len(list(tmp_path.glob("outputs/run/*"))) == 2
+
+
+def test_the_best_step_is_the_one_with_the_lowest_loss_and_is_kept(
+    command: Command, corpus: Path, tmp_path: Path
+) -> None:
+    """At a rate that is too high the loss rises after its lowest value."""
+    more = ("training.steps=9", "training.eval_every_steps=3", "training.checkpoint_every_steps=8",
+            "optimizer.lr=1", "training.keep_checkpoints=1", "schedule.final_lr_fraction=1")  # fmt: skip
+    done = command(*arguments(corpus, "run", *more))
+    assert done.returncode == 0, done.stderr
+    summary = read_json(tmp_path / "run" / "summary.json")
+    measured = [(row["val/loss"], row["progress/step"]) for row in numbers(tmp_path / "run") if row.get("val/loss")]
+    assert (summary["best/val_loss"], summary["best/step"]) == min(measured[1:]) != measured[-1]
+    kept = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert kept == {f"step-{summary['best/step']:08d}", "step-00000009"}
 
 
 def test_a_refused_start_leaves_a_run_as_it_was(command: Command, corpus: Path, tmp_path: Path) -> None:

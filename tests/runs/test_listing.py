@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.conftest import Command
 from tests.interop.test_export import make_run
 from tinystories_lm.runs.listing import describe, list_runs
-from tinystories_lm.runs.status import Status, write_status
+from tinystories_lm.runs.status import TIME_FORMAT, Status, write_status
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import write_json
 
@@ -36,7 +37,13 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken.summary.write_text('{"val/loss": NaN')
     broken.status.write_text("{}")
     for age, run in enumerate((failed, broken, done)):
-        os.utime(run.status, (1_000_000 - age * 90_000,) * 2)
+        seconds = 1_000_000 - age * 90_000
+        stored = json.loads(run.status.read_text())
+        if "updated" in stored:
+            updated = datetime.fromtimestamp(seconds, UTC).strftime(TIME_FORMAT)
+            run.status.write_text(json.dumps(stored | {"updated": updated}))
+        else:
+            os.utime(run.status, (seconds, seconds))
     return folder
 
 

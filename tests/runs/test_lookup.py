@@ -1,7 +1,11 @@
 """Names find the runs that a person means by them."""
 
+import os
+import shutil
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.analysis.report.runs import make_run
@@ -9,9 +13,11 @@ from tests.interop.test_export import make_run as make_small_run
 from tinystories_lm.cli import main
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.runs.folder import RunFolder, read_config
-from tinystories_lm.runs.lookup import find_run, find_runs, find_sweep, interrupted_run
+from tinystories_lm.runs.lookup import find_run, find_runs, find_sweep, interrupted_run, runs_below
+from tinystories_lm.runs.records import read_record, write_record
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.json_files import read_json, write_json
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +82,9 @@ def test_nothing_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("found") / "outputs"
-    for name in ("small/one", "small/two", "sweeps/sizes/ab12"):
-        make_small_run(folder / name)
+    for number, name in enumerate(("small/one", "small/two", "sweeps/sizes/ab12")):
+        run = make_small_run(folder / name)
+        write_record(run, msgspec.structs.replace(read_record(run), run_id=str(number) * 12))
     return folder
 
 
@@ -91,7 +98,8 @@ def test_a_run_is_found_by_its_folder_wherever_it_is_named_from(outputs: Path, n
 
 
 def test_a_presets_name_and_latest_are_the_newest(outputs: Path) -> None:
-    (outputs / "small/one/status.json").touch()
+    time.sleep(1.0)  # status.json tells whole seconds
+    write_status(RunFolder(outputs / "small/one"), Status.DONE, reason="", step=4)
     assert find_run("small", outputs=outputs).path.name == find_run("latest", outputs=outputs).path.name == "one"
 
 
@@ -106,6 +114,26 @@ def test_a_run_that_is_not_there_is_answered_with_the_nearest(outputs: Path, nam
 def test_a_name_that_no_folder_can_have_is_one_line(outputs: Path, name: str) -> None:
     with pytest.raises(UsageError, match="too long"):
         find_run(name, outputs=outputs)
+
+
+@pytest.mark.parametrize("keep_times", [False, True])
+def test_a_copy_is_never_the_newest_run(tmp_path: Path, keep_times: bool) -> None:
+    old, new = make_small_run(tmp_path / "small" / "one"), make_small_run(tmp_path / "small" / "two")
+    for number, run in enumerate((old, new)):
+        write_record(run, msgspec.structs.replace(read_record(run), run_id=str(number) * 12))
+        write_status(run, Status.DONE, reason="", step=4)
+    shutil.copytree(new.path, tmp_path / "small" / "two.bak", copy_function=shutil.copy2 if keep_times else shutil.copy)
+    shutil.copytree(old.path, tmp_path / "small" / "one.bak", copy_function=shutil.copy)
+    assert [run.path.name for run in runs_below(tmp_path)][:2] == ["two", "one"]
+
+
+def test_the_recorded_time_counts_and_not_that_of_the_file(outputs: Path) -> None:
+    newest, other, *_ = runs_below(outputs)
+    os.utime(other.status)
+    stored = read_json(newest.status)
+    write_json(newest.status, stored | {"updated": "2100-01-01T00:00:00+0000"})
+    os.utime(newest.status, (0, 0))
+    assert next(iter(runs_below(outputs))).path == newest.path
 
 
 def test_a_run_that_is_about_to_begin_is_not_the_latest(outputs: Path) -> None:

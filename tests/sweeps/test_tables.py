@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.sweeps.members import member_in
-from tinystories_lm.sweeps.members import check_distinct
+from tinystories_lm.planning.preflight import check_distinct
 from tinystories_lm.sweeps.tables import as_record, describe_end, describe_plan, describe_results, describe_seeds
 from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import UsageError
@@ -56,4 +56,4 @@ def test_a_damaged_summary_makes_a_member_one_that_has_failed(tmp_path: Path) ->
 def test_two_members_with_one_folder_are_refused(tmp_path: Path) -> None:
     members = [member_in(tmp_path, tracking=mode) for mode in ("off", "offline")]
     with pytest.raises(UsageError, match="tracking=off and tracking=offline are the same run"):
-        check_distinct(members)
+        check_distinct([member.job for member in members])

@@ -21,6 +21,7 @@ from tinystories_lm.training.loop import (
     StepResult,
     TrainingState,
     ValidationLoss,
+    checkpoint_is_due,
     micro_batches,
     train,
     train_step,
@@ -179,6 +180,16 @@ def test_the_loop_evaluates_at_the_start_in_between_and_at_the_end() -> None:
     assert witness.progress.tokens == 5 * 4 * 16
     assert witness.rates == pytest.approx([0.005, 0.01, 0.01 * 2 / 3, 0.01 / 3, 0.0])
     assert witness.losses[-1] < witness.losses[0]
+
+
+def test_a_new_best_step_is_saved_between_two_intervals() -> None:
+    config, progress = training(checkpoint_every_steps=4), Progress()
+    saved = []
+    for progress.step in range(7):
+        progress.best_step = 3 if progress.step >= 3 else 0
+        if checkpoint_is_due(progress, config):
+            saved.append(progress.step)
+    assert saved == [3, 4, 6]
 
 
 def test_a_requested_stop_saves_where_it_stands() -> None:

@@ -23,6 +23,7 @@ from tinystories_lm.system.hashing import remembered_sha256
 
 RULES_VERSION = 1  # raise it when a change here makes other documents of the same files
 VALIDATION_SHARE = 0.02  # of data.grammar_bytes
+NOTES = "hashes.json"  # hashes of large files, kept beside the token caches; see remembered_sha256
 VALIDATION_BYTES = 200_000  # lower limit
 
 
@@ -165,6 +166,11 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
         else:
             identity["hub"] += [config.hub_path, config.hub_revision]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def notes_of(config: DataConfig) -> Path:
+    """Return the file that remembers the hashes of large corpora."""
+    return Path(config.cache_dir) / NOTES
 
 
 def _hashes(paths: Iterable[Path], notes: Path) -> list[str]:

@@ -26,7 +26,17 @@ from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.cache_header import FORMAT, VERSION, Header, SplitHeader, read_header, write_header
 from tinystories_lm.data.contamination import Contamination
-from tinystories_lm.data.corpus import Split, chunks, count_replaced, file_names, fingerprint, splits, training_bytes
+from tinystories_lm.data.corpus import (
+    NOTES,
+    Split,
+    chunks,
+    count_replaced,
+    file_names,
+    fingerprint,
+    notes_of,
+    splits,
+    training_bytes,
+)
 from tinystories_lm.data.encoding import encode_all
 from tinystories_lm.data.tokenizer import TrainingText, train_tokenizer
 from tinystories_lm.system import failpoints
@@ -36,7 +46,6 @@ from tinystories_lm.system.hashing import remembered_sha256, sha256_of
 from tinystories_lm.system.json_files import to_json
 from tinystories_lm.system.locks import lock
 
-NOTES = "hashes.json"  # hashes of large files, kept beside the caches; see remembered_sha256
 TOKENIZER_KIND = "byte-level BPE"
 READ_BYTES = 1 << 24  # of tokens, read at a time
 LEAST_TOKENS = 2  # one to read and one to predict
@@ -89,7 +98,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
 
 
 def _open_or_build(config: DataConfig, *, progress: bool) -> TokenCache:
-    source = fingerprint(config, notes=Path(config.cache_dir) / NOTES)
+    source = fingerprint(config, notes=notes_of(config))
     folder = Path(config.cache_dir) / _key(config, source)
     if folder.is_dir():
         with contextlib.suppress(DamagedError):

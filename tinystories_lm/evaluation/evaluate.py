@@ -11,9 +11,8 @@ import numpy as np
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
-from tinystories_lm.data.corpus import Split, chunks, documents, fingerprint
+from tinystories_lm.data.corpus import NOTES, Split, chunks, documents, fingerprint
 from tinystories_lm.data.encoding import encode_all
-from tinystories_lm.data.token_cache import NOTES
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, measure
 from tinystories_lm.evaluation.text import Story

@@ -48,6 +48,7 @@ class RunRecorder:
         self._untracked: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._saved_step = progress.step or None  # of the newest checkpoint, if it holds all that is known of the step
+        self._best_before = progress.best_loss, progress.best_step  # of the newest best
         self._may_wait = self.config.on_write_error is not OnWriteError.stop
 
     def after_step(self, rate: float, result: StepResult) -> None:
@@ -86,6 +87,9 @@ class RunRecorder:
             raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
         progress.val_step, progress.val_loss = progress.step, validation.loss
         progress.val_bits_per_byte = validation.bits_per_byte
+        if progress.step and validation.loss < (math.inf if progress.best_loss is None else progress.best_loss):
+            self._best_before = progress.best_loss, progress.best_step
+            progress.best_loss, progress.best_step = validation.loss, progress.step
         self._saved_step = None
         self._write_row(
             {
@@ -109,11 +113,11 @@ class RunRecorder:
         self._read_results()
         if self.progress.step == self._saved_step:
             return
-        before = self.progress.best_loss, self.progress.best_step
         try:
             self._save_or_try_again()
         except CannotWriteError as error:
-            self.progress.best_loss, self.progress.best_step = before
+            if self.progress.best_step == self.progress.step:  # the best is a step that has a checkpoint
+                self.progress.best_loss, self.progress.best_step = self._best_before
             if not self._may_wait or self.progress.step == self.config.steps or self.stop_requested():
                 raise
             log.warning("%s; training continues without a checkpoint of step %s", error, f"{self.progress.step:,}")
@@ -138,11 +142,6 @@ class RunRecorder:
     def _save(self) -> None:
         progress = self.progress
         self.clock.count()
-        regular = progress.step % self.config.checkpoint_every_steps == 0 or progress.step == self.config.steps
-        if regular and progress.val_loss is not None and progress.val_step == progress.step:  # a stop changes no choice
-            progress.best_loss, progress.best_step = min(
-                (progress.val_loss, progress.step), (progress.best_loss or math.inf, progress.best_step)
-            )
         self.metrics.sync()
         self.samples.sync()
         progress.metrics_bytes, progress.metrics_sha256 = self.metrics.size_bytes, self.metrics.sha256

@@ -24,9 +24,18 @@ from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
 from tinystories_lm.config.swept import sweep_name
-from tinystories_lm.planning.preflight import Launch, Request, ResolvedJob, check_what_is_left, compose_jobs, resolve
+from tinystories_lm.planning.preflight import (
+    Launch,
+    Request,
+    ResolvedJob,
+    check_distinct,
+    check_what_is_left,
+    compose_jobs,
+    resolve,
+)
 from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
+from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted, UsageError
 from tinystories_lm.system.files import writing
@@ -63,6 +72,7 @@ def train(arguments: list[str]) -> None:
     if not options.multirun:
         _run_single(launch.jobs[0])
         return
+    check_distinct(launch.jobs)
     for job in launch.jobs:
         check_what_is_left(job)
     run_sweep(launch)
@@ -137,6 +147,8 @@ def run_sweep(launch: Launch) -> None:
     """
     for job in launch.jobs:
         refuse_links(job.run)
+        if _is_done(job.run):
+            check_text(job.run, job.config.data)
     start_launcher(launch)
     missing = [job for job in launch.jobs if not job.run.status.is_file() or read_status(job.run) is not Status.DONE]
     if missing:

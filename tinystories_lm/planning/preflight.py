@@ -47,6 +47,11 @@ class ResolvedJob:
     def run(self) -> RunFolder:
         return RunFolder(self.folder)
 
+    @property
+    def label(self) -> str:
+        """The settings that differ within its sweep, in one line."""
+        return " ".join(f"{key}={value}" for key, value in self.swept.items()) or self.config.name
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -131,6 +136,24 @@ def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
     if any("," in override for override in given):
         raise UsageError(f"{given[0]}: auto stands for one hardware only: name each hardware of a sweep")
     return with_hardware(overrides, find_hardware())
+
+
+def check_distinct(jobs: Sequence[ResolvedJob]) -> None:
+    """Raise UsageError where two jobs of a sweep would be one run."""
+    seen: dict[Path, ResolvedJob] = {}
+    for job in jobs:
+        twin = seen.setdefault(job.folder, job)
+        if twin is job:
+            continue
+        if twin.config.data.path != job.config.data.path:
+            raise UsageError(
+                f"{twin.label} and {job.label} would share {job.folder}: files of equal names and sizes are taken for "
+                "one corpus; rename a file of one of them"
+            )
+        raise UsageError(
+            f"{twin.label} and {job.label} are the same run: no setting that affects results differs; "
+            "remove one of them"
+        )
 
 
 def check_what_is_left(job: ResolvedJob) -> None:

@@ -11,6 +11,7 @@ from tinystories_lm.config.choices import RunOrder
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
 from tinystories_lm.runs.lookup import nothing_yet, runs_below
+from tinystories_lm.runs.status import updated_seconds
 from tinystories_lm.runs.tolerant_reader import TolerantReader
 from tinystories_lm.system.console import amount, coloured, table
 from tinystories_lm.system.stdio import escape_controls
@@ -82,7 +83,7 @@ def _listed(run: RunFolder) -> Listed:
         loss=figures.val_loss,
         perplexity=figures.val_perplexity,
         dollars=figures.dollars,
-        age_seconds=max(0.0, time.time() - run.status.stat().st_mtime),
+        age_seconds=max(0.0, time.time() - updated_seconds(run)),
         overrides=overrides_of(run),
     )
 

@@ -4,14 +4,17 @@ import contextlib
 import difflib
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
-from tinystories_lm.runs.status import Status, read_status_file
+from tinystories_lm.runs.records import check_text, read_record
+from tinystories_lm.runs.status import Status, read_status_file, updated_seconds
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 DEEPEST = 4  # levels below a named folder that are searched
@@ -118,13 +121,33 @@ def run_folders(folder: Path, depth: int = 0) -> Iterator[RunFolder]:
 
 
 def runs_below(folder: Path) -> Iterator[RunFolder]:
-    """Yield every run below `folder` that has a status, the newest first by the time of its last change."""
-    changed: list[tuple[float, str, Path]] = []
+    """Yield every run below `folder` that has a status, the newest first by the recorded time of its last change.
+
+    Of runs that changed in the same second, the file whose times are newer comes first, and copies of a run come last.
+    """
+    changed: defaultdict[float, list[tuple[float, int, RunFolder]]] = defaultdict(list)
     for run in run_folders(folder):
         with contextlib.suppress(OSError):  # it has no status yet, or was removed just now
-            changed.append((run.status.stat().st_mtime, run.path.name, run.path))
-    for _, _, path in sorted(changed, reverse=True):
-        yield RunFolder(path)
+            status = run.status.stat()
+            changed[updated_seconds(run)].append((status.st_mtime_ns, len(str(run.path)), run))
+    for second in sorted(changed, reverse=True):
+        runs = [run for *_, run in sorted(changed[second], key=itemgetter(0, 1), reverse=True)]
+        copies = _copies(runs)
+        yield from (run for run in runs if run not in copies)
+        yield from copies
+
+
+def _copies(runs: Sequence[RunFolder]) -> list[RunFolder]:
+    """Return those of the runs, which are sorted from new to old, that have the id of an older one."""
+    if len(runs) == 1:
+        return []
+    ids: list[str | None] = []
+    for run in runs:
+        with contextlib.suppress(DamagedError):
+            ids.append(read_record(run).run_id)
+            continue
+        ids.append(None)
+    return [run for number, run in enumerate(runs) if ids[number] is not None and ids[number] in ids[number + 1 :]]
 
 
 def nothing_yet(outputs: Path) -> UsageError:
@@ -169,6 +192,7 @@ def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | N
         if wanted in run.path.name:
             try:
                 if _can_resume(run) and config_hash(read_config(run, to_train=True)) == wanted:
+                    check_text(run, config.data)
                     return run
             except (DamagedError, UsageError) as error:
                 log.warning("%s: this run is not resumed", error)

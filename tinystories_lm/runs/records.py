@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tinystories_lm.config.schema import DataConfig
+from tinystories_lm.data.corpus import fingerprint, notes_of
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.schemas import Evaluation, MetricsRow, RunRecord, SampleRow, Summary, parse_metrics_row
 from tinystories_lm.system.errors import DamagedError
@@ -63,6 +65,25 @@ def read_summary(run: RunFolder, *, whole: bool = False) -> Summary:
     if missing is not None:
         raise DamagedError(f"{run.summary} is damaged: it has no `{missing}`")
     return summary
+
+
+def check_text(run: RunFolder, data: DataConfig) -> None:
+    """Raise DamagedError where the run was trained on another text than the corpus has now.
+
+    Names and sizes, of which the config's hash is made, may be equal: the contents decide.
+    """
+    recorded = read_record(run).corpus if run.environment.is_file() else None
+    if recorded is not None and recorded.fingerprint is not None:
+        check_same("text", recorded.fingerprint, fingerprint(data, notes=notes_of(data)), run)
+
+
+def check_same(what: str, before: str, now: str, run: RunFolder) -> None:
+    """Raise DamagedError where the run was trained with another text or tokenizer than there is now."""
+    if before != now:
+        raise DamagedError(
+            f"{run.path} was started on another corpus: the hash of its {what} is {before[:12]}, now it is {now[:12]}; "
+            "restore the old text, or start a new run (training.fresh=true, or another hydra.run.dir)"
+        )
 
 
 def read_evaluation(run: RunFolder) -> Evaluation | None:

@@ -16,7 +16,7 @@ from tinystories_lm.runs.checkpoint import (
     valid_checkpoints,
 )
 from tinystories_lm.runs.folder import RunFolder, new_run_id, read_config
-from tinystories_lm.runs.records import is_imported, read_as, read_record, read_summary
+from tinystories_lm.runs.records import check_same, check_text, is_imported, read_as, read_record, read_summary
 from tinystories_lm.runs.schemas import CorpusRecord, RunRecord
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.errors import DamagedError, UsageError
@@ -158,21 +158,23 @@ def _read_stored(run: RunFolder) -> Config:
 
 def check_corpus(run: RunFolder, before: CorpusRecord, now: CorpusRecord) -> None:
     """Raise DamagedError when the run was started on another text or tokenizer."""
-    for key in ("fingerprint", "tokenizer_sha256"):
-        if getattr(before, key) != getattr(now, key):
-            raise DamagedError(
-                f"{run.path} was started on another corpus: its {key} is {str(getattr(before, key))[:12]}, "
-                f"that of the present text is {str(getattr(now, key))[:12]}; restore the old text or start a new run"
-            )
+    check_same("text", str(before.fingerprint), str(now.fingerprint), run)
+    check_same("tokenizer", before.tokenizer_sha256, now.tokenizer_sha256, run)
 
 
 def is_done(run: RunFolder, wanted: Config) -> bool:
-    """Return whether the run has taken all wanted steps and has a whole summary; a damaged file costs a warning."""
+    """Return whether the run has taken all wanted steps and has a whole summary; a damaged file costs a warning.
+
+    Raises DamagedError for a finished run of another text.
+    """
     if not run.status.is_file():
         return False
     try:
         done = read_status(run) is Status.DONE
-        return done and (read_summary(run, whole=True).step or 0) >= wanted.training.steps
+        done = done and (read_summary(run, whole=True).step or 0) >= wanted.training.steps
     except DamagedError as error:
         log.warning("%s: it is written again", error)
         return False
+    if done:
+        check_text(run, wanted.data)
+    return done

@@ -1,6 +1,8 @@
 """Read and write status.json: what became of a run."""
 
+import contextlib
 import time
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -13,6 +15,8 @@ from tinystories_lm.system.errors import CannotWriteError, DamagedError
 from tinystories_lm.system.json_files import write_json
 from tinystories_lm.system.locks import lock
 from tinystories_lm.system.redaction import redact
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%z"
 
 
 class Status(StrEnum):
@@ -30,10 +34,17 @@ class StatusFile(Struct, frozen=True, kw_only=True):
     step: Count = 0
     updated: str = ""  # local time with its offset from UTC
 
+    @property
+    def updated_seconds(self) -> float | None:
+        """Return the time since 1970; None where the file has none that can be read."""
+        with contextlib.suppress(ValueError, OverflowError):
+            return datetime.strptime(self.updated, TIME_FORMAT).timestamp()
+        return None
+
 
 def write_status(run: RunFolder, status: Status, *, reason: str, step: int) -> None:
     """Write status.json, without keys and passwords in the reason."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    now = time.strftime(TIME_FORMAT)
     file = StatusFile(status=status, reason=redact(reason), step=step, updated=now)
     write_json(run.status, msgspec.to_builtins(file))
 
@@ -63,6 +74,17 @@ def _is_held(run: RunFolder) -> bool:
 def read_status(run: RunFolder) -> Status:
     """Return what became of the run; raises DamagedError where status.json is missing or damaged."""
     return read_status_file(run).status
+
+
+def updated_seconds(run: RunFolder) -> float:
+    """Return when the status last changed, in seconds since 1970: as recorded, since a copy has other file times.
+
+    Raises OSError where there is no status.json; for a damaged one the file's own time stands.
+    """
+    written = run.status.stat().st_mtime
+    with contextlib.suppress(DamagedError):
+        return read_as(run.status, StatusFile).updated_seconds or written
+    return written
 
 
 def step_reached(run: RunFolder) -> int:

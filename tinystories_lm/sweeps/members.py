@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from tinystories_lm.config.schema import Config
@@ -12,7 +11,7 @@ from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status, read_status_file, step_reached
-from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import DamagedError
 
 
 class Result(NamedTuple):
@@ -48,7 +47,7 @@ class Member:
     @property
     def label(self) -> str:
         """The settings in which it differs, in one line."""
-        return " ".join(f"{key}={value}" for key, value in self.swept.items()) or self.config.name
+        return self.job.label
 
     @property
     def status(self) -> Status | None:
@@ -98,15 +97,3 @@ def plan_members(jobs: Sequence[ResolvedJob]) -> list[Member]:
         )
         for job in jobs
     ]
-
-
-def check_distinct(members: Sequence[Member]) -> None:
-    """Raise UsageError where two jobs would be one run."""
-    seen: dict[Path, Member] = {}
-    for member in members:
-        twin = seen.setdefault(member.run.path, member)
-        if twin is not member:
-            raise UsageError(
-                f"{twin.label} and {member.label} are the same run: no setting that affects results differs; "
-                "remove one of them"
-            )

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Sequence
 
 from tinystories_lm.jobs.train import start_hydra, start_launcher
-from tinystories_lm.planning.preflight import Request, check_affordable, resolve
+from tinystories_lm.planning.preflight import Request, check_affordable, check_distinct, resolve
+from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.launcher import LOG, run_members
-from tinystories_lm.sweeps.members import Member, check_distinct, plan_members
+from tinystories_lm.sweeps.members import Member, plan_members
 from tinystories_lm.sweeps.tables import describe_plan
 from tinystories_lm.system.errors import CommandError, Interrupted
 
@@ -36,12 +37,15 @@ def sweep(
     start_hydra()
     request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=config_dir)
     launch = resolve(request, places=max(1, parallel))
+    check_distinct(launch.jobs)
     members = plan_members(launch.jobs)
-    check_distinct(members)
     log.info("%s\n%s", name, describe_plan(members))
     if dry_run:
         return members
     left = [member for member in members if member.status is not Status.DONE]
+    for member in members:
+        if member not in left:
+            check_text(member.run, member.config.data)
     for member in left:
         check_affordable(member.config, member.expected)
     if any(override.startswith("hydra/launcher=") for override in launch.request.overrides):

@@ -91,12 +91,11 @@ def train(state: TrainingState, recipe: Recipe, *, evaluate: Callable[[], Valida
     progress, training = state.progress, recipe.training
     try:
         while True:
-            last = progress.step == training.steps
             if evaluation_is_due(progress, training):
                 observer.after_evaluation(evaluate())
-            if last or (progress.step and progress.step % training.checkpoint_every_steps == 0):
+            if checkpoint_is_due(progress, training):
                 observer.save()
-            if last:
+            if progress.step == training.steps:
                 return True
             rate = learning_rate(
                 progress.step,
@@ -128,6 +127,13 @@ def evaluation_is_due(progress: Progress, training: TrainingConfig) -> bool:
     """Return whether the weights of this step are to be evaluated and have not been."""
     evaluated = progress.val_loss is not None and progress.val_step == progress.step
     return not evaluated and (progress.step == training.steps or progress.step % training.eval_every_steps == 0)
+
+
+def checkpoint_is_due(progress: Progress, training: TrainingConfig) -> bool:
+    """Return whether this step is to be kept: at each interval, at a new lowest validation loss, and at the end."""
+    at_interval = progress.step > 0 and progress.step % training.checkpoint_every_steps == 0
+    is_best = progress.step > 0 and progress.step == progress.best_step
+    return at_interval or is_best or progress.step == training.steps
 
 
 def train_step(

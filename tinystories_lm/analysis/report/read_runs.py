@@ -1,6 +1,5 @@
 """Read run folders for the report: what is missing or damaged is listed beside the rest and stops nothing."""
 
-import contextlib
 import json
 import math
 import os
@@ -8,7 +7,6 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from pathlib import Path
 
@@ -155,9 +153,8 @@ def _state(status: StatusFile | None, summary: Summary | None) -> str:
 
 
 def _updated(folder: RunFolder, status: StatusFile | None) -> float | None:
-    if status is not None and status.status is not Status.RUNNING:
-        with contextlib.suppress(ValueError, OverflowError):
-            return datetime.strptime(status.updated, "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    if status is not None and status.status is not Status.RUNNING and status.updated_seconds is not None:
+        return status.updated_seconds
     written = [os.stat(path).st_mtime for path in (folder.status, folder.metrics, folder.config) if path.is_file()]
     return max(written, default=None)
 
@@ -177,7 +174,7 @@ def _figures(
     for name in ("speed/tokens_per_second", "speed/mfu"):
         if measured := [row[name] for row in rows if name in row]:
             figures[name] = statistics.median(measured)
-    losses = [row["val/loss"] for row in rows if "val/loss" in row]
+    losses = [row["val/loss"] for row in rows if "val/loss" in row and row[STEP]]  # step 0 has no checkpoint
     if losses:
         figures["best/val_loss"] = min(losses)
     if config is not None:
