@@ -37,7 +37,7 @@ from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
-from tinystories_lm.system.errors import CommandError, ExitCode, Interrupted, UsageError
+from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, Interrupted, UsageError
 from tinystories_lm.system.files import writing
 from tinystories_lm.system.redaction import redact, redact_logs
 
@@ -150,7 +150,7 @@ def run_sweep(launch: Launch) -> None:
         if _is_done(job.run):
             check_text(job.run, job.config.data)
     start_launcher(launch)
-    missing = [job for job in launch.jobs if not job.run.status.is_file() or read_status(job.run) is not Status.DONE]
+    missing = [job for job in launch.jobs if not _is_done(job.run)]
     if missing:
         raise CommandError(f"{len(missing)} of the sweep's {len(launch.jobs)} jobs failed; the others are done")
 
@@ -159,6 +159,12 @@ def start_launcher(launch: Launch) -> None:
     """Run the jobs with Hydra's launcher; each job's folder then has its outcome."""
     arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
     _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
+
+
+def _is_done(run: RunFolder) -> bool:
+    with contextlib.suppress(DamagedError):
+        return run.status.is_file() and read_status(run) is Status.DONE
+    return False
 
 
 def _flags(config_dir: str | None) -> list[str]:
