@@ -23,11 +23,11 @@ from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.generation.text import Sample
 from tinystories_lm.interop.gguf import require_gguf, require_gpt2_words, write_gguf
 from tinystories_lm.interop.huggingface import generation_config, require_unused, stock_config, tensor_names
-from tinystories_lm.interop.model_card import licence_of, model_card, rows_so_far
+from tinystories_lm.interop.model_card import UNKNOWN, has_curve, licence_of, model_card
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
-from tinystories_lm.runs.records import read_record
+from tinystories_lm.runs.records import read_metrics, read_record
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, write_text
 from tinystories_lm.system.json_files import write_json
@@ -79,22 +79,19 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
     vocab_size = trained.tokenizer.get_vocab_size()
     config = stock_config(trained.config.model, vocab_size=vocab_size, dtype=precision)
     tensors = stock_tensors(trained.model, dtype)
-    run_id = read_record(trained.run).run_id
-    progress = check_checkpoint(trained.checkpoint, run_id=run_id)
+    progress = check_checkpoint(trained.checkpoint, run_id=read_record(trained.run).run_id)
     samples = _write_samples(trained)
     with new_folder(folder.resolve()) as new:
         write_json(new / "config.json", config)
         write_json(new / "generation_config.json", generation_config(trained.config.sampling))
         _write_tokenizer(new, trained)
         _write_tensors(new, tensors)
-        difference = _compare(transformers, new, trained.model, trained.tokenizer, config["architectures"][0])
+        difference = _compare(transformers, new, trained.model, trained.tokenizer)
         if with_gguf:
-            ids = licence_of(trained.config.data).ids
-            licence = " AND ".join(ids) if ids != ("unknown",) else ""
+            found, name = licence_of(trained.config.data), trained.config.name
+            licence = "" if found is UNKNOWN else " AND ".join(found.ids)
             path = new / "model.gguf"
-            write_gguf(
-                path, trained.config.model, tensors, trained.tokenizer, name=trained.config.name, licence=licence
-            )
+            write_gguf(path, trained.config.model, tensors, trained.tokenizer, name=name, licence=licence)
         _write_card(new, trained, progress, samples, precision=precision, with_gguf=with_gguf)
         files = sorted(file.name for file in new.iterdir())
     parameters = count_parameters(trained.config.model, vocab_size=vocab_size)
@@ -162,17 +159,14 @@ def _write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
 def _write_card(
     folder: Path, trained: LoadedModel, progress: Progress, samples: list[Sample], *, precision: str, with_gguf: bool
 ) -> None:
-    rows = rows_so_far(trained.run, progress)
-    with_curve = sum("val/loss" in row for row in rows) > 1
-    if with_curve:
+    rows = [row for row in read_metrics(trained.run) if row["progress/step"] <= progress.step]
+    if has_curve(rows):
         write_text(folder / "curve.svg", draw(rows, title=trained.config.name))
-    card = model_card(trained, progress, samples, precision=precision, with_curve=with_curve, with_gguf=with_gguf)
+    card = model_card(trained, progress, samples, rows, precision=precision, with_gguf=with_gguf)
     write_text(folder / "README.md", card)
 
 
-def _compare(
-    transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer, architecture: str
-) -> float:
+def _compare(transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer) -> float:
     """Return the largest difference between the logits of the exported model and ours, over a context of random tokens.
 
     Raises DamagedError where it exceeds TOLERANCE, and where the tokenizers differ.
@@ -185,10 +179,9 @@ def _compare(
             stock_tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # transformers raises many types here
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DamagedError(
-                f"transformers cannot load the exported model ({reason}): nothing was written"
-            ) from error
-    assert type(stock).__name__ == architecture
+            why = f"transformers cannot load the exported model ({reason}): nothing was written"
+            raise DamagedError(why) from error
+    assert [type(stock).__name__] == stock.config.architectures
     vocab_size, context = model.embedding.num_embeddings, model.config.context_tokens
     tokens = torch.randint(vocab_size, (1, context), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -55,12 +55,9 @@ def write_gguf(
     Raises DamagedError where the file, read back, differs.
     """
     gguf = require_gguf()
-    require_gpt2_words(tokenizer)
     kind = model_type(config)
     assert kind in ARCHITECTURES and set(tensors) == set(tensor_names(config).values())
-    names = gguf.get_tensor_name_map(
-        {"llama": gguf.MODEL_ARCH.LLAMA, "qwen3": gguf.MODEL_ARCH.QWEN3}[kind], config.n_layers
-    )
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[kind.upper()], config.n_layers)
     stored = {
         names.get_name(stock, try_suffixes=(".weight",)): _interleaved(stock, tensor, kind, config.n_heads)
         for stock, tensor in tensors.items()
@@ -91,14 +88,14 @@ def _describe(
     gguf: ModuleType, writer: Any, config: ModelConfig, stored: dict[str, Tensor], *, name: str, licence: str
 ) -> None:
     head_width = config.d_model // config.n_heads
-    embedding = stored["token_embd.weight"]
+    vocab_size, dtype = len(stored["token_embd.weight"]), stored["token_embd.weight"].dtype
     file_type = gguf.LlamaFileType
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)
     if licence:
         writer.add_license(licence)
-    writer.add_file_type(file_type.MOSTLY_BF16 if embedding.dtype == torch.bfloat16 else file_type.ALL_F32)
-    writer.add_vocab_size(embedding.shape[0])
+    writer.add_file_type(file_type.MOSTLY_BF16 if dtype == torch.bfloat16 else file_type.ALL_F32)
+    writer.add_vocab_size(vocab_size)
     writer.add_context_length(config.context_tokens)
     writer.add_embedding_length(config.d_model)
     writer.add_block_count(config.n_layers)

@@ -7,7 +7,7 @@ A setting without a counterpart raises an error that names it: a model without i
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from tinystories_lm.config.schema import ModelConfig, SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
@@ -146,11 +146,10 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     unsupported = {layer for layer in stock.get("layer_types") or [] if layer != "full_attention"}
     if unsupported:
         raise _refused("layer_types", sorted(map(str, unsupported)), "this program's attention spans the whole context")
-    values = {name: _value(stock, key, type_of) for name, key, type_of in _typed_keys() if stock.get(key) is not None}
-    values.setdefault("tie_embeddings", False)
-    for name, key in CONFIG_KEYS.items():
-        if name not in values:
-            raise UsageError(f"{CONFIG_FILE} has no {key}, which the model's shape depends on; add it")
+    if stock.get("tie_word_embeddings") is None:
+        stock["tie_word_embeddings"] = False
+    types = get_type_hints(ModelConfig)
+    values = {name: _value(stock, key, types[name]) for name, key in CONFIG_KEYS.items()}
     _check_heads(stock, width=values["d_model"], heads=values["n_heads"])
     vocab_size = _value(stock, "vocab_size", int)
     try:
@@ -158,11 +157,6 @@ def read_stock_config(stock: Mapping[str, Any]) -> StockModel:
     except ValueError as error:
         raise UsageError(f"{CONFIG_FILE}: {error}") from error
     return StockModel(config, vocab_size)
-
-
-def _typed_keys() -> list[tuple[str, str, type]]:
-    types = {field.name: field.type for field in dataclasses.fields(ModelConfig)}
-    return [(name, key, types[name]) for name, key in CONFIG_KEYS.items()]  # type: ignore[misc]
 
 
 def _value(stock: Mapping[str, Any], key: str, type_of: type) -> Any:
@@ -179,16 +173,11 @@ def _value(stock: Mapping[str, Any], key: str, type_of: type) -> Any:
 def _check_heads(stock: Mapping[str, Any], *, width: int, heads: int) -> None:
     if width < 1 or heads < 1 or width % (2 * heads):
         raise _refused("hidden_size", width, f"it must be a multiple of 2 × num_attention_heads={heads}")
-    for key, wanted, why in (
-        (
-            "num_key_value_heads",
-            heads,
-            f"it must equal num_attention_heads={heads}, because this program has no grouped-query attention",
-        ),
-        ("head_dim", width // heads, f"it must equal hidden_size / num_attention_heads = {width // heads}"),
-    ):
-        if stock.get(key) is not None and stock[key] != wanted:
-            raise _refused(key, stock[key], why)
+    if (found := stock.get("num_key_value_heads")) not in (None, heads):
+        why = f"it must equal num_attention_heads={heads}, because this program has no grouped-query attention"
+        raise _refused("num_key_value_heads", found, why)
+    if (found := stock.get("head_dim")) not in (None, width // heads):
+        raise _refused("head_dim", found, f"it must equal hidden_size / num_attention_heads = {width // heads}")
 
 
 def _rope_theta(stock: Mapping[str, Any]) -> float:
@@ -201,12 +190,9 @@ def _rope_theta(stock: Mapping[str, Any]) -> float:
         kind = part.get("rope_type", part.get("type", "default"))
         if kind != "default":
             raise _refused(f"{key}.rope_type", kind, "this program does not scale RoPE")
-        if part.get("partial_rotary_factor") not in (None, 1):
-            raise _refused(
-                f"{key}.partial_rotary_factor",
-                part["partial_rotary_factor"],
-                "this program applies RoPE to all dimensions of a head",
-            )
+        supported, why = SUPPORTED_VALUES["partial_rotary_factor"]
+        if (factor := part.get("partial_rotary_factor")) not in (None, supported):
+            raise _refused(f"{key}.partial_rotary_factor", factor, why)
         theta = part.get("rope_theta", theta)
     return float(_value({"rope_theta": theta}, "rope_theta", float))
 

@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -22,6 +23,8 @@ from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import Progress, save_checkpoint
 from tinystories_lm.runs.folder import RunFolder, new_run_id, write_config
+from tinystories_lm.runs.records import write_record
+from tinystories_lm.runs.schemas import CorpusRecord, EndOfText, RunRecord, Summary
 from tinystories_lm.runs.status import Status, write_status
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, write_text
@@ -39,7 +42,6 @@ class Imported(NamedTuple):
     """What `import` read."""
 
     run: Path
-    model: ModelConfig
     parameters: ParameterCount
     end_token: str  # the source's name of the end-of-text token
     end_id: int
@@ -74,10 +76,9 @@ def import_run(source: Path, run: Path, config: Config) -> Imported:
     model = _load(source, model_config, vocab_size, end_id=tokenizer.end_id)
     data = dataclasses.replace(config.data, vocab_size=vocab_size)
     config = dataclasses.replace(config, model=model_config, data=data)
-    parameters = count_parameters(model_config, vocab_size=vocab_size)
     with new_folder(run.resolve()) as new:
-        _write_run(RunFolder(new), config, model, tokenizer, parameters, imported_from=source.resolve().name)
-    return Imported(run, model_config, parameters, tokenizer.end_token, tokenizer.end_id)
+        _write_run(RunFolder(new), config, model, tokenizer, source.resolve().name)
+    return Imported(run, count_parameters(model_config, vocab_size=vocab_size), tokenizer.end_token, tokenizer.end_id)
 
 
 def _end_id(source: Path, stock: dict[str, Any]) -> int:
@@ -87,7 +88,7 @@ def _end_id(source: Path, stock: dict[str, Any]) -> int:
         where = "generation_config.json"
         found = read_json((source / where).resolve()).get("eos_token_id")
     if isinstance(found, list) and len(found) == 1:
-        (found,) = found
+        found = found[0]
     if found is None:
         raise UsageError(f"{CONFIG_FILE} has no eos_token_id, which marks the end of a text: add it")
     if type(found) is not int:
@@ -157,13 +158,9 @@ def _weight_files(source: Path) -> list[Path]:
     else:
         files = [source / "model.safetensors"]
     if missing := [file.name for file in files if not file.is_file()]:
-        pickled = sorted(file.name for file in source.glob("pytorch_model*"))
-        why = (
-            f"; {pickled[0]} is a pickle, which this program does not read: save the model as safetensors"
-            if pickled
-            else ""
-        )
-        raise UsageError(f"{source} has no {missing[0]}{why}")
+        pickled = min((file.name for file in source.glob("pytorch_model*")), default=None)
+        why = f"; {pickled} is a pickle, which this program does not read: save the model as safetensors"
+        raise UsageError(f"{source} has no {missing[0]}{why if pickled else ''}")
     return files
 
 
@@ -176,41 +173,35 @@ def _check_tied(found: dict[str, Tensor], names: dict[str, str], *, tied: bool) 
         )
 
 
-def _write_run(
-    run: RunFolder,
-    config: Config,
-    model: Transformer,
-    tokenizer: OwnTokenizer,
-    parameters: ParameterCount,
-    *,
-    imported_from: str,
-) -> None:
+def _write_run(run: RunFolder, config: Config, model: Transformer, tokenizer: OwnTokenizer, source: str) -> None:
     """Write the run folder: a finished run at step 0, without any figure that was not measured.
 
-    imported_from: the source folder's name, without its path.
+    source: the source folder's name, without its path.
     """
+    vocab_size = config.data.vocab_size
     write_config(run, config)
     write_text(run.tokenizer, tokenizer.text)
     load_tokenizer(run.tokenizer)
     run_id = new_run_id()
-    record = {
-        "run_id": run_id,
-        "imported_from": imported_from,
-        "end_of_text": {"token": tokenizer.end_token, "id": tokenizer.end_id},
-        "config_hash": config_hash(config),
-        "corpus": {"tokenizer_sha256": sha256_of(run.tokenizer), "vocab_size": model.embedding.num_embeddings},
-        "pieces": [],
-    }
-    write_sealed(run.environment, record)
+    record = RunRecord(
+        run_id=run_id,
+        imported_from=source,
+        end_of_text=EndOfText(token=tokenizer.end_token, id=tokenizer.end_id),
+        segments=(),
+        config_hash=config_hash(config),
+        corpus=CorpusRecord(tokenizer_sha256=sha256_of(run.tokenizer), vocab_size=vocab_size),
+    )
+    write_record(run, record)
     optimizer = build_optimizer(model, config.optimizer, device=torch.device("cpu"))
     save_checkpoint(run.checkpoints, model, optimizer, Progress(), run_id=run_id, keep=1)
-    summary = {
-        "name": config.name,
-        "imported_from": imported_from,
-        "progress/step": 0,
-        "parameters": parameters.total,
-        "parameters_without_embeddings": parameters.without_embeddings,
-        "stories": [],
-    }
-    write_sealed(run.summary, summary)
+    count = count_parameters(config.model, vocab_size=vocab_size)
+    summary = Summary(
+        name=config.name,
+        imported_from=source,
+        step=0,
+        parameters=count.total,
+        parameters_without_embeddings=count.without_embeddings,
+        stories=[],
+    )
+    write_sealed(run.summary, msgspec.to_builtins(summary))
     write_status(run, Status.DONE, reason="", step=0)

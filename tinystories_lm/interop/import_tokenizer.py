@@ -48,9 +48,12 @@ def own_tokenizer(folder: Path, *, end_id: int, vocab_size: int) -> OwnTokenizer
 
 
 def _own_tokenizer(folder: Path, stored: dict[str, Any], *, end_id: int, vocab_size: int) -> OwnTokenizer:
-    path = folder / FILE
     vocabulary, added = _byte_level_vocabulary(stored)
-    _check_size(vocabulary, vocab_size)
+    if len(vocabulary) != vocab_size or sorted(vocabulary.values()) != list(range(vocab_size)):
+        raise UsageError(
+            f"vocab_size={vocab_size}: {FILE} has {len(vocabulary)} entries, numbered to {max(vocabulary.values())}: "
+            "each row of the embedding needs one entry"
+        )
     end_token = next((token for token, index in vocabulary.items() if index == end_id), None)
     if end_token is None:
         raise UsageError(f"eos_token_id={end_id}: {FILE} has no such entry")
@@ -58,7 +61,7 @@ def _own_tokenizer(folder: Path, stored: dict[str, Any], *, end_id: int, vocab_s
         raise UsageError(f"eos_token_id={end_id} is {end_token}, but {FILE} has {END_OF_TEXT} as another entry")
     _refuse_additions(folder, stored)
     if (end_token, end_id) == (END_OF_TEXT, END_OF_TEXT_ID) and _is_own(stored, added):
-        return OwnTokenizer(path.read_text(encoding="utf-8"), end_token, end_id)
+        return OwnTokenizer((folder / FILE).read_text(encoding="utf-8"), end_token, end_id)
     return OwnTokenizer(_rewritten(stored, vocabulary, added, end_id), end_token, end_id)
 
 
@@ -93,14 +96,6 @@ def _last_cut(stored: dict[str, Any]) -> dict[str, Any]:
         if cut["type"] not in CUTS:
             raise _refused("pre_tokenizer.type", cut["type"], "this program reads byte-level BPE")
     return dict(last)
-
-
-def _check_size(vocabulary: dict[str, int], vocab_size: int) -> None:
-    if len(vocabulary) != vocab_size or sorted(vocabulary.values()) != list(range(vocab_size)):
-        raise UsageError(
-            f"vocab_size={vocab_size}: {FILE} has {len(vocabulary)} entries, numbered to {max(vocabulary.values())}: "
-            "each row of the embedding needs one entry"
-        )
 
 
 def _refuse_additions(folder: Path, stored: dict[str, Any]) -> None:

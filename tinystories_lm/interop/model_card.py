@@ -14,8 +14,7 @@ from tinystories_lm.generation.text import Sample
 from tinystories_lm.interop.huggingface import ARCHITECTURES, model_type
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.checkpoint import Progress, step_of
-from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.runs.records import read_evaluation, read_metrics, read_record
+from tinystories_lm.runs.records import read_evaluation, read_record
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord
 from tinystories_lm.system.console import amount, duration
 from tinystories_lm.training.loss import perplexity
@@ -48,23 +47,19 @@ def licence_of(data: DataConfig) -> Licence:
     return GRAMMAR if data.path is None else UNKNOWN
 
 
-def rows_so_far(run: RunFolder, progress: Progress) -> list[MetricsRow]:
-    """Return the rows of metrics.jsonl up to the exported checkpoint."""
-    return [row for row in read_metrics(run) if row["progress/step"] <= progress.step]
-
-
 def model_card(
     trained: LoadedModel,
     progress: Progress,
     samples: Sequence[Sample],
+    rows: Sequence[MetricsRow],
     *,
     precision: str,
-    with_curve: bool,
     with_gguf: bool,
 ) -> str:
     """Return the card as Markdown.
 
     progress: that of the exported checkpoint, whose figures the card reports.
+    rows: of metrics.jsonl up to that checkpoint; where they have several evaluations, the card shows curve.svg.
     """
     config, record = trained.config, read_record(trained.run)
     imported = record.imported_from
@@ -75,14 +70,13 @@ def model_card(
         "## Model\n\n" + _table(_model_rows(trained, precision=precision)),
     ]
     if imported is None:
-        rows = rows_so_far(trained.run, progress)
         parts += [
             "## Data\n\n" + _data(config, record),
             "## Training\n\n" + _table(_training_rows(config, record, progress)),
             "## Quality\n\n"
             + _validation(progress, eval_tokens=config.training.eval_tokens)
             + _evaluation(trained)
-            + _curve(rows, with_curve=with_curve),
+            + _curve(rows),
         ]
     parts += ["## Samples\n\n" + _samples(samples), "## Limits\n\n" + _limits(trained, imported)]
     return "\n\n".join(parts) + "\n"
@@ -162,7 +156,7 @@ def _data(config: Config, record: RunRecord) -> str:
 
 def _training_rows(config: Config, record: RunRecord, progress: Progress) -> list[tuple[str, object]]:
     """List the training settings and figures up to the exported checkpoint."""
-    training, optimizer = config.training, config.optimizer
+    training, optimizer, schedule = config.training, config.optimizer, config.schedule
     rows: list[tuple[str, object]] = [
         ("steps", f"{progress.step:,}" + (f" of {training.steps:,}" if progress.step != training.steps else "")),
         ("batch", f"{training.batch_size} × {config.model.context_tokens} tokens"),
@@ -170,42 +164,32 @@ def _training_rows(config: Config, record: RunRecord, progress: Progress) -> lis
     ]
     if record.corpus_tokens:
         rows.append(("epochs", f"{progress.tokens / record.corpus_tokens:.2f}"))
+    betas = f"betas {optimizer.beta1:g} and {optimizer.beta2:g}"
+    decay = f"{schedule.decay_shape} over the last {schedule.decay_fraction:.0%} to {schedule.final_lr_fraction:.0%}"
+    peak = f"{optimizer.peak_lr(config.model.d_model):g}"
     rows += [
-        (
-            "optimizer",
-            f"{OPTIMIZERS[optimizer.kind].label}, betas {optimizer.beta1:g} and {optimizer.beta2:g}, "
-            f"decay {optimizer.weight_decay:g}",
-        ),
-        (
-            "learning rate",
-            f"{optimizer.peak_lr(config.model.d_model):g}, {training.warmup_steps} warm-up steps, "
-            f"then {_schedule(config)}",
-        ),
+        ("optimizer", f"{OPTIMIZERS[optimizer.kind].label}, {betas}, decay {optimizer.weight_decay:g}"),
+        ("learning rate", f"{peak}, {training.warmup_steps} warm-up steps, then {decay}"),
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
     ]
-    machines = [segment.machine for segment in record.segments]
-    if machines:
+    if record.segments:
+        machines = [segment.machine for segment in record.segments]
         rows.append(("hardware", ", ".join(dict.fromkeys(machine.device_name for machine in machines))))
         rows.append(("precision", ", ".join(dict.fromkeys(machine.precision for machine in machines))))
     rows += [("time", duration(progress.train_seconds)), ("cost", f"${progress.dollars:.2f}")]
     return rows
 
 
-def _schedule(config: Config) -> str:
-    schedule = config.schedule
-    return f"{schedule.decay_shape} over the last {schedule.decay_fraction:.0%} to {schedule.final_lr_fraction:.0%}"
+def _figures(loss: float, perplexity: float, bits_per_byte: float | None) -> list[tuple[str, str]]:
+    rows = [("validation loss", f"{loss:.4f} nats per token"), ("perplexity", f"{perplexity:.3f}")]
+    return rows if bits_per_byte is None else [*rows, ("bits per byte", f"{bits_per_byte:.4f}")]
 
 
 def _validation(progress: Progress, *, eval_tokens: int) -> str:
     if progress.val_loss is None:
         return "It was not evaluated.\n\n"
-    rows: list[tuple[str, object]] = [
-        ("validation loss", f"{progress.val_loss:.4f} nats per token"),
-        ("perplexity", f"{perplexity(progress.val_loss):.3f}"),
-    ]
-    if progress.val_bits_per_byte is not None:
-        rows.append(("bits per byte", f"{progress.val_bits_per_byte:.4f}"))
+    rows = _figures(progress.val_loss, perplexity(progress.val_loss), progress.val_bits_per_byte)
     text = f"Measured on the first {eval_tokens:,} tokens of the validation split, or all of it, at every evaluation."
     if progress.val_step != progress.step:
         text += f" The figures are those of step {progress.val_step:,}, the last evaluation before this checkpoint."
@@ -220,11 +204,7 @@ def _evaluation(trained: LoadedModel) -> str:
     trained_on = corpus.fingerprint if corpus is not None else None
     if trained_on is not None and found.data_fingerprint not in (None, trained_on):
         return ""
-    rows: list[tuple[str, object]] = [
-        ("validation loss", f"{found.val_loss:.4f} nats per token"),
-        ("perplexity", f"{found.val_perplexity:.3f}"),
-        ("bits per byte", f"{found.val_bits_per_byte:.4f}"),
-    ]
+    rows = _figures(found.val_loss, found.val_perplexity, found.val_bits_per_byte)
     shares = {"stories that loop": found.looping, "words absent from the training text": found.non_words}
     rows += [(label, f"{share:.1%}") for label, share in shares.items() if share is not None]
     text = (
@@ -234,11 +214,16 @@ def _evaluation(trained: LoadedModel) -> str:
     return f"{text}\n\n{_table(rows)}\n\n"
 
 
-def _curve(rows: list[MetricsRow], *, with_curve: bool) -> str:
+def has_curve(rows: Sequence[MetricsRow]) -> bool:
+    """Return whether the rows have several evaluations, so that there is something to draw."""
+    return sum("val/loss" in row for row in rows) > 1
+
+
+def _curve(rows: Sequence[MetricsRow]) -> str:
     found = [row for row in rows if "val/loss" in row]
     if not found:
         return ""
-    kept = {round(place * (len(found) - 1) / (CURVE_ROWS - 1)) for place in range(CURVE_ROWS)}
+    kept = sorted({round(place * (len(found) - 1) / (CURVE_ROWS - 1)) for place in range(CURVE_ROWS)})
     lines = [
         (
             f"{row['progress/step']:,}",
@@ -246,10 +231,9 @@ def _curve(rows: list[MetricsRow], *, with_curve: bool) -> str:
             f"{row['val/loss']:.4f}",
             f"{row['val/perplexity']:.2f}",
         )
-        for place, row in enumerate(found)
-        if place in kept
+        for row in (found[place] for place in kept)
     ]
-    picture = "![training and validation loss against steps](curve.svg)\n\n" if with_curve else ""
+    picture = "![training and validation loss against steps](curve.svg)\n\n" if has_curve(rows) else ""
     return picture + _table(lines, header=("step", "tokens", "validation loss", "perplexity"))
 
 
@@ -257,9 +241,8 @@ def _samples(samples: Sequence[Sample]) -> str:
     settings = {key: value for key, value in samples[0].settings.items() if value and key != "seed"}
     drawn = ", ".join(f"{key} {value}" for key, value in settings.items())
     shown = [f"{FENCE}text\n{sample.text.replace(FENCE, '')}\n{FENCE}" for sample in samples]
-    return f"Unedited, written by these weights with tinystories_lm's decoder ({_plain(drawn)}).\n\n" + "\n\n".join(
-        shown
-    )
+    head = f"Unedited, written by these weights with tinystories_lm's decoder ({_plain(drawn)})."
+    return "\n\n".join([head, *shown])
 
 
 def _limits(trained: LoadedModel, imported: str | None) -> str:
