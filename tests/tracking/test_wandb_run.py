@@ -1,4 +1,4 @@
-"""Servers and services that fail, at the start and later: the run loses neither rows nor time."""
+"""Online or offline; servers and services that fail, at the start and later: the run loses neither rows nor time."""
 
 import contextlib
 import logging
@@ -15,6 +15,7 @@ import pytest
 from tests.tracking.sdk import (
     FINISH_SECONDS,
     INIT_SECONDS,
+    KEY,
     forget,
     history,
     holds_key,
@@ -27,6 +28,7 @@ from tests.tracking.sdk import (
 )
 from tests.tracking.wandb_server import WandbServer
 from tinystories_lm.config.choices import TrackingMode
+from tinystories_lm.tracking.wandb_run import resolve_mode
 
 pytestmark = pytest.mark.usefixtures("no_account")
 SLOW = pytest.mark.slow
@@ -133,3 +135,23 @@ def test_a_service_that_is_gone_is_left_alone_and_the_next_run_has_its_own(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(service, signal.SIGKILL)
+
+
+def test_auto_is_online_only_where_a_key_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def chosen(mode: TrackingMode = TrackingMode.auto, **environment: str) -> TrackingMode:
+        forget()
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            return resolve_mode(mode)
+
+    assert chosen() is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY) is TrackingMode.online
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine api.wandb.ai password {KEY}\nmachine local:8080 login user password {KEY}\n")
+    assert chosen(NETRC=str(netrc)) is TrackingMode.online
+    assert chosen(NETRC=str(netrc), WANDB_BASE_URL="http://local:8080") is TrackingMode.online
+    assert chosen(NETRC=str(netrc), WANDB_BASE_URL="http://local:8081") is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY, WANDB_MODE="offline") is TrackingMode.offline
+    assert chosen(WANDB_API_KEY=KEY, WANDB_MODE="disabled") is TrackingMode.off
+    assert chosen(TrackingMode.online, WANDB_MODE="offline") is TrackingMode.online

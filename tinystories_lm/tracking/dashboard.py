@@ -4,7 +4,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tinystories_lm.system.errors import CommandError, UsageError
-from tinystories_lm.tracking.wandb_auth import has_key
+from tinystories_lm.tracking.wandb_run import has_key
 
 if TYPE_CHECKING:
     import wandb_workspaces.workspaces as ws

@@ -6,7 +6,6 @@ import uuid
 import msgspec
 
 from tinystories_lm.config.choices import TrackingMode
-from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.runs.folder import RunFolder, locked, read_config, refuse_links
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
@@ -50,8 +49,14 @@ def _send(run: RunFolder, *, last_step: int, as_new_run: bool) -> WandbTracker:
     config, record = read_config(run), read_record(run)
     run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if as_new_run else "")
     name = f"{config.name}-{run_id[:6]}"
+    patient = dataclasses.replace(
+        config.tracking,
+        mode=TrackingMode.online,
+        init_timeout_seconds=INIT_SECONDS,
+        finish_timeout_seconds=FINISH_SECONDS,
+    )
     tracker = start_tracker(
-        _patient(config.tracking),
+        patient,
         run.path,
         run_id=run_id,
         name=name,
@@ -85,13 +90,3 @@ def send_results(
     if artifacts and summary.best_step is not None:
         best = {"step": summary.best_step, "val/loss": summary.best_val_loss, "parameters": summary.parameters}
         tracker.log_model(best_checkpoint(run), name=name, metadata=best)
-
-
-def _patient(config: TrackingConfig) -> TrackingConfig:
-    """Return the settings for a command that only uploads."""
-    return dataclasses.replace(
-        config,
-        mode=TrackingMode.online,
-        init_timeout_seconds=INIT_SECONDS,
-        finish_timeout_seconds=FINISH_SECONDS,
-    )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.system.redaction import redact
-from tinystories_lm.tracking.wandb_auth import resolve_mode
 from tinystories_lm.tracking.wandb_files import sync_command, upload_command
 
 if TYPE_CHECKING:
@@ -78,6 +77,30 @@ def start_run(spec: RunSpec) -> "wandb.Run | None":
     return run
 
 
+def resolve_mode(mode: TrackingMode) -> TrackingMode:
+    """Resolve `auto`: WANDB_MODE or `wandb offline` decide, else online where W&B finds a key, else offline."""
+    import wandb
+
+    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and prints nothing, now or later
+    if mode is not TrackingMode.auto:
+        return mode
+    if found.mode == "disabled":
+        return TrackingMode.off
+    return TrackingMode.online if found.mode not in ("offline", "dryrun") and has_key(found) else TrackingMode.offline
+
+
+def has_key(settings: "wandb.Settings") -> bool:
+    """Return whether a key is where the SDK looks for one: the environment, its settings, the netrc file."""
+    if settings.api_key or settings.identity_token_file:
+        return True
+    try:
+        from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
+
+        return read_netrc_auth(host=settings.base_url) is not None
+    except Exception:  # a key it cannot use, or an SDK of another build: the attempt to go online decides
+        return True
+
+
 def _import_sdk() -> None:
     """Import the SDK, quietly; raise NoRunError where it is missing or broken."""
     # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
@@ -112,7 +135,11 @@ def _init(spec: RunSpec, mode: TrackingMode) -> "wandb.Run":
         save_code=False,
         settings=_sdk_settings(config),
     )
-    _define_axes(run)
+    run.define_metric("progress/step")
+    run.define_metric("progress/tokens")
+    for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
+        # Against tokens, curves of other batch sizes compare; the dashboard still offers steps.
+        run.define_metric(metrics, step_metric="progress/tokens")
     empty = [0, *[""] * (len(SAMPLE_COLUMNS) - 1)]
     wandb.Table(columns=list(SAMPLE_COLUMNS), data=[empty])  # imports for half a second, which the loop would share
     return run
@@ -135,14 +162,6 @@ def _sdk_settings(config: TrackingConfig) -> "wandb.Settings":
     )
 
 
-def _define_axes(run: "wandb.Run") -> None:
-    """Draw curves against tokens, so that runs of other batch sizes compare; the dashboard still offers steps."""
-    run.define_metric("progress/step")
-    run.define_metric("progress/tokens")
-    for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
-        run.define_metric(metrics, step_metric="progress/tokens")
-
-
 def abandon_service() -> None:
     """End the SDK's service and whatever it still holds now, rather than in a hook that delays the exit."""
 
@@ -153,16 +172,11 @@ def abandon_service() -> None:
             wandb.teardown()
 
     if "wandb" in sys.modules:
-        process = _service_process()
+        process: subprocess.Popen[bytes] | None = None
+        with contextlib.suppress(Exception):  # this build keeps it elsewhere, or none was started
+            process = sys.modules["wandb"].setup()._connection._proc._process
         if not finishes_within(GRACE_SECONDS, end) and process is not None:
             process.kill()  # else it waits while the server is silent, and sends late what is sent otherwise meanwhile
-
-
-def _service_process() -> "subprocess.Popen[bytes] | None":
-    """Return the SDK's own process, None where this build keeps it elsewhere or none was started."""
-    with contextlib.suppress(Exception):
-        return sys.modules["wandb"].setup()._connection._proc._process
-    return None
 
 
 def finishes_within(seconds: float, call: Callable[[], object]) -> bool:

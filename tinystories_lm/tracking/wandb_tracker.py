@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tinystories_lm.config.choices import TrackingMode
 from tinystories_lm.config.schema import TrackingConfig
 from tinystories_lm.tracking.wandb_files import (
+    Earlier,
     is_uploaded,
     is_written,
     remove_segments,
@@ -24,7 +25,6 @@ from tinystories_lm.tracking.wandb_files import (
     unsent_segments,
     upload_command,
 )
-from tinystories_lm.tracking.wandb_resume import Earlier
 from tinystories_lm.tracking.wandb_run import (
     GRACE_SECONDS,
     NoRunError,
