@@ -3,7 +3,7 @@
 import math
 import os
 import platform
-import time
+import timeit
 from pathlib import Path
 
 import torch
@@ -82,12 +82,8 @@ def find_peak(config: HardwareConfig) -> float:
     use_threads(config)
     size = 1024 if config.device is Device.cpu else 8192
     a = torch.randn(size, size, device=config.device.value).to(chosen_dtype(config.precision, config.device))
-    best = math.inf
-    for _ in range(5):
-        started = time.perf_counter()
-        float((a @ a)[0, 0])  # reading a number waits for the device
-        best = min(best, time.perf_counter() - started)
-    return 2.0 * size**3 / best
+    seconds = timeit.repeat(lambda: float((a @ a)[0, 0]), number=1, repeat=5)  # reading a number waits for the device
+    return 2.0 * size**3 / min(seconds)
 
 
 def find_bandwidth(config: HardwareConfig) -> float:
@@ -99,12 +95,8 @@ def find_bandwidth(config: HardwareConfig) -> float:
         return math.inf
     use_threads(config)
     one, other, product = (torch.ones(ARRAY_BYTES // 4) for _ in range(3))
-    best = math.inf
-    for _ in range(5):
-        started = time.perf_counter()
-        torch.mul(one, other, out=product)
-        best = min(best, time.perf_counter() - started)
-    return 3 * ARRAY_BYTES / best
+    seconds = timeit.repeat(lambda: torch.mul(one, other, out=product), number=1, repeat=5)
+    return 3 * ARRAY_BYTES / min(seconds)
 
 
 def device_name(device: torch.device) -> str:

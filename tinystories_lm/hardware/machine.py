@@ -36,20 +36,15 @@ class Machine:
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
         """Compute activations in the chosen dtype, and attention by the chosen kernel, inside the block."""
-        with contextlib.ExitStack() as stack:
-            if self.dtype is not torch.float32:
-                stack.enter_context(torch.autocast(self.device.type, self.dtype))
-            stack.enter_context(self.attending())
+        is_mixed = self.dtype is not torch.float32
+        with torch.autocast(self.device.type, self.dtype) if is_mixed else contextlib.nullcontext(), self.attending():
             yield
 
-    @contextlib.contextmanager
-    def attending(self) -> Iterator[None]:
+    def attending(self) -> contextlib.AbstractContextManager[None]:
         """Compute attention by the chosen kernel inside the block."""
         if self.attention not in KERNELS:
-            yield
-            return
-        with sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH]):
-            yield
+            return contextlib.nullcontext()
+        return sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH])
 
     @property
     def attention_fn(self) -> AttentionFn:

@@ -31,15 +31,12 @@ def usable_bytes(device: Device) -> float:
         return USABLE_SHARE * torch.cuda.get_device_properties(0).total_memory
     if device is Device.mps:
         return USABLE_SHARE * torch.mps.recommended_max_memory()
-    limits = [USABLE_SHARE * size for size in (_physical_bytes(), container_bytes()) if size]
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limits = [USABLE_SHARE * size for size in (physical, container_bytes()) if size]
     address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
     if address_space != resource.RLIM_INFINITY:
         limits.append(ADDRESSES_SHARE * max(0, address_space - _mapped_bytes()))
     return min(limits)
-
-
-def _physical_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def container_bytes(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:

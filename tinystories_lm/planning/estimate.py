@@ -12,8 +12,7 @@ from tinystories_lm.config.schema import Config, TrainingConfig
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.planning.memory import activation_bytes_per_token
 from tinystories_lm.system.console import amount
-from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.json_files import read_json, write_json
+from tinystories_lm.system.json_files import read_json_if_whole, write_json
 
 EVALUATION_COST = 1 / 3  # of a training step's, for each token: an evaluation has no backward pass
 # Measured on two CPUs for 0.7M to 29M parameters, with one thread and two: benchmarks/estimate.py measures again.
@@ -119,10 +118,7 @@ def _calibration_file(config: Config) -> Path:
 
 
 def _calibrations(config: Config) -> dict[str, Any]:
-    try:
-        return read_json(_calibration_file(config))
-    except DamagedError:
-        return {}
+    return read_json_if_whole(_calibration_file(config))
 
 
 def _calibration_key(config: Config) -> str:

@@ -90,7 +90,7 @@ def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: i
     """
     vocabulary = vocab_size or config.data.vocab_size
     known_tokens = corpus_tokens if corpus_tokens is not None else guess_corpus_tokens(config)
-    flops = training_flops(config.model, vocab_size=vocabulary)
+    hardware = [config.hardware, *(other for other in priced_hardware() if other.name != config.hardware.name)]
     plan = Plan(
         name=config.name,
         parameters=count_parameters(config.model, vocab_size=vocabulary),
@@ -98,12 +98,12 @@ def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: i
         corpus=config.data.name if config.data.path is None else f"{config.data.name} ({config.data.path})",
         corpus_tokens=known_tokens,
         corpus_counted=corpus_tokens is not None,
-        flops_per_token=flops,
+        flops_per_token=training_flops(config.model, vocab_size=vocabulary),
         memory=step_memory(config, vocab_size=vocabulary),
-        machines=[on_hardware(hardware, config, vocab_size=vocabulary) for hardware in _choices(config)],
+        machines=[on_hardware(choice, config, vocab_size=vocabulary) for choice in hardware],
         warnings=[],
     )
-    return Plan(**{**vars(plan), "warnings": warnings(plan, config)})
+    return replace(plan, warnings=warnings(plan, config))
 
 
 def guess_corpus_tokens(config: Config) -> int:
@@ -114,11 +114,6 @@ def guess_corpus_tokens(config: Config) -> int:
     if data.source is Source.grammar:
         return round(data.grammar_bytes / BYTES_PER_TOKEN)
     return round(data.published_tokens)
-
-
-def _choices(config: Config) -> list[HardwareConfig]:
-    """Return the config's own hardware, and every other of conf/ whose peak is known."""
-    return [config.hardware, *(other for other in priced_hardware() if other.name != config.hardware.name)]
 
 
 def on_hardware(hardware: HardwareConfig, config: Config, *, vocab_size: int) -> OnHardware:
@@ -172,7 +167,8 @@ def _data_warnings(plan: Plan, config: Config) -> list[str]:
 
 def describe(plan: Plan) -> str:
     """Write out the whole plan for a person."""
-    epochs = "" if plan.epochs is None else f", {plan.epochs:.2f} epochs of {_corpus(plan)}"
+    corpus = f"{'' if plan.corpus_counted else 'about '}{amount(plan.corpus_tokens)} in {plan.corpus}"
+    epochs = "" if plan.epochs is None else f", {plan.epochs:.2f} epochs of {corpus}"
     flops, needed = plan.flops_per_token, plan.memory
     lines = [
         f"{plan.name}: {plan.parameters}",
@@ -215,7 +211,3 @@ def as_record(plan: Plan) -> dict[str, Any]:
         "machines": [asdict(machine) for machine in plan.machines],
         "warnings": plan.warnings,
     }
-
-
-def _corpus(plan: Plan) -> str:
-    return f"{'' if plan.corpus_counted else 'about '}{amount(plan.corpus_tokens)} in {plan.corpus}"

@@ -81,12 +81,8 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
         fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
         if fitted != request:
             request, jobs = fitted, compose_jobs(fitted)
-    return Launch(request, _with_speeds(jobs, request))
-
-
-def _with_speeds(jobs: Sequence[ComposedJob], request: Request) -> list[ResolvedJob]:
     speeds = find_speeds([job.config for job in jobs], remote=any(job.remote for job in jobs))
-    return [
+    resolved = [
         ResolvedJob(
             config=job.config,
             folder=job.sweep_folder if request.multirun else job.output_folder,
@@ -97,6 +93,7 @@ def _with_speeds(jobs: Sequence[ComposedJob], request: Request) -> list[Resolved
         )
         for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
     ]
+    return Launch(request, resolved)
 
 
 def compose_jobs(request: Request) -> list[ComposedJob]:

@@ -45,7 +45,15 @@ def run_members(members: Sequence[Member], *, parallel: int, deadline_minutes: f
         refuse_links(member.run)
     gpus = visible_gpus() if any(member.config.hardware.device is Device.cuda for member in members) else []
     places = min(parallel or max(1, len(gpus)), max(1, len(members)))
-    tasks = [_task(member, deadline_minutes) for member in members]
+    tasks = [
+        Task(
+            work=train_member,
+            arguments=(member.job,),
+            log=member.run.path / LOG,
+            deadline_seconds=deadline_minutes * 60 or member.config.training.max_hours * 3600,
+        )
+        for member in members
+    ]
     progress = _Progress(members)
     try:
         return run_apart(
@@ -57,15 +65,6 @@ def run_members(members: Sequence[Member], *, parallel: int, deadline_minutes: f
         )
     finally:
         progress.close()
-
-
-def _task(member: Member, deadline_minutes: float) -> Task:
-    return Task(
-        work=train_member,
-        arguments=(member.job,),
-        log=member.run.path / LOG,
-        deadline_seconds=deadline_minutes * 60 or member.config.training.max_hours * 3600,
-    )
 
 
 def train_member(job: ResolvedJob) -> None:

@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.planning.estimate import Estimate, estimate
 from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.runs.folder import RunFolder
-from tinystories_lm.runs.records import read_summary
-from tinystories_lm.runs.status import Status, read_status, read_status_file, step_reached
+from tinystories_lm.runs.records import read_as, read_summary
+from tinystories_lm.runs.schemas import METRIC_NAMES, Record
+from tinystories_lm.runs.status import Status, StatusFile, read_status_file, step_reached
 from tinystories_lm.system.errors import DamagedError
 
 
-class Result(NamedTuple):
+class Result(Record, frozen=True, kw_only=True, rename=METRIC_NAMES):
     """The figures of a finished run that a sweep compares."""
 
     val_loss: float
@@ -53,22 +53,14 @@ class Member:
     def status(self) -> Status | None:
         """None for a run that was never started; `failed`, and so to be run again, for one with damaged records."""
         try:
-            status = read_status(self.run) if self.run.status.is_file() else None
-            if status is Status.DONE:
-                read_summary(self.run, whole=True)
-            return status
+            return self._status_file().status if self.run.status.is_file() else None
         except DamagedError:
             return Status.FAILED
 
     @property
     def result(self) -> Result | None:
         """The final figures of a finished run; None for any other."""
-        if self.status is not Status.DONE:
-            return None
-        summary = read_summary(self.run, whole=True)
-        assert summary.val_loss is not None and summary.val_perplexity is not None
-        assert summary.dollars is not None and summary.train_seconds is not None
-        return Result(summary.val_loss, summary.val_perplexity, summary.dollars, summary.train_seconds)
+        return read_as(self.run.summary, Result) if self.status is Status.DONE else None
 
     @property
     def step(self) -> int:
@@ -79,12 +71,16 @@ class Member:
     def reason(self) -> str:
         """Why it has the status it has."""
         try:
-            found = read_status_file(self.run)
-            if found.status is Status.DONE:
-                read_summary(self.run, whole=True)
-            return found.reason
+            return self._status_file().reason
         except DamagedError as error:
             return str(error)
+
+    def _status_file(self) -> StatusFile:
+        """Return status.json; raises DamagedError, also for a finished run without its figures."""
+        found = read_status_file(self.run)
+        if found.status is Status.DONE:
+            read_summary(self.run, whole=True)
+        return found
 
 
 def plan_members(jobs: Sequence[ResolvedJob]) -> list[Member]:

@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.members import Member, Result
 from tinystories_lm.system.console import amount, coloured, duration, table
@@ -73,10 +75,7 @@ def as_record(member: Member) -> dict[str, Any]:
         "status": str(member.status or "new"),
         "reason": _reason(member),
     }
-    if (result := member.result) is not None:
-        record |= {"val/loss": result.val_loss, "val/perplexity": result.val_perplexity}
-        record |= {"cost/usd": result.dollars, "time/train_seconds": result.train_seconds}
-    return record
+    return record | (msgspec.to_builtins(member.result) or {})
 
 
 def describe_seeds(members: Sequence[Member]) -> str:
@@ -89,16 +88,17 @@ def describe_seeds(members: Sequence[Member]) -> str:
     for member, result in done:
         groups.setdefault(tuple(_values(member, keys)), []).append(result)
     header = [*keys, "seeds", "loss", "perplexity", "dollars"]
-    rows = [[*group, str(len(found)), *_spreads(found)] for group, found in groups.items()]
-    return table(header, rows, right=range(len(keys), len(header)))
-
-
-def _spreads(found: Sequence[Result]) -> list[str]:
-    return [
-        _spread([result.val_loss for result in found], digits=4),
-        _spread([result.val_perplexity for result in found], digits=2),
-        _spread([result.dollars for result in found], digits=2),
+    rows = [
+        [
+            *group,
+            str(len(found)),
+            _spread([result.val_loss for result in found], digits=4),
+            _spread([result.val_perplexity for result in found], digits=2),
+            _spread([result.dollars for result in found], digits=2),
+        ]
+        for group, found in groups.items()
     ]
+    return table(header, rows, right=range(len(keys), len(header)))
 
 
 def _spread(values: Sequence[float], *, digits: int) -> str:

@@ -4,11 +4,10 @@ import contextlib
 import hashlib
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tinystories_lm.system.errors import CannotWriteError
-from tinystories_lm.system.files import read_plain
-from tinystories_lm.system.json_files import from_json, write_json
+from tinystories_lm.system.json_files import read_json_if_whole, write_json
 
 LEAST_REMEMBERED_BYTES = 10_000_000  # a smaller file is hashed in a hundredth of a second
 SETTLING_NANOSECONDS = 2e9  # a file's times may not show a second change that follows this soon
@@ -36,7 +35,7 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
     key, state = str(path.resolve()), [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
     if status.st_size < LEAST_REMEMBERED_BYTES:
         return Hashed(sha256_of(path), True)
-    known = _read_notes(notes)
+    known = read_json_if_whole(notes)
     if isinstance(note := known.get(key), dict) and note.get("state") == state:
         return Hashed(str(note.get("sha256")), False)
     found = sha256_of(path)
@@ -45,11 +44,3 @@ def remembered_sha256(path: Path, notes: Path) -> Hashed:
         with contextlib.suppress(OSError, ValueError, CannotWriteError):  # a folder that only others may write to
             write_json(notes, there | {key: {"state": state, "sha256": found}})
     return Hashed(found, True)
-
-
-def _read_notes(notes: Path) -> dict[str, Any]:
-    try:
-        found = from_json(read_plain(notes))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -62,6 +62,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_json_if_whole(path: Path) -> dict[str, Any]:
+    """Return a JSON object as `read_json` does, empty where it is missing or damaged."""
+    try:
+        return read_json(path)
+    except DamagedError:
+        return {}
+
+
 def seal(value: Mapping[str, Any]) -> str:
     """Return a sha256 that is equal for two JSON objects only when their contents are."""
     return hashlib.sha256(to_json(json.loads(to_json(value)), sort_keys=True).encode()).hexdigest()

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.system.errors import CannotWriteError, DamagedError
-from tinystories_lm.system.files import open_plain, read_plain, writing
+from tinystories_lm.system.files import open_plain, writing
+from tinystories_lm.system.json_files import read_json_if_whole
 
 
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def lock(path: Path, *, wait: bool) -> Iterator[dict[str, Any] | None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            yield _holder(path)
+            yield read_json_if_whole(path) or {"pid": "unknown"}  # its holder may not have written its name yet
             return
         except OSError as error:  # a network file system that was mounted without locks
             raise CannotWriteError(
@@ -56,11 +57,3 @@ def _open_lock(path: Path) -> int:
         if error.errno in (errno.ELOOP, errno.EINVAL, errno.ENXIO, errno.EISDIR):
             raise DamagedError(f"{path} must be a plain file to serve as a lock: delete it") from error
         raise
-
-
-def _holder(path: Path) -> dict[str, Any]:
-    try:
-        holder = json.loads(read_plain(path))
-        return holder if isinstance(holder, dict) else {"pid": "unknown"}
-    except (OSError, ValueError, RecursionError):  # it holds the lock but has not written its name yet
-        return {"pid": "unknown"}
