@@ -8,7 +8,6 @@ from tinystories_lm.system.errors import UsageError
 
 
 def report(options: Namespace) -> None:
-    """Write the page that compares runs and print its path, or print its table."""
     from tinystories_lm.analysis.report.build import OUT, gather, to_record, watch, write_report
     from tinystories_lm.analysis.report.read_runs import Reader
     from tinystories_lm.system.json_files import to_json
@@ -32,7 +31,6 @@ def scaling(options: Namespace) -> None:
 
 
 def dashboard(options: Namespace) -> None:
-    """Make the W&B workspace and print its address."""
     from tinystories_lm.system.json_files import to_json
     from tinystories_lm.tracking.dashboard import as_record, build_workspace, save
 
@@ -43,7 +41,6 @@ def dashboard(options: Namespace) -> None:
 
 
 def upload(options: Namespace) -> None:
-    """Send W&B what it lacks of a run and print the run's page."""
     from tinystories_lm.tracking.upload import upload
 
     print(upload(options.run, as_new_run=options.anew))

@@ -23,7 +23,6 @@ def runs(options: Namespace) -> None:
 
 
 def sample(options: Namespace) -> None:
-    """Print texts of a run's model, or with --grid a comparison of decoding settings."""
     own = ("run", "prompt", "device", "precision", "grid", "json")
     settings = {key: value for key, value in vars(options).items() if key not in own and value is not None}
     device, precision = Device(options.device), Precision(options.precision)
@@ -79,7 +78,6 @@ def evaluate(options: Namespace) -> None:
 
 
 def replay(options: Namespace) -> None:
-    """Repeat a run and print the comparison; raise CommandError if the two differ."""
     from tinystories_lm.jobs.replay import replay
     from tinystories_lm.system.json_files import to_json
 

@@ -22,7 +22,6 @@ def train(options: Namespace) -> None:
 
 
 def prepare(options: Namespace) -> None:
-    """Write the token cache and print what it holds."""
     from tinystories_lm.config.compose import compose_config, register
 
     register()
@@ -36,7 +35,6 @@ def prepare(options: Namespace) -> None:
 
 
 def plan(options: Namespace) -> None:
-    """Print what a run would take."""
     from tinystories_lm.config.compose import register
     from tinystories_lm.planning.plan import as_record, compose_for_plan, describe, make_plan
     from tinystories_lm.system.json_files import to_json
@@ -61,7 +59,6 @@ def add_sweep_name(parser: Parser) -> None:
 
 
 def sweep(options: Namespace) -> None:
-    """Run a named sweep and print what came of its runs; raise CommandError if one of them failed."""
     from tinystories_lm.sweeps.sweep import raise_for_failures, sweep
     from tinystories_lm.sweeps.tables import as_record, describe_results
     from tinystories_lm.system.json_files import to_json

@@ -20,7 +20,6 @@ GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
 
 
 def is_present(device: Device) -> bool:
-    """Return whether torch sees such a device."""
     if device is Device.cuda:
         return torch.cuda.is_available()
     if device is Device.mps:
@@ -66,12 +65,10 @@ def check_hardware(config: HardwareConfig) -> None:
 
 
 def use_threads(config: HardwareConfig) -> None:
-    """Set the number of threads that torch computes with on a CPU."""
     torch.set_num_threads(config.threads or usable_cores())
 
 
 def chosen_dtype(precision: Precision, device: Device) -> torch.dtype:
-    """Return the dtype of the activations."""
     return torch.bfloat16 if chosen_precision(precision, device) is Precision.bfloat16 else torch.float32
 
 

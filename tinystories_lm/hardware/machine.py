@@ -26,12 +26,12 @@ class Machine:
     name: str
     device: torch.device
     dtype: torch.dtype  # of activations
-    residual: torch.dtype  # of the stream between the blocks
-    compile: bool
-    attention: Attention
     threads: int
-    peak_flops_per_second: float
-    dollars_per_hour: float
+    residual: torch.dtype = torch.float32  # of the stream between the blocks
+    compile: bool = False
+    attention: Attention = Attention.auto
+    peak_flops_per_second: float = 0.0  # unknown
+    dollars_per_hour: float = 0.0
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
@@ -41,7 +41,6 @@ class Machine:
             yield
 
     def attending(self) -> contextlib.AbstractContextManager[None]:
-        """Compute attention by the chosen kernel inside the block."""
         if self.attention not in KERNELS:
             return contextlib.nullcontext()
         return sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH])

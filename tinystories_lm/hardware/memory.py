@@ -59,7 +59,6 @@ def container_bytes(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/pr
 
 
 def _limits(top: Path, path: str, file: str) -> Iterator[int]:
-    """Yield the limits of a control group and of those around it, up to `top`."""
     inner = top / path.strip("/")
     for group in (inner, *inner.parents):
         with contextlib.suppress(OSError, ValueError):  # a container does not show outer groups; "max" means unlimited

@@ -73,12 +73,7 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
         name=device.value,
         device=torch.device(device.value),
         dtype=chosen_dtype(precision, device),
-        residual=torch.float32,
-        compile=False,
-        attention=Attention.auto,
         threads=torch.get_num_threads(),
-        peak_flops_per_second=0.0,
-        dollars_per_hour=0.0,
     ).for_inference()
     check_attention_is_causal(machine)
     return machine

@@ -43,8 +43,6 @@ TEXTS = (  # both tokenizers must encode and decode these alike
 
 
 class Exported(NamedTuple):
-    """What `export` wrote."""
-
     folder: Path
     files: list[str]
     architecture: str
@@ -202,7 +200,6 @@ def _compare(transformers: ModuleType, folder: Path, model: Transformer, tokeniz
 
 @contextlib.contextmanager
 def _quiet(transformers: ModuleType) -> Iterator[None]:
-    """Hide transformers' progress bars within the block."""
     logging = transformers.utils.logging
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

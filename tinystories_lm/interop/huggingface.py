@@ -125,8 +125,6 @@ def tensor_names(config: ModelConfig) -> dict[str, str]:
 
 
 class StockModel(NamedTuple):
-    """What a stock config.json describes."""
-
     config: ModelConfig
     vocab_size: int
 

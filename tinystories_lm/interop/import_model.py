@@ -39,8 +39,6 @@ LEFT_OUT = ".rotary_emb.inv_freq"  # older folders store these; they follow from
 
 
 class Imported(NamedTuple):
-    """What `import` read."""
-
     run: Path
     parameters: ParameterCount
     end_token: str  # the source's name of the end-of-text token
@@ -129,7 +127,6 @@ def _check_sizes(source: Path, parameters: int) -> None:
 
 
 def _read_tensors(source: Path) -> dict[str, Tensor]:
-    """Read all tensors of the folder's safetensors files and check each of them."""
     tensors: dict[str, Tensor] = {}
     for file in _weight_files(source):
         try:

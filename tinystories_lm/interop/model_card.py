@@ -41,7 +41,6 @@ UNKNOWN = Licence(("unknown",), "a local corpus, whose licence is unknown")
 
 
 def licence_of(data: DataConfig) -> Licence:
-    """Return the licence of the corpus."""
     if data.source is Source.hub:
         return LICENCES.get(data.hub_path, UNKNOWN)
     return GRAMMAR if data.path is None else UNKNOWN

@@ -90,7 +90,7 @@ def count_evaluations(training: TrainingConfig, start_step: int = 0) -> int:
 
 def read_calibration(config: Config) -> Rate | None:
     """Return the speed that `plan --calibrate` measured for this step on this machine; None where it did not."""
-    found: Any = _calibrations(config).get(_calibration_key(config))
+    found: Any = read_json_if_whole(_calibration_file(config)).get(_calibration_key(config))
     try:
         rate, when = float(found["tokens_per_second"]), str(found["when"])
     except (KeyError, TypeError, ValueError):
@@ -100,7 +100,7 @@ def read_calibration(config: Config) -> Rate | None:
 
 def calibrated_hardware(config: Config) -> str | None:
     """Return the hardware that `plan --calibrate` found on this machine; None where it never ran here."""
-    found = _calibrations(config).get(platform.node())
+    found = read_json_if_whole(_calibration_file(config)).get(platform.node())
     return found if isinstance(found, str) else None
 
 
@@ -110,15 +110,11 @@ def keep_calibration(config: Config, *, tokens_per_second: float, when: str) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     measured = {"tokens_per_second": tokens_per_second, "when": when}
     found = {platform.node(): config.hardware.name, _calibration_key(config): measured}
-    write_json(file, {**_calibrations(config), **found})
+    write_json(file, read_json_if_whole(file) | found)
 
 
 def _calibration_file(config: Config) -> Path:
     return Path(config.data.cache_dir) / "calibration.json"
-
-
-def _calibrations(config: Config) -> dict[str, Any]:
-    return read_json_if_whole(_calibration_file(config))
 
 
 def _calibration_key(config: Config) -> str:

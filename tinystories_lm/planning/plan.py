@@ -117,7 +117,6 @@ def guess_corpus_tokens(config: Config) -> int:
 
 
 def on_hardware(hardware: HardwareConfig, config: Config, *, vocab_size: int) -> OnHardware:
-    """Return what a config's run would take on this hardware."""
     there, speed = replace(config, hardware=hardware), Speed(hardware.peak_flops_per_second)
     if not speed.peak_flops_per_second and read_calibration(there) is None:
         return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate")
@@ -166,7 +165,6 @@ def _data_warnings(plan: Plan, config: Config) -> list[str]:
 
 
 def describe(plan: Plan) -> str:
-    """Write out the whole plan for a person."""
     corpus = f"{'' if plan.corpus_counted else 'about '}{amount(plan.corpus_tokens)} in {plan.corpus}"
     epochs = "" if plan.epochs is None else f", {plan.epochs:.2f} epochs of {corpus}"
     flops, needed = plan.flops_per_token, plan.memory

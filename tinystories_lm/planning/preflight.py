@@ -126,7 +126,6 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: i
 
 
 def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Put the hardware that is here in the place of `auto`."""
     from tinystories_lm.hardware.detect import find_hardware
 
     given = [override for override in overrides if override.startswith("hardware=")]

@@ -68,7 +68,6 @@ def run_members(members: Sequence[Member], *, parallel: int, deadline_minutes: f
 
 
 def train_member(job: ResolvedJob) -> None:
-    """Train one member of a sweep, in a process of its own."""
     start_hydra()
     train_in_folder(job, wait_seconds=LOCK_PATIENCE_SECONDS)
 
@@ -92,7 +91,6 @@ class _Progress:
         self._bar.refresh()
 
     def show(self, running: list[int]) -> None:
-        """Show the steps done, and which members are running."""
         steps = sum(self._members[number].config.training.steps for number in self._ended)
         self._bar.n = steps + sum(last_step(self._members[number].run) for number in running)
         self._bar.set_postfix_str(" | ".join(self._members[number].label for number in running), refresh=True)

@@ -41,7 +41,6 @@ class Member:
 
     @property
     def swept(self) -> Mapping[str, str]:
-        """The settings in which it differs from other members."""
         return self.job.swept
 
     @property
@@ -69,7 +68,6 @@ class Member:
 
     @property
     def reason(self) -> str:
-        """Why it has the status it has."""
         try:
             return self._status_file().reason
         except DamagedError as error:

@@ -34,7 +34,6 @@ def _planned(member: Member) -> list[str]:
 
 
 def describe_end(member: Member) -> str:
-    """Return in a few words how a member ended."""
     if (result := member.result) is not None:
         return f"done, validation loss {result.val_loss:.4f}, perplexity {result.val_perplexity:.2f}"
     return f"{member.status or 'not started'}: {member.reason}"
@@ -107,7 +106,6 @@ def _spread(values: Sequence[float], *, digits: int) -> str:
 
 
 def _keys(members: Sequence[Member]) -> list[str]:
-    """Return the settings that differ between members."""
     return list(dict.fromkeys(key for member in members for key in member.swept))
 
 

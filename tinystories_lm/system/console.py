@@ -37,11 +37,9 @@ class ProgressBar:
             self._above.enter_context(logging_redirect_tqdm())  # log lines appear above the bar
 
     def step(self) -> None:
-        """Count one step."""
         self._bar.update(1)
 
     def show(self, text: str) -> None:
-        """Set the figures behind the bar."""
         self._bar.set_postfix_str(text, refresh=False)
 
     def line_is_due(self) -> bool:
@@ -52,11 +50,9 @@ class ProgressBar:
         return True
 
     def line_written(self) -> None:
-        """Record that the log got a line just now."""
         self._last_line = time.monotonic()
 
     def close(self) -> None:
-        """Remove the bar."""
         self._bar.close()
         self._above.close()
 

@@ -4,8 +4,6 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit status of a command."""
-
     meaning: str
 
     def __new__(cls, number: int, meaning: str) -> "ExitCode":

@@ -30,7 +30,6 @@ def hit(point: str, path: Path) -> None:
 
 
 def trigger(kind: str) -> None:
-    """Raise, exit, crash or hang as `kind` demands."""
     match kind:
         case "raise":
             raise RuntimeError("a fault on request")

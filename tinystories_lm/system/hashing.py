@@ -14,7 +14,6 @@ SETTLING_NANOSECONDS = 2e9  # a file's times may not show a second change that f
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's contents, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -76,5 +76,4 @@ def seal(value: Mapping[str, Any]) -> str:
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object with its seal."""
     write_json(path, {**value, SEAL: seal(value)})

@@ -90,14 +90,6 @@ class JsonlWriter:
         self._file.close()
 
 
-def read_lines(path: Path) -> list[bytes]:
-    """Return the lines of a file of rows, the last perhaps incomplete; raises OSError, also for too many rows."""
-    content = read_plain(path)
-    if (count := content.count(b"\n")) > MOST_ROWS:
-        raise OSError(errno.EFBIG, f"{count:,} rows are more than {MOST_ROWS:,}", str(path))
-    return content.split(b"\n")
-
-
 class Rows(NamedTuple, Generic[T]):
     rows: list[T]
     damaged: int  # lines that were left out; half a line at the end does not count
@@ -111,7 +103,9 @@ def scan_rows(path: Path, parse: Callable[[Any], T]) -> Rows[T]:
     Raises DamagedError for what is not a plain file, or has more rows than a run writes.
     """
     try:
-        lines = read_lines(path)
+        lines = read_plain(path).split(b"\n")
+        if len(lines) - 1 > MOST_ROWS:
+            raise OSError(errno.EFBIG, f"{len(lines) - 1:,} rows are more than {MOST_ROWS:,}", str(path))
     except FileNotFoundError:
         return Rows([], 0)
     except OSError as error:

@@ -51,7 +51,6 @@ class Ending(NamedTuple):
     timed_out: bool
 
     def describe(self) -> str:
-        """Return how the process ended, in a few words."""
         if self.timed_out:
             return f"deadline: stopped after {self.seconds:.0f} s"
         if self.exit_code >= 0:
@@ -69,7 +68,6 @@ class Slot:
     cores: tuple[int, ...] = ()  # the only ones it runs on; empty leaves them all
 
     def occupy(self) -> None:
-        """Restrict this process to the slot."""
         if self.gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpu
         if self.cores and hasattr(os, "sched_setaffinity"):
@@ -89,54 +87,24 @@ def share_machine(places: int, *, gpus: Sequence[str]) -> list[Slot]:
 @dataclass
 class _Running:
     number: int  # of the task
+    slot: Slot
     process: ForkServerProcess
     deadline_seconds: float
     started: float = field(default_factory=time.monotonic)
     timed_out: bool = False
 
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-    def enforce_deadline(self) -> None:
-        """Ask an overdue process to stop, and kill it after a time of grace."""
-        if self.seconds > self.deadline_seconds and not self.timed_out:
+    def poll(self, *, stopping: bool) -> Ending | None:
+        """Return how the process ended, None for one that runs: overdue it is asked to stop, and killed later."""
+        seconds, code = time.monotonic() - self.started, self.process.exitcode
+        if code is not None:
+            stopped = stopping and code == -signal.SIGTERM  # before the task could handle the request
+            return Ending(ExitCode.INTERRUPTED if stopped else code, seconds, self.timed_out)
+        if seconds > self.deadline_seconds and not self.timed_out:
             self.timed_out = True
             self.process.terminate()
-        elif self.seconds > self.deadline_seconds + GRACE_SECONDS:
+        elif seconds > self.deadline_seconds + GRACE_SECONDS:
             self.process.kill()
-
-
-class _Pool:
-    """The running tasks by the number of their slot."""
-
-    def __init__(self, slots: Sequence[Slot], preload: Sequence[str]) -> None:
-        self.slots = slots
-        self.running: dict[int, _Running] = {}
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(preload))
-
-    def start(self, number: int, task: Task) -> None:
-        free = next(place for place in range(len(self.slots)) if place not in self.running)
-        process = self._context.Process(target=_work, args=(task, self.slots[free]))
-        process.start()
-        self.running[free] = _Running(number, process, task.deadline_seconds)
-
-    def collect(self, *, stopping: bool) -> list[tuple[int, Ending]]:
-        """Wait a moment, enforce the deadlines, and remove and return the tasks that ended."""
-        connection.wait([one.process.sentinel for one in self.running.values()], timeout=TICK_SECONDS)
-        ended = []
-        for place, one in list(self.running.items()):
-            if one.process.is_alive():
-                one.enforce_deadline()
-                continue
-            del self.running[place]
-            code = one.process.exitcode
-            assert code is not None
-            stopped = stopping and code == -signal.SIGTERM  # before the task could handle the request
-            ending = Ending(ExitCode.INTERRUPTED if stopped else code, one.seconds, one.timed_out)
-            ended.append((one.number, ending))
-        return ended
+        return None
 
 
 def run_apart(
@@ -154,18 +122,28 @@ def run_apart(
 
     On SIGINT or SIGTERM the running tasks are asked to save and stop, and no other is started.
     """
-    pool, waiting, stopping = _Pool(slots, preload), deque(enumerate(tasks)), False
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    waiting, free, stopping = deque(enumerate(tasks)), list(slots), False
+    running: list[_Running] = []
     with stop_on_signals() as stop_requested:
-        while pool.running or (waiting and not stopping):
-            while waiting and len(pool.running) < len(slots) and not stop_requested():
-                pool.start(*waiting.popleft())
+        while running or (waiting and not stopping):
+            while waiting and free and not stop_requested():
+                (number, task), slot = waiting.popleft(), free.pop(0)
+                process = context.Process(target=_work, args=(task, slot))
+                process.start()
+                running.append(_Running(number, slot, process, task.deadline_seconds))
             if stop_requested() and not stopping:
                 stopping = True
-                for one in pool.running.values():
+                for one in running:
                     one.process.terminate()
-            for number, ending in pool.collect(stopping=stopping):
-                ended(number, ending)
-            tick([one.number for one in pool.running.values()])
+            connection.wait([one.process.sentinel for one in running], timeout=TICK_SECONDS)
+            for one in list(running):
+                if (ending := one.poll(stopping=stopping)) is not None:
+                    running.remove(one)
+                    free.append(one.slot)
+                    ended(one.number, ending)
+            tick([one.number for one in running])
     return not stopping
 
 

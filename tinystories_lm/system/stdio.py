@@ -17,11 +17,18 @@ SURROGATES = range(0xD800, 0xE000)  # halves of a character, which no encoding c
 CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *SURROGATES) if chr(code) not in "\n\t"}
 
 
-class DetachableStream:
-    """A stream that survives a closed pipe or terminal by discarding further output."""
+class _Stream:
+    """Stands for another stream; a subclass changes what is written to it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class DetachableStream(_Stream):
+    """A stream that survives a closed pipe or terminal by discarding further output."""
 
     def write(self, text: str) -> int:
         with self._discarding():
@@ -42,24 +49,15 @@ class DetachableStream:
                 os.dup2(nowhere, self._stream.fileno())
                 os.close(nowhere)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
-
-class SanitizedTerminal:
+class SanitizedTerminal(_Stream):
     """A terminal that passes colours and no other control sequences: a name or a story cannot move its cursor."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
 
     def write(self, text: str) -> int:
         self._stream.write(
             "".join(part if COLOUR.fullmatch(part) else escape_controls(part) for part in COLOUR.split(text))
         )
         return len(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 def show_safely() -> None:

@@ -33,7 +33,6 @@ def build_workspace(project: str, *, entity: str) -> "ws.Workspace":
 
 
 def _sections() -> dict[str, list[Any]]:
-    """Return the panels of each section."""
     import wandb_workspaces.reports.v2 as wr
 
     def lines(title: str, x: str, *metrics: str, log_x: bool = False, log_y: bool = False) -> Any:

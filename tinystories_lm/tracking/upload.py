@@ -45,7 +45,6 @@ def upload(name: str, *, as_new_run: bool = False) -> str:
 
 
 def _send(run: RunFolder, *, last_step: int, as_new_run: bool) -> WandbTracker:
-    """Hand everything that the run folder has to a tracker."""
     config, record = read_config(run), read_record(run)
     run_id = record.run_id + (f"-{uuid.uuid4().hex[:6]}" if as_new_run else "")
     name = f"{config.name}-{run_id[:6]}"

@@ -31,12 +31,10 @@ def offline_segments(run: "wandb.Run") -> list[Path]:
 
 
 def is_unsent(segment: Path) -> bool:
-    """Return whether `wandb sync` has not uploaded the segment yet."""
     return not list(segment.glob("*.synced"))
 
 
 def unsent_segments(run: "wandb.Run") -> list[Path]:
-    """Return the run's offline segments that were not uploaded yet."""
     return [segment for segment in offline_segments(run) if is_unsent(segment)]
 
 
@@ -57,7 +55,6 @@ def upload_command(folder: Path, *, as_new_run: bool = False) -> str:
 
 
 def is_uploaded(run: "wandb.Run") -> bool:
-    """Return whether the SDK has uploaded everything of a finished run."""
     return not any(failure in _sdk_log(run) for failure in UPLOAD_FAILURES)
 
 

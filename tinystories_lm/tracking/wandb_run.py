@@ -115,7 +115,6 @@ def _import_sdk() -> None:
 
 
 def _init(spec: RunSpec, mode: TrackingMode) -> "wandb.Run":
-    """Start the SDK's run in one mode; raise whatever the SDK raises."""
     import wandb
 
     config = spec.config
@@ -140,8 +139,8 @@ def _init(spec: RunSpec, mode: TrackingMode) -> "wandb.Run":
     for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
         # Against tokens, curves of other batch sizes compare; the dashboard still offers steps.
         run.define_metric(metrics, step_metric="progress/tokens")
-    empty = [0, *[""] * (len(SAMPLE_COLUMNS) - 1)]
-    wandb.Table(columns=list(SAMPLE_COLUMNS), data=[empty])  # imports for half a second, which the loop would share
+    # The first table imports for half a second, which the loop would share.
+    wandb.Table(columns=list(SAMPLE_COLUMNS), data=[[0, "", "", ""]])
     return run
 
 
@@ -195,6 +194,5 @@ def finishes_within(seconds: float, call: Callable[[], object]) -> bool:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error of the SDK in one line, without keys."""
     message = str(error).partition("\nConsider increasing")[0]  # the SDK's advice names settings that users do not have
     return redact(" ".join(message.split()))[:200] or type(error).__name__

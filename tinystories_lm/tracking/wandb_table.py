@@ -1,6 +1,6 @@
 """Keep the W&B table of all texts that a run has written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tinystories_lm.tracking.wandb_run import GRACE_SECONDS, SAMPLE_COLUMNS, finishes_within
@@ -14,19 +14,19 @@ RESEND_GROWTH = 10  # a sent table is sent again when it has grown by 1 / RESEND
 class SamplesTable:
     """The texts by their step, and when to send them.
 
+    earlier: texts from before a resume; they are sent with the next new ones.
+
     The SDK keeps every table that it is given, so a long table is sent again only when it has grown by a tenth, and at
     the end of the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, earlier: Iterable[Mapping[str, object]]) -> None:
         self._rows: dict[int, list[list[object]]] = {}
+        for sample in earlier:
+            self._rows.setdefault(int(str(sample.get("step", 0))), []).append(_cells(sample))
         self._is_changed = False
         self._next_length = 0  # evaluations to collect before the table is sent again
         self.is_sent = True  # whether the newest attempt to send it has succeeded
-
-    def keep(self, sample: Mapping[str, object]) -> None:
-        """Keep a text from before a resume; it is sent with the next new ones."""
-        self._rows.setdefault(int(str(sample.get("step", 0))), []).append(_cells(sample))
 
     def add(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
         """Set the texts of a step."""
@@ -34,7 +34,6 @@ class SamplesTable:
 
     @property
     def has_grown(self) -> bool:
-        """Whether it is long enough to be sent again."""
         return len(self._rows) >= self._next_length
 
     def send(self, run: "wandb.Run") -> None:

@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 
 
 class WandbTracker:
-    """One W&B run; without `start` it does nothing.
+    """One W&B run; without `start` it does nothing. What it is given is sent later, and may not be changed meanwhile.
 
     start: makes the SDK's run, in the tracker's thread; returns None, or raises NoRunError, where there can be none.
     folder: the run's, for the command that completes an incomplete copy.
@@ -64,9 +64,7 @@ class WandbTracker:
         self._earlier = earlier or Earlier()
         self._last_copied_step = -1  # W&B has the rows up to this step already
         self._run: wandb.Run | None = None
-        self._table = SamplesTable()
-        for sample in self._earlier.samples:
-            self._table.keep(sample)
+        self._table = SamplesTable(self._earlier.samples)
         self._calls: queue.SimpleQueue[Callable[[wandb.Run], object] | None] = queue.SimpleQueue()
         self._started, self._ended = threading.Event(), threading.Event()
         self._errors, self._exit_code = 0, 0
@@ -98,24 +96,21 @@ class WandbTracker:
         """Whether all of a finished run was uploaded, or kept offline."""
         return self._table.is_sent and self._is_uploaded and self._is_written
 
-    def log(self, metrics: Mapping[str, float | int]) -> None:
+    def log(self, row: Mapping[str, float | int]) -> None:
         """Add one row, at its `progress/step`; rows of one step become one."""
-        row = dict(metrics)
 
         def add(run: "wandb.Run") -> None:
             if (step := int(row["progress/step"])) > self._last_copied_step:
-                run.log(row, step=step)
+                run.log(dict(row), step=step)
 
         self._enqueue(add)
 
     def log_samples(self, step: int, samples: Sequence[Mapping[str, object]]) -> None:
         """Add texts to the table of all that the run has written; each has `prompt`, `text` and `settings`."""
-        copied = [dict(sample) for sample in samples]
-        self._enqueue(lambda _: self._table.add(step, copied))
+        self._enqueue(lambda _: self._table.add(step, samples))
 
-    def summarize(self, summary: Mapping[str, object]) -> None:
+    def summarize(self, figures: Mapping[str, object]) -> None:
         """Set the final figures, under the metrics' names where they are metrics."""
-        figures = dict(summary)
 
         def set_figures(run: "wandb.Run") -> None:
             run.log({}, commit=True)  # the last row, which waits for more of its step, would overwrite them
@@ -125,12 +120,11 @@ class WandbTracker:
 
     def log_model(self, folder: Path, *, name: str, metadata: Mapping[str, object]) -> None:
         """Send a checkpoint's files as a model artifact; offline they are kept with the run, to be sent with it."""
-        about = dict(metadata)
 
         def send(run: "wandb.Run") -> None:
             import wandb
 
-            artifact = wandb.Artifact(name=name, type="model", metadata=about)
+            artifact = wandb.Artifact(name=name, type="model", metadata=dict(metadata))
             artifact.add_dir(str(folder))
             run.log_artifact(artifact)
 
