@@ -114,7 +114,7 @@ class WandbTracker:
 
         def set_figures(run: "wandb.Run") -> None:
             run.log({}, commit=True)  # the last row, which waits for more of its step, would overwrite them
-            run.summary.update(figures)
+            run.summary.update(dict(figures))
 
         self._enqueue(set_figures)
 
