@@ -3,6 +3,7 @@
 Shapes: H heads, K head width, k (= K/2), D d_model.
 """
 
+import contextlib
 import json
 import logging
 from pathlib import Path
@@ -62,8 +63,7 @@ def write_gguf(
         names.get_name(stock, try_suffixes=(".weight",)): _interleaved(stock, tensor, kind, config.n_heads)
         for stock, tensor in tensors.items()
     }
-    writer = gguf.GGUFWriter(path, kind)
-    try:
+    with contextlib.closing(gguf.GGUFWriter(path, kind)) as writer:
         _describe(gguf, writer, config, stored, name=name, licence=licence)
         _add_tokenizer(gguf, writer, tokenizer)
         for key, tensor in stored.items():
@@ -72,8 +72,6 @@ def write_gguf(
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
-    finally:
-        writer.close()
     _compare(gguf, path, stored)
 
 

@@ -1,5 +1,6 @@
 """Run the members of a sweep, each in a process of its own, and record how each process ended."""
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,8 +55,7 @@ def run_members(members: Sequence[Member], *, parallel: int, deadline_minutes: f
         )
         for member in members
     ]
-    progress = _Progress(members)
-    try:
+    with contextlib.closing(_Progress(members)) as progress:
         return run_apart(
             tasks,
             slots=share_machine(places, gpus=gpus),
@@ -63,8 +63,6 @@ def run_members(members: Sequence[Member], *, parallel: int, deadline_minutes: f
             ended=progress.report_end,
             tick=progress.show,
         )
-    finally:
-        progress.close()
 
 
 def train_member(job: ResolvedJob) -> None:
