@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.interop.test_export import make_run
 from tests.tracking.sdk import inspect, of_type
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.data.corpus import Split, documents, fingerprint
-from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
+from tinystories_lm.evaluation.evaluate import describe, evaluate
 from tinystories_lm.evaluation.perplexity import score
 from tinystories_lm.evaluation.story_metrics import METRICS
 from tinystories_lm.generation.load import load_model
@@ -22,12 +23,12 @@ from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import read_json, write_sealed
 
 
-def options(**changes: object) -> Options:
+def options(**changes: object) -> dict[str, Any]:
     asked = {
-        "stories": 6, "max_tokens": 12, "stride_tokens": 0, "data_path": None,
+        "n_stories": 6, "max_tokens": 12, "stride_tokens": 0, "data_path": None,
         "device": Device.cpu, "precision": Precision.float32,
     }  # fmt: skip
-    return Options(**{**asked, **changes})  # type: ignore[arg-type]
+    return asked | changes
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def found(run: RunFolder) -> dict[str, object]:
-    return evaluate(str(run.path), options())
+    return evaluate(str(run.path), **options())
 
 
 def test_the_whole_split_is_scored_token_by_token_and_byte_by_byte(run: RunFolder, found: dict[str, object]) -> None:
@@ -89,20 +90,20 @@ def test_another_text_is_reported_and_left_out_of_the_model_card(
     source = fingerprint(read_config(run).data, notes=tmp_path / "notes")
     record = read_json(run.environment)
     write_sealed(run.environment, record | {"corpus": record.get("corpus", {}) | {"fingerprint": source}})
-    own = evaluate(str(run.path), options())
+    own = evaluate(str(run.path), **options())
     assert own["data/fingerprint"] == source and "is not the text" not in caplog.text
     other = tmp_path / "other"
     other.mkdir()
     for file in corpus.iterdir():
         (other / file.name).write_text(file.read_text().replace("Tom", "Kim"))
-    foreign = evaluate(str(run.path), options(data_path=str(other)))
+    foreign = evaluate(str(run.path), **options(data_path=str(other)))
     assert foreign["data/fingerprint"] != source and "differs from the text" in caplog.text
     export_run(str(run.path), tmp_path / "model", precision=Precision.float32, with_gguf=False)
     assert "whole validation split" not in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_a_smaller_stride_gives_more_context_and_not_another_text(run: RunFolder, found: dict[str, object]) -> None:
-    dense = evaluate(str(run.path), options(stride_tokens=1))
+    dense = evaluate(str(run.path), **options(stride_tokens=1))
     assert (dense["val/tokens"], dense["val/bytes"]) == (found["val/tokens"], found["val/bytes"])
     assert dense["val/loss"] != found["val/loss"]
 
@@ -126,7 +127,7 @@ def test_impossible_options_are_refused_and_the_last_results_stay(
     (tmp_path / "blank" / "valid.txt").write_text(" \n")
     before = (run.path / "evaluation.json").read_bytes()
     with pytest.raises(UsageError, match=message):
-        evaluate(str(run.path), options(**changes))
+        evaluate(str(run.path), **options(**changes))
     assert (run.path / "evaluation.json").read_bytes() == before
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinystories_lm.evaluation import training_text
+from tinystories_lm.evaluation import text as text_module
 from tinystories_lm.evaluation.pronouns import (
     Character,
     judged_pronouns,
@@ -30,15 +30,7 @@ from tinystories_lm.evaluation.story_metrics import (
     repeated_ngrams,
     strongest_loop,
 )
-from tinystories_lm.evaluation.text import (
-    Story,
-    ngrams,
-    words,
-)
-from tinystories_lm.evaluation.training_text import (
-    TrainingText,
-    read_training_text,
-)
+from tinystories_lm.evaluation.text import Story, TrainingText, ngrams, read_training_text, words
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REAL_DATA = Path(os.environ.get("TINYSTORIES_DATA", REPOSITORY / "../shared/data")) / "tinystories"
@@ -242,7 +234,7 @@ def test_the_pass_over_the_training_text_equals_sets_of_it(
     stories = list(map(real, written))
     read: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training_text, "BLOCK_WORDS", block)
+        patch.setattr(text_module, "BLOCK_WORDS", block)
         training = read_training_text(iter(documents), stories, progress=read.append)
     theirs = {gram for text in documents for gram in ngrams(words(text), 8)}
     ours = {gram for text in written for gram in ngrams(words(text), 8)}

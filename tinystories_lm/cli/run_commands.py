@@ -62,18 +62,18 @@ def diagnose(options: Namespace) -> None:
 
 
 def evaluate(options: Namespace) -> None:
-    from tinystories_lm.evaluation.evaluate import Options, describe, evaluate
+    from tinystories_lm.evaluation.evaluate import describe, evaluate
     from tinystories_lm.system.json_files import to_json
 
-    asked = Options(
-        stories=options.stories,
+    found = evaluate(
+        options.run,
+        n_stories=options.stories,
         max_tokens=options.max_tokens,
         stride_tokens=options.stride or 0,
         data_path=options.data_path,
         device=Device(options.device),
         precision=Precision(options.precision),
     )
-    found = evaluate(options.run, asked)
     print(to_json(found, indent=2) if options.json else describe(found))
 
 

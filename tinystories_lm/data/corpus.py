@@ -41,11 +41,11 @@ COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 HOW_TO_PROVIDE = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
 
 
-class File(NamedTuple):
-    """A file of a local corpus."""
+class LocalFiles(NamedTuple):
+    """The files of a local corpus; a single one is training text, from which validation text is split off."""
 
-    path: Path
-    format: str  # "text", or what `datasets` calls it
+    of: dict[Split, list[Path]]
+    is_single: bool
 
 
 def documents(config: DataConfig, split: Split) -> Iterator[str]:
@@ -68,11 +68,11 @@ def chunks(config: DataConfig, split: Split) -> Iterator[Chunk]:
     """
     if config.path is not None:
         files = _local_files(Path(config.path))
-        if isinstance(files, File):
-            whole = normalise(_local([files], config))
+        if files.is_single:
+            whole = normalise(_local(files.of[Split.TRAIN], config))
             yield from held_out(whole, config.held_out_fraction, for_validation=split is Split.VALIDATION)
-        elif split in files:
-            yield from normalise(_local(files[split], config))
+        elif split in files.of:
+            yield from normalise(_local(files.of[split], config))
     elif config.source is Source.grammar:
         yield from normalise(_grammar(config, split))
     else:
@@ -86,7 +86,7 @@ def splits(config: DataConfig) -> list[Split]:
     """
     if config.path is not None:
         files = _local_files(Path(config.path))
-        return list(files) if isinstance(files, dict) else [Split.TRAIN, Split.VALIDATION]
+        return [Split.TRAIN, Split.VALIDATION] if files.is_single else list(files.of)
     if config.source is Source.grammar:
         return [Split.TRAIN, Split.VALIDATION]
     names = list(_hub_dataset(config))
@@ -97,21 +97,20 @@ def splits(config: DataConfig) -> list[Split]:
     return [split for split in Split if split in names]
 
 
-def file_names(config: DataConfig) -> dict[Split, list[str]]:
-    """List the files of each split in a folder, which may hold several releases of a corpus."""
-    files = {} if config.path is None else _local_files(Path(config.path))
-    if isinstance(files, File):
-        return {}
-    return {split: [file.path.name for file in found] for split, found in files.items()}
+def file_names(config: DataConfig, split: Split) -> list[str]:
+    """List the files of a split in a folder, which may hold several releases of a corpus."""
+    if config.path is None:
+        return []
+    files = _local_files(Path(config.path))
+    return [] if files.is_single else [file.name for file in files.of[split]]
 
 
 def file_sizes(config: DataConfig) -> dict[Split, int]:
     """Return the bytes of each split of a local corpus; a single file counts as training text."""
     assert config.path is not None
-    found = _local_files(Path(config.path))
-    files = found if isinstance(found, dict) else {Split.TRAIN: [found]}
+    files = _local_files(Path(config.path)).of
     with reading(Path(config.path)):
-        return {split: sum(file.path.stat().st_size for file in parts) for split, parts in files.items()}
+        return {split: sum(file.stat().st_size for file in parts) for split, parts in files.items()}
 
 
 def training_bytes(config: DataConfig) -> int:
@@ -130,11 +129,8 @@ def count_replaced(config: DataConfig, split: Split) -> int:
     """
     if config.path is None or config.decode_errors is DecodeErrors.strict:
         return 0
-    files = _local_files(Path(config.path))
-    if isinstance(files, File):
-        files = {Split.TRAIN: [files]}
-    found = files.get(split, [])
-    return sum(part.replaced for file in found for part in _parts(file, config))
+    files = _local_files(Path(config.path)).of.get(split, [])
+    return sum(part.replaced for file in files for part in _parts(file, config))
 
 
 def fingerprint(config: DataConfig, *, notes: Path) -> str:
@@ -145,13 +141,12 @@ def fingerprint(config: DataConfig, *, notes: Path) -> str:
     identity: dict[str, Any] = {"rules": RULES_VERSION}
     if config.path is not None:
         files = _local_files(Path(config.path))
-        if isinstance(files, File):
+        if files.is_single:
             identity["held_out_fraction"] = config.held_out_fraction
-            files = {Split.TRAIN: [files]}
-        for split, found in files.items():
-            identity[split] = [[file.format for file in found], _hashes((file.path for file in found), notes)]
+        for split, found in files.of.items():
+            identity[split] = [[_format(file) for file in found], _hashes(found, notes)]
         identity["text"] = [config.boundary, config.decode_errors.value]
-        if any(file.format != "text" for found in files.values() for file in found):
+        if any(_format(file) != "text" for found in files.of.values() for file in found):
             identity["column"] = config.text_column
     elif config.source is Source.grammar:
         from tinystories_lm.data.grammar.grammar import GRAMMAR_IDENTITY
@@ -181,22 +176,21 @@ def _hashes(paths: Iterable[Path], notes: Path) -> list[str]:
 # Local files
 
 
-def _local_files(path: Path) -> File | dict[Split, list[File]]:
-    """Return the single file, or the files of each split of a folder."""
+def _local_files(path: Path) -> LocalFiles:
     with reading(path):
         if path.is_file() and path.suffix.lower() in COMPRESSED:
             raise UsageError(f"data.path={path} is compressed: decompress it first")
         if path.is_file():
-            return File(path, FORMATS.get(path.suffix.lower(), "text"))
+            return LocalFiles({Split.TRAIN: [path]}, is_single=True)
         if not path.is_dir():
             raise UsageError(f"data.path={path} {_describe_other(path)}: {HOW_TO_PROVIDE}")
         entries = sorted(path.iterdir())
         names = [entry.name for entry in entries if entry.is_file()]
-    files: dict[Split, list[File]] = {}
+    files: dict[Split, list[Path]] = {}
     for split in Split:
-        found = [name for name in names if _split_of(name) is split and Path(name).suffix.lower() in FORMATS]
+        found = [path / name for name in names if _split_of(name) is split and Path(name).suffix.lower() in FORMATS]
         if found:
-            files[split] = [File(path / name, FORMATS[Path(name).suffix.lower()]) for name in found]
+            files[split] = found
         elif split is not Split.TEST:
             seen = [
                 entry.name if entry.name in names else f"{entry.name} ({_describe_other(entry)})" for entry in entries
@@ -206,7 +200,11 @@ def _local_files(path: Path) -> File | dict[Split, list[File]]:
                 f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .jsonl, .json or .parquet "
                 f"(unpacked, in the folder itself); it has {listed or 'no files'}"
             )
-    return files
+    return LocalFiles(files, is_single=False)
+
+
+def _format(file: Path) -> str:
+    return FORMATS.get(file.suffix.lower(), "text")
 
 
 def _describe_other(path: Path) -> str:
@@ -230,21 +228,20 @@ def _split_of(name: str) -> Split | None:
     return next((exact[part] for part in parts if part in exact), None)
 
 
-def _local(files: list[File], config: DataConfig) -> Iterator[Chunk]:
-    for format_, group in itertools.groupby(files, key=lambda file: file.format):
+def _local(files: list[Path], config: DataConfig) -> Iterator[Chunk]:
+    for format_, group in itertools.groupby(files, key=_format):
         if format_ == "text":
             for file in group:
-                parts = (block.text for block in blocks(file.path, config.decode_errors))
+                parts = (block.text for block in blocks(file, config.decode_errors))
                 yield from at_titles(parts) if config.boundary is Boundary.wikitext else at_separators(parts)
         else:  # a WikiText article may continue in the next file
-            rows = (rows.texts for file in group for rows in file_rows(file.path, file.format, config))
+            rows = (rows.texts for file in group for rows in file_rows(file, format_, config))
             yield from documents_of_rows(rows, config)
 
 
-def _parts(file: File, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
-    if file.format == "text":
-        return blocks(file.path, config.decode_errors)
-    return file_rows(file.path, file.format, config)
+def _parts(file: Path, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
+    format_ = _format(file)
+    return blocks(file, config.decode_errors) if format_ == "text" else file_rows(file, format_, config)
 
 
 # The hub and the grammar

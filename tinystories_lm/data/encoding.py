@@ -92,12 +92,11 @@ def make_encoder(tokenizer: Tokenizer) -> Encode:
     )
 
     def encode(chunks: Sequence[Chunk]) -> NDArray[np.uint16]:
-        parts = []
-        for text, special in joined(chunks):
-            allowed = {END_OF_TEXT} if special else set()
-            ids = fast.encode_to_numpy(text, allowed_special=allowed, disallowed_special=())
-            parts.append(_as_uint16(ids, vocab_size))
-        return np.concatenate(parts) if parts else np.empty(0, dtype="<u2")
+        parts = [
+            fast.encode_to_numpy(text, allowed_special={END_OF_TEXT} if special else set(), disallowed_special=())
+            for text, special in joined(chunks)
+        ]
+        return _as_uint16(np.concatenate(parts), vocab_size)
 
     return encode
 
@@ -139,7 +138,7 @@ def merge_ranks(tokenizer: Tokenizer) -> dict[bytes, int] | None:
     like_ours = split.get("type") == "ByteLevel" and split.get("use_regex", True) and not split["add_prefix_space"]
     if not plain or not like_ours or found["normalizer"] or tokenizer.token_to_id(END_OF_TEXT) != END_OF_TEXT_ID:
         return None
-    byte_of = {character: byte for byte, character in _bytes_to_characters().items()}
+    byte_of = _byte_of_character()
     vocabulary = {token: index for token, index in model["vocab"].items() if token != END_OF_TEXT}
     merged = [vocabulary["".join(pair)] for pair in model["merges"]]
     singles = [index for token, index in vocabulary.items() if len(token) == 1]
@@ -150,13 +149,12 @@ def merge_ranks(tokenizer: Tokenizer) -> dict[bytes, int] | None:
     return {bytes(byte_of[character] for character in token): index for token, index in vocabulary.items()}
 
 
-def _bytes_to_characters() -> dict[int, str]:
-    """Map each byte to the character that stands for it in a vocabulary: itself if printable, else one from 256 on."""
-    seen = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    hidden = [byte for byte in range(256) if byte not in seen]
-    table = {byte: chr(byte) for byte in seen} | {byte: chr(256 + place) for place, byte in enumerate(hidden)}
-    assert set(table.values()) == set(pre_tokenizers.ByteLevel.alphabet())
-    return table
+def _byte_of_character() -> dict[str, int]:
+    """Map each character of a vocabulary to its byte: a printable byte is itself, the others follow from 256 on."""
+    characters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    printable = [ord(character) for character in characters if ord(character) < 256]
+    hidden = [byte for byte in range(256) if byte not in printable]
+    return dict(zip(characters, printable + hidden, strict=True))
 
 
 def _as_uint16(ids: NDArray[Any], vocab_size: int) -> NDArray[np.uint16]:
@@ -167,9 +165,9 @@ def _as_uint16(ids: NDArray[Any], vocab_size: int) -> NDArray[np.uint16]:
 
 
 def _encode_with_tokenizer(tokenizer: Tokenizer, chunks: Sequence[Chunk]) -> NDArray[np.int64]:
-    encode_texts = getattr(tokenizer, "encode_batch_fast", tokenizer.encode_batch)  # "fast" does not compute offsets
+    encodings = tokenizer.encode_batch_fast([chunk.text for chunk in chunks])  # without offsets
     ids: list[int] = []
-    for chunk, encoding in zip(chunks, encode_texts([chunk.text for chunk in chunks]), strict=True):
+    for chunk, encoding in zip(chunks, encodings, strict=True):
         ids += encoding.ids
         if chunk.ends_document:
             ids.append(END_OF_TEXT_ID)

@@ -152,16 +152,10 @@ def _parquet(path: Path, config: DataConfig) -> Iterator[Rows]:
                 first += batch.num_rows
     except CommandError:
         raise
-    except OSError as error:
-        if error.errno is not None:  # an error of the system; those of pyarrow have no errno
-            raise UsageError(f"cannot read {path}: {error.strerror}") from error
-        raise _unreadable(path, error) from error
     except Exception as error:  # pyarrow raises many types
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> DamagedError:
-    return DamagedError(f"{path} cannot be read as Parquet: {first_line(error)}")
+        if isinstance(error, OSError) and error.errno is not None:  # of the system; those of pyarrow have no errno
+            raise UsageError(f"cannot read {path}: {error.strerror}") from error
+        raise DamagedError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
 def _cells(path: Path, cells: Any, config: DataConfig, *, first: int) -> Rows:

@@ -8,19 +8,17 @@ import contextlib
 import hashlib
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from tqdm import tqdm
 
 from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
@@ -40,6 +38,7 @@ from tinystories_lm.data.corpus import (
 from tinystories_lm.data.encoding import encode_all
 from tinystories_lm.data.tokenizer import TrainingText, train_tokenizer
 from tinystories_lm.system import failpoints
+from tinystories_lm.system.console import progress_bar
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, remove_folder, write_text, writing
 from tinystories_lm.system.hashing import remembered_sha256, sha256_of
@@ -73,16 +72,14 @@ class TokenCache:
     splits: dict[Split, TokenSplit]
 
 
-def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
+def prepare(config: DataConfig) -> TokenCache:
     """Open the token cache of a corpus; where there is none, one process builds it while others wait.
-
-    progress: show a bar where standard error is a terminal.
 
     Raises UsageError where the corpus is missing or too short, DamagedError where its files are broken,
     CannotWriteError and NewerFormatError.
     """
     try:
-        found = _open_or_build(config, progress=progress and sys.stderr.isatty())
+        found = _open_or_build(config)
     except OSError as error:  # errors of reading the corpus are UsageErrors already
         where = error.filename or config.cache_dir
         raise CannotWriteError(
@@ -97,7 +94,7 @@ def prepare(config: DataConfig, *, progress: bool = True) -> TokenCache:
     return found
 
 
-def _open_or_build(config: DataConfig, *, progress: bool) -> TokenCache:
+def _open_or_build(config: DataConfig) -> TokenCache:
     source = fingerprint(config, notes=notes_of(config))
     folder = Path(config.cache_dir) / _key(config, source)
     if folder.is_dir():
@@ -113,7 +110,7 @@ def _open_or_build(config: DataConfig, *, progress: bool) -> TokenCache:
                     remove_folder(folder)
         _remove_leftovers(folder)
         try:
-            _build(config, folder, source, progress=progress)
+            _build(config, folder, source)
         except (OSError, CannotWriteError):
             if not folder.is_dir():  # otherwise another process built it, on a file system without working locks
                 raise
@@ -203,42 +200,40 @@ def _remove_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _build(config: DataConfig, folder: Path, source: str, *, progress: bool) -> None:
+def _build(config: DataConfig, folder: Path, source: str) -> None:
     """Write the tokenizer, the splits and the header into a folder that appears when it is complete."""
     with new_folder(folder) as new:
         found = splits(config)
-        tokenizer = _train(config, progress=progress)
+        tokenizer = _train(config)
         write_text(new / "tokenizer.json", tokenizer.to_str())
         contamination, written = Contamination(), {}
         for split in sorted(found, key=lambda split: split is Split.TRAIN):  # the others are compared with it
-            written[split] = _encode(config, split, tokenizer, contamination, new, progress=progress)
+            written[split] = _encode(config, split, tokenizer, contamination, new)
+        for split in found:
+            if split is not Split.TRAIN:
+                count = contamination.count(split)
+                written[split] = msgspec.structs.replace(written[split], also_in_train=count)
         header = Header(
             key=folder.name,
             corpus=config.name,
             fingerprint=source,
             tokenizer_sha256=sha256_of(new / "tokenizer.json"),
             vocab_size=tokenizer.get_vocab_size(),
-            splits={split: _with_contamination(written[split], split, contamination) for split in found},
+            splits={split: written[split] for split in found},
         )
         write_header(new, header)
         if fingerprint(config, notes=folder.with_name(NOTES)) != source:
             raise DamagedError(f"the corpus {config.name} changed while it was read: run the command again")
 
 
-def _with_contamination(written: SplitHeader, split: Split, contamination: Contamination) -> SplitHeader:
-    if split is Split.TRAIN:
-        return written
-    return msgspec.structs.replace(written, also_in_train=contamination.count(split))
-
-
-def _train(config: DataConfig, *, progress: bool) -> Tokenizer:
+def _train(config: DataConfig) -> Tokenizer:
     started, chosen = time.monotonic(), TrainingText(_share_to_train_on(config))
     log.info("tokenizer: training %s entries on %s", f"{config.vocab_size:,}", config.path or config.name)
     stream = chunks(config, Split.TRAIN)
     first = next(stream, None)
     if first is None:
         raise _too_short(config, Split.TRAIN, 0)
-    with _bar("tokenizer", progress) as bar:
+    with progress_bar("tokenizer", 0, "B") as bar:
         tokenizer = train_tokenizer(
             chosen.choose(chain([first], stream), advance=bar.update),
             config.vocab_size,
@@ -259,19 +254,13 @@ def _share_to_train_on(config: DataConfig) -> float:
 
 
 def _encode(
-    config: DataConfig,
-    split: Split,
-    tokenizer: Tokenizer,
-    contamination: Contamination,
-    folder: Path,
-    *,
-    progress: bool,
+    config: DataConfig, split: Split, tokenizer: Tokenizer, contamination: Contamination, folder: Path
 ) -> SplitHeader:
     """Write the split's tokens and return their entry of the header."""
-    log.info("%s: encoding %s", split, ", ".join(file_names(config).get(split, [])) or config.name)
+    log.info("%s: encoding %s", split, ", ".join(file_names(config, split)) or config.name)
     stream = contamination.watch(split, chunks(config, split))
     started, digest, tokens, n_documents, n_bytes = time.monotonic(), hashlib.sha256(), 0, 0, 0
-    with (folder / f"{split}.bin").open("wb") as file, _bar(split, progress) as bar:
+    with (folder / f"{split}.bin").open("wb") as file, progress_bar(split, 0, "B") as bar:
         for part in encode_all(tokenizer, stream):
             failpoints.hit("cache.before_part", folder)
             data = part.ids.tobytes()
@@ -283,16 +272,11 @@ def _encode(
         raise _too_short(config, split, tokens)
     seconds = time.monotonic() - started
     log.info("%s: %s tokens of %s documents in %.1f s", split, f"{tokens:,}", f"{n_documents:,}", seconds)
-    n_replaced = count_replaced(config, split)
-    if n_replaced:
+    if n_replaced := count_replaced(config, split):
         log.warning("%s: %s places of invalid UTF-8 replaced by U+FFFD", split, f"{n_replaced:,}")
     return SplitHeader(
         tokens=tokens, documents=n_documents, bytes=n_bytes, sha256=digest.hexdigest(), replaced=n_replaced
     )
-
-
-def _bar(name: str, shown: bool) -> Any:
-    return tqdm(desc=name, unit="B", unit_scale=True, file=sys.stderr, disable=not shown, leave=False, mininterval=0.5)
 
 
 def _too_short(config: DataConfig, split: Split, tokens: int) -> UsageError:

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import re
 from collections.abc import Sequence
-from itertools import islice
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,9 @@ from tinystories_lm.data.corpus import NOTES, Split, chunks, documents, fingerpr
 from tinystories_lm.data.encoding import encode_all
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, measure
-from tinystories_lm.evaluation.text import Story
-from tinystories_lm.evaluation.training_text import TrainingText, read_training_text
+from tinystories_lm.evaluation.text import Story, TrainingText, read_training_text
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import begin_texts, in_groups, write
+from tinystories_lm.generation.generate import encode_prompt, in_groups, write
 from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.generation.text import End, Text, drawing_settings
 from tinystories_lm.hardware.machine import Machine
@@ -36,41 +35,42 @@ log = logging.getLogger(__name__)
 FORWARD_TOKENS = 8192  # in one forward pass
 
 
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The options of the command."""
-
-    stories: int  # number of stories to write
-    max_tokens: int  # per story
-    stride_tokens: int  # 0 means half the context
-    data_path: str | None  # where the run's corpus is now; None keeps the path of its config
-    device: Device
-    precision: Precision
-
-
-def evaluate(name: str, options: Options) -> dict[str, Any]:
+def evaluate(
+    name: str,
+    *,
+    n_stories: int,
+    max_tokens: int,
+    stride_tokens: int,
+    data_path: str | None,
+    device: Device,
+    precision: Precision,
+) -> dict[str, Any]:
     """Evaluate run `name` at its best checkpoint, write evaluation.json and return its content.
+
+    max_tokens: per story.
+    stride_tokens: 0 means half the context.
+    data_path: where the run's corpus is now; None keeps the path of its config.
 
     Raises UsageError for an unknown run, a run without a checkpoint, and a missing corpus.
     """
-    machine = open_for_inference(options.device, options.precision)
+    machine = open_for_inference(device, precision)
     trained = load_model(name, device=machine.device.type)
     refuse_links(trained.run)
     data = trained.config.data
-    if options.data_path is not None:
+    if data_path is not None:
         try:
-            data = dataclasses.replace(data, path=options.data_path)
+            data = dataclasses.replace(data, path=data_path)
         except ValueError as error:
             raise UsageError(str(error)) from error
     source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
     corpus = read_record(trained.run).corpus
     if corpus is not None and corpus.fingerprint not in (None, source):
         log.warning("%s differs from the text that the run was trained on", data.path or data.name)
-    stride_tokens = options.stride_tokens or max(1, trained.config.model.context_tokens // 2)
+    stride_tokens = stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
-    config = for_stories(trained.config.sampling, options.max_tokens)
-    stories = write_stories(trained, config, options.stories, machine)
-    real = real_stories(trained, data, options.stories, options.max_tokens)
+    config = for_stories(trained.config.sampling, max_tokens)
+    stories = write_stories(trained, config, n_stories, machine)
+    real = real_stories(trained, data, n_stories, max_tokens)
     training = training_text(data, [*stories, *real])
     result = _record(trained, found, config, machine, stride_tokens=stride_tokens) | {
         "data/fingerprint": source,
@@ -119,11 +119,11 @@ def write_stories(trained: LoadedModel, config: SamplingConfig, count: int, mach
     context_tokens = trained.config.model.context_tokens
     room = context_tokens // 2
     prompts = [prompt for prompt in PROMPTS if len(trained.tokenizer.encode(prompt).ids) <= room] or [""]
-    texts: list[Text] = []
-    for number in range(count):
-        seeded = dataclasses.replace(config, seed=config.seed + number // len(prompts))
-        prompt = prompts[number % len(prompts)]
-        texts += begin_texts(trained.tokenizer, [prompt], seeded, count=1, context_tokens=context_tokens)
+    ids = [encode_prompt(trained.tokenizer, prompt, context_tokens=context_tokens) for prompt in prompts]
+    texts = [
+        Text(prompt, prompt_ids, trained.tokenizer, config, seed=config.seed + number // len(prompts))
+        for number, (prompt, prompt_ids) in zip(range(count), cycle(zip(prompts, ids, strict=True)), strict=False)
+    ]
     with progress_bar("stories", count, "story") as bar, machine.attending():
         for group in in_groups(texts):
             for _ in write(Decoder(trained.model, len(group), dtype=machine.dtype), group, config):

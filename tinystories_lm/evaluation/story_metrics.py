@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinystories_lm.evaluation.pronouns import judged_pronouns
-from tinystories_lm.evaluation.text import Story, ngrams, words
-from tinystories_lm.evaluation.training_text import COPY_WORDS, TrainingText
+from tinystories_lm.evaluation.text import COPY_WORDS, Story, TrainingText, ngrams, words
 
 PROMPTS = (
     "Once upon a time, there was a little dog named Cookie. She",

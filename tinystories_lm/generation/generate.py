@@ -31,9 +31,13 @@ def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> It
     """
     limit = decoder.config.context_tokens
     begins = [0] * len(texts)  # where in each text the decoder's context begins
-    logits_BV = decoder.read([text.ids for text in texts])
+
+    def contexts() -> list[list[int]]:
+        return [text.ids[begin:] for text, begin in zip(texts, begins, strict=True)]
+
+    logits_BV = decoder.read(contexts())
     while True:
-        _require_finite(logits_BV, decoder, [text.ids[begin:] for text, begin in zip(texts, begins, strict=True)])
+        _require_finite(logits_BV, decoder, contexts())
         next_B = _add_tokens(logits_BV, texts, config)
         full = [len(text.ids) - begin >= limit for text, begin in zip(texts, begins, strict=True)]
         for text, is_full in zip(texts, full, strict=True):
@@ -47,7 +51,7 @@ def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> It
                 len(text.ids) - limit // 2 if is_full else begin
                 for text, begin, is_full in zip(texts, begins, full, strict=True)
             ]
-            logits_BV = decoder.read([text.ids[begin:] for text, begin in zip(texts, begins, strict=True)])
+            logits_BV = decoder.read(contexts())
         else:
             logits_BV = decoder.step(next_B.to(decoder.device))
 
@@ -117,17 +121,11 @@ def in_groups(texts: Sequence[Text], size: int = GROUP_SIZE) -> Iterator[Sequenc
 
 
 def write_texts(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    prompts: Sequence[str],
-    config: SamplingConfig,
-    *,
-    count: int,
-    dtype: torch.dtype = torch.float32,
+    model: Transformer, tokenizer: Tokenizer, prompts: Sequence[str], config: SamplingConfig, *, count: int
 ) -> list[Sample]:
     """Return `count` continuations of each prompt, in the prompts' order."""
     texts = begin_texts(tokenizer, prompts, config, count=count, context_tokens=model.config.context_tokens)
     for group in in_groups(texts):
-        for _ in write(Decoder(model, len(group), dtype=dtype), group, config):
+        for _ in write(Decoder(model, len(group)), group, config):
             pass
     return [text.sample() for text in texts]
