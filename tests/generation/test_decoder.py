@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.model.test_transformer import SMALL, VOCAB, build, tokens, with_
-from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.decoder import Decoder, product
 
 CONTEXT = SMALL.context_tokens
 
@@ -93,3 +93,15 @@ def test_logits_that_are_not_finite_are_traced_to_the_part_where_it_began(weight
 
 def test_where_all_is_finite_no_part_is_named() -> None:
     assert Decoder(build(), 1).where_not_finite([1, 2, VOCAB - 1]) == ""
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+@pytest.mark.parametrize("size", [(24, 16), (97, 16)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_every_form_of_a_product_is_the_product(rows: int, size: tuple[int, int], dtype: torch.dtype) -> None:
+    random = torch.Generator().manual_seed(0)
+    weight = torch.randn(size, generator=random).to(dtype)
+    for shape in ((rows, 1, 16), (rows, 5, 16)):
+        x = torch.randn(shape, generator=random).to(dtype).float()
+        got = product(weight.float(), rows, dtype)(x)
+        torch.testing.assert_close(got, x @ weight.float().t(), atol=1e-5 if dtype is torch.float32 else 0.1, rtol=0.01)

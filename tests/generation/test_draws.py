@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.generation.test_generate import with_
-from tinystories_lm.generation.draws import draw, next_token_logits, repeating_tokens
+from tinystories_lm.generation.generate import draw, next_token_logits, repeating_tokens
 
 CONTROLS = [
     {"temperature": 0.7},

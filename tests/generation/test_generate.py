@@ -11,8 +11,7 @@ from tests.model.test_transformer import SMALL, build
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.draws import next_token_logits
-from tinystories_lm.generation.generate import begin_texts, write, write_texts
+from tinystories_lm.generation.generate import begin_texts, next_token_logits, write, write_texts
 from tinystories_lm.generation.text import End, Text
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.errors import DivergedError, UsageError

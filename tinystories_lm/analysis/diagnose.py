@@ -219,7 +219,9 @@ def collect_evidence(
         epochs=tokens / corpus_tokens if corpus_tokens else None,
         tokens_per_parameter=tokens / parameters,
         final_lr_share=rates[-1] / config.optimizer.peak_lr(config.model.d_model) if rates else None,
-        looping_samples=sum(_loops(sample) for sample in newest),
+        looping_samples=sum(
+            strongest_loop(words(sample.text.removeprefix(sample.prompt))) is not None for sample in newest
+        ),
         samples=len(newest),
         spikes=spikes(training),
         skipped_steps=max((int(row.get("progress/skipped_steps", 0)) for row in rows), default=0),
@@ -263,10 +265,6 @@ def _curve(rows: Sequence[MetricsRow], key: str) -> list[Point]:
         for row in rows
         if key in row and abs(row[key]) < LARGEST_NUMBER
     ]
-
-
-def _loops(sample: SampleRow) -> bool:
-    return strongest_loop(words(sample.text.removeprefix(sample.prompt))) is not None
 
 
 def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:

@@ -19,6 +19,7 @@ from tinystories_lm.evaluation.text import Story, TrainingText, read_training_te
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import encode_prompt, in_groups, write
 from tinystories_lm.generation.load import LoadedModel, load_model
+from tinystories_lm.generation.sample import changed
 from tinystories_lm.generation.text import End, Text, drawing_settings
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
@@ -56,22 +57,16 @@ def evaluate(
     machine = open_for_inference(device, precision)
     trained = load_model(name, device=machine.device.type)
     refuse_links(trained.run)
-    data = trained.config.data
-    if data_path is not None:
-        try:
-            data = dataclasses.replace(data, path=data_path)
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+    data = changed(trained.config.data, {} if data_path is None else {"path": data_path})
     source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
-    corpus = read_record(trained.run).corpus
-    if corpus is not None and corpus.fingerprint not in (None, source):
+    if (corpus := read_record(trained.run).corpus) is not None and corpus.fingerprint not in (None, source):
         log.warning("%s differs from the text that the run was trained on", data.path or data.name)
     stride_tokens = stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
     config = for_stories(trained.config.sampling, max_tokens)
     stories = write_stories(trained, config, n_stories, machine)
     real = real_stories(trained, data, n_stories, max_tokens)
-    training = training_text(data, [*stories, *real])
+    training = training_text(data, stories + real)
     result = _record(trained, found, config, machine, stride_tokens=stride_tokens) | {
         "data/fingerprint": source,
         **_figures("stories", measure(stories, training)),

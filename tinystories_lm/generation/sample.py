@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import TextIO, TypeVar
 
 from tinystories_lm.config.choices import Device, Precision
-from tinystories_lm.config.schema import SamplingConfig
+from tinystories_lm.config.schema import DataConfig, SamplingConfig
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.generate import begin_texts, in_groups, write
 from tinystories_lm.generation.load import load_model
@@ -16,6 +16,8 @@ from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import to_json
 from tinystories_lm.system.stdio import escape_controls
+
+Section = TypeVar("Section", DataConfig, SamplingConfig)
 
 
 def sample(
@@ -57,10 +59,10 @@ def sample(
                 show(steps, group, out)
 
 
-def changed(config: SamplingConfig, settings: Mapping[str, object]) -> SamplingConfig:
-    """Return the config with these settings; raise UsageError for an impossible one."""
+def changed(section: Section, settings: Mapping[str, object]) -> Section:
+    """Return a section of the config with these settings; raise UsageError for an impossible one."""
     try:
-        return dataclasses.replace(config, **settings)  # type: ignore[arg-type]
+        return dataclasses.replace(section, **settings)  # type: ignore[arg-type]
     except ValueError as error:
         raise UsageError(str(error)) from error
 

@@ -49,7 +49,7 @@ def draw(law: Law, points: Sequence[Observation], *, title: str) -> str:
         f'height="{HEIGHT - 1}" rx="6"/>',
         _text(LEFT, 26, f"{title}: {_formula(law)}", anchor="start", size=14),
         *_by_compute(law, points, sizes),
-        *(_by_size(law, points) if has_frontier(law) else _no_frontier()),
+        *_by_size(law, points),
     ]
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -102,6 +102,12 @@ def _by_compute(law: Law, points: Sequence[Observation], sizes: Sequence[float])
 
 
 def _by_size(law: Law, points: Sequence[Observation]) -> list[str]:
+    if not has_frontier(law):
+        middle = SECOND + PANEL / 2
+        return [
+            _text(middle, HEIGHT / 2 - 10, "no best size: the law of these runs"),
+            _text(middle, HEIGHT / 2 + 10, "does not fall with both size and tokens"),
+        ]
     computes = [6.0 * point.parameters * point.tokens for point in points]
     chosen = list(_between(min(computes), max(computes) * 10, steps=3))
     best = [best_allocation(law, flops) for flops in chosen]
@@ -124,14 +130,6 @@ def _by_size(law: Law, points: Sequence[Observation]) -> list[str]:
         parts.append(f'<circle class="best" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
     named = [(f"{flops:.1e}".replace("e+", "e"), style) for flops, style in zip(chosen, styles, strict=True)]
     return parts + _legend(SECOND, [*named, ("minima", 'class="frontier"')])
-
-
-def _no_frontier() -> list[str]:
-    middle = SECOND + PANEL / 2
-    return [
-        _text(middle, HEIGHT / 2 - 10, "no best size: the law of these runs"),
-        _text(middle, HEIGHT / 2 + 10, "does not fall with both size and tokens"),
-    ]
 
 
 def _axes(left: float, x: tuple[float, float], losses: Sequence[float]) -> Axes:

@@ -84,7 +84,7 @@ def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
     held = choose_held(sample)
     log_N_P, log_D_P, log_L_P = (torch.tensor(values, dtype=torch.float64).log() for values in sample)
     centre = (float(log_N_P.mean()), float(log_D_P.mean()))
-    problem = _Problem(log_N_P - centre[0], log_D_P - centre[1], _free(held))
+    problem = _Problem(log_N_P - centre[0], log_D_P - centre[1], held)
     theta_SK = problem.clamp(_starts(held, centre))
     for kept, iterations in STAGES:
         best_S = problem.objective(theta_SK, log_L_P).argsort()[:kept]
@@ -93,7 +93,7 @@ def fit(sample: Sample, *, seed: int = 0, resamples: int = RESAMPLES) -> Fit:
     fitted_P = problem.log_loss(theta_K)
     residuals_P = log_L_P - fitted_P
     random = torch.Generator().manual_seed(seed)
-    drawn_SP, noise_S = _draw(residuals_P, len(problem.free), resamples, random)
+    drawn_SP, noise_S = _draw(residuals_P, len(NAMES) - len(held), resamples, random)
     resampled_SK = problem.descend(theta_K.repeat(resamples, 1), fitted_P + drawn_SP)
     return Fit(
         law=_law(theta_K, centre),
@@ -152,10 +152,6 @@ def distinct(values: Sequence[float]) -> int:
     return 1 + sum(after > 1.01 * before for before, after in itertools.pairwise(ordered))
 
 
-def _free(held: Mapping[str, str]) -> list[int]:
-    return [place for place, name in enumerate(("A", "B", "E", "alpha", "beta")) if name not in held]
-
-
 def _starts(held: Mapping[str, str], centre: tuple[float, float]) -> Tensor:
     """Return the paper's grid of 4,500 starts, centred like theta, with held parameters at their values."""
     logs, exponents = torch.arange(0, 26, 5), torch.arange(0, 2.1, 0.5)
@@ -183,10 +179,9 @@ def _law(theta_K: Tensor, centre: tuple[float, float]) -> Law:
 class _Problem:
     """The objective over theta at fixed N and D, evaluated for many theta at once."""
 
-    def __init__(self, x_P: Tensor, y_P: Tensor, free: list[int]) -> None:
-        self.x_P, self.y_P, self.free = x_P, y_P, free
-        self._is_free_K = torch.zeros(len(NAMES), dtype=torch.bool)
-        self._is_free_K[free] = True
+    def __init__(self, x_P: Tensor, y_P: Tensor, held: Mapping[str, str]) -> None:
+        self.x_P, self.y_P = x_P, y_P
+        self._is_free_K = torch.tensor([name not in held for name in ("A", "B", "E", "alpha", "beta")])
         self._low_K, self._high_K = torch.tensor(LOWEST).double(), torch.tensor(HIGHEST).double()
 
     def terms(self, theta_SK: Tensor) -> Tensor:

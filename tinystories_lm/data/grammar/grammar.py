@@ -123,9 +123,9 @@ def story(seed: int, index: int) -> str:
     return AN.sub(r"\1n ", "".join(text).format_map(scene))
 
 
-def stories(seed: int, n_bytes: int, *, first: int = 0) -> Iterator[str]:
-    """Yield stories `first`, `first` + 1, ... until they fill `n_bytes`, with one byte per story for a separator."""
-    index = first
+def stories(seed: int, n_bytes: int) -> Iterator[str]:
+    """Yield stories 0, 1, ... until they fill `n_bytes`, with one byte per story for a separator."""
+    index = 0
     while n_bytes > 0:
         text = story(seed, index)
         yield text
