@@ -10,7 +10,7 @@ from tests.hardware.test_setup import HERE
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tinystories_lm.data.batches import IGNORED
 from tinystories_lm.evaluation.perplexity import Score, score, windows
-from tinystories_lm.system.errors import DivergedError
+from tinystories_lm.system.errors import DivergedError, UsageError
 
 CONTEXT = SMALL.context_tokens
 
@@ -67,5 +67,5 @@ def test_a_model_without_a_finite_loss_is_refused() -> None:
 
 @pytest.mark.parametrize("stride", [0, CONTEXT + 1])
 def test_a_stride_that_leaves_tokens_out_is_refused(stride: int) -> None:
-    with pytest.raises(ValueError, match="outside 1 to the context's 16"):
+    with pytest.raises(UsageError, match="outside 1 to the context's 16"):
         list(windows(text(9), context_tokens=CONTEXT, stride_tokens=stride, batch_size=1))

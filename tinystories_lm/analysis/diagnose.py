@@ -31,9 +31,9 @@ from tinystories_lm.evaluation.text import words
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.schemas import MetricsRow, SampleRow, Summary
-from tinystories_lm.runs.status import read_status_file
+from tinystories_lm.runs.tolerant_reader import TolerantReader
 from tinystories_lm.system.console import amount
-from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import UsageError
 
 SPIKE_NATS = 0.5  # rise of a row's training loss over the median of the SPIKE_ROWS rows before it
 SPIKE_ROWS = 10
@@ -82,8 +82,6 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A finding, the reasons for it, and what to do next."""
-
     finding: Finding
     decoder_loop: bool
     because: list[str]
@@ -97,7 +95,6 @@ class Verdict:
 
 
 def decide_verdict(evidence: Evidence, rules: VerdictConfig, *, diverged: bool = False) -> Verdict:
-    """Decide the verdict by applying the rules to the evidence."""
     finding = _finding(evidence, rules, diverged=diverged)
     loops = evidence.looping_samples > rules.looping_share * evidence.samples and evidence.samples > 0
     because, advice = _reasons(finding, evidence, rules), _advice(finding, evidence, rules)
@@ -291,7 +288,9 @@ def diagnose(run: RunFolder, *, rules: VerdictConfig | None = None) -> Verdict:
     evidence = collect_evidence(
         config, read_metrics(run), read_samples(run), parameters=parameters, corpus_tokens=corpus
     )
-    return decide_verdict(evidence, rules or config.verdict, diverged=_status_reason(run).startswith("diverged"))
+    status = TolerantReader(run).status()
+    diverged = status is not None and status.reason.startswith("diverged")
+    return decide_verdict(evidence, rules or config.verdict, diverged=diverged)
 
 
 def _corpus_tokens(summary: Summary) -> int | None:
@@ -299,19 +298,10 @@ def _corpus_tokens(summary: Summary) -> int | None:
     return round(tokens / epochs) if tokens is not None and epochs is not None and epochs > 1e-9 else None
 
 
-def _status_reason(run: RunFolder) -> str:
-    try:
-        return read_status_file(run).reason
-    except DamagedError:
-        return ""
-
-
 def as_record(verdict: Verdict) -> dict[str, Any]:
-    """Convert the verdict to a dictionary for JSON."""
     return {"name": verdict.name, **msgspec.to_builtins(verdict)}
 
 
 def describe(verdict: Verdict) -> str:
-    """Format the verdict, its reasons and the next step, one per line."""
     lines = [f"verdict: {verdict.name}", *(f"  {reason}" for reason in verdict.because)]
     return "\n".join([*lines, *(f"  next: {step}" for step in verdict.next)])

@@ -30,14 +30,12 @@ class ComparedFigure(NamedTuple):
 
     @property
     def difference(self) -> float | None:
-        """Return measured minus published."""
         if self.published is None or self.measured is None:
             return None
         return self.measured - self.published
 
     @property
     def within(self) -> bool | None:
-        """Return whether the difference is within the tolerance."""
         if self.difference is None or self.published is None:
             return None
         scale = 1.0 if self.what.startswith("validation loss") else abs(self.published)
@@ -45,8 +43,6 @@ class ComparedFigure(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Published and measured figures of one round."""
-
     figures: list[ComparedFigure]
     reasons: list[str]  # why they may differ
 
@@ -111,14 +107,13 @@ def list_differences(published: Mapping[str, Any], config: Config, record: RunRe
 
 
 def describe(comparison: Comparison) -> str:
-    """Format the table and the reasons for differences below it."""
     marks = {True: "yes", False: "no", None: ""}
     rows = [
         [
             figure.what,
             _format(figure.published),
             _format(figure.measured),
-            "" if figure.difference is None else f"{_format(figure.difference, sign=True)}",
+            _format(figure.difference, sign=True),
             marks[figure.within],
         ]
         for figure in comparison.figures

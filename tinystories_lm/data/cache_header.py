@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.system.errors import DamagedError, NewerFormatError
 from tinystories_lm.system.files import read_plain
-from tinystories_lm.system.json_files import from_json, seal, write_sealed
+from tinystories_lm.system.json_files import from_json, seal
 
 FORMAT = "tinystories_lm token cache"
 VERSION = 1
@@ -42,11 +42,6 @@ class Header(Struct, frozen=True, kw_only=True):
     tokenizer_sha256: str
     vocab_size: Count
     splits: dict[Split, SplitHeader]
-
-
-def write_header(folder: Path, header: Header) -> None:
-    """Write the header with its seal."""
-    write_sealed(folder / FILE_NAME, msgspec.to_builtins(header))
 
 
 def read_header(folder: Path) -> Header:

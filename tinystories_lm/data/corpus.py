@@ -28,8 +28,6 @@ VALIDATION_BYTES = 200_000  # lower limit
 
 
 class Split(StrEnum):
-    """The parts of a corpus."""
-
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"

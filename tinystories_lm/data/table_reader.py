@@ -24,8 +24,6 @@ JSON = json.JSONDecoder(strict=False)  # accepts a raw tab within a string
 
 
 class Rows(NamedTuple):
-    """The texts of some rows."""
-
     texts: list[str]
     replaced: int  # invalid places, replaced by U+FFFD
 
@@ -48,7 +46,6 @@ def texts(values: Iterable[Any], column: str, where: str) -> list[str]:
 
 
 def no_column(where: str, column: str, names: Iterable[str]) -> UsageError:
-    """Return the error for a missing text column."""
     there = ", ".join(names) or "(there is none)"
     return UsageError(f"{where} has no column {column!r}: set data.text_column to one of {there}")
 

@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 
 from tinystories_lm.config.choices import Source
 from tinystories_lm.config.schema import DataConfig
-from tinystories_lm.data.cache_header import FORMAT, VERSION, Header, SplitHeader, read_header, write_header
+from tinystories_lm.data.cache_header import FILE_NAME, FORMAT, VERSION, Header, SplitHeader, read_header
 from tinystories_lm.data.contamination import Contamination
 from tinystories_lm.data.corpus import (
     NOTES,
@@ -42,7 +42,7 @@ from tinystories_lm.system.console import progress_bar
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, remove_folder, write_text, writing
 from tinystories_lm.system.hashing import remembered_sha256, sha256_of
-from tinystories_lm.system.json_files import to_json
+from tinystories_lm.system.json_files import to_json, write_sealed
 from tinystories_lm.system.locks import lock
 
 TOKENIZER_KIND = "byte-level BPE"
@@ -53,8 +53,6 @@ log = logging.getLogger(__name__)
 
 
 class TokenSplit(NamedTuple):
-    """One split of the cache."""
-
     tokens: NDArray[np.uint16]  # the token stream [N], mapped from its file, read-only
     documents: int
     bytes: int  # of the documents as UTF-8
@@ -63,8 +61,6 @@ class TokenSplit(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenCache:
-    """An open token cache."""
-
     folder: Path  # also holds tokenizer.json
     fingerprint: str
     tokenizer_sha256: str
@@ -221,7 +217,7 @@ def _build(config: DataConfig, folder: Path, source: str) -> None:
             vocab_size=tokenizer.get_vocab_size(),
             splits={split: written[split] for split in found},
         )
-        write_header(new, header)
+        write_sealed(new / FILE_NAME, msgspec.to_builtins(header))
         if fingerprint(config, notes=folder.with_name(NOTES)) != source:
             raise DamagedError(f"the corpus {config.name} changed while it was read: run the command again")
 

@@ -16,8 +16,7 @@ from tinystories_lm.data.encoding import encode_all
 from tinystories_lm.evaluation.perplexity import Score, score
 from tinystories_lm.evaluation.story_metrics import METRICS, PROMPTS, Quality, measure
 from tinystories_lm.evaluation.text import Story, TrainingText, read_training_text
-from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import encode_prompt, in_groups, write
+from tinystories_lm.generation.generate import encode_prompt, write_groups
 from tinystories_lm.generation.load import LoadedModel, load_model
 from tinystories_lm.generation.sample import changed
 from tinystories_lm.generation.text import End, Text, drawing_settings
@@ -89,19 +88,16 @@ def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: M
         raise UsageError(f"{data.path or data.name}: the {split} split has no text")
     ids_N = np.concatenate([part.ids for part in parts])
     with progress_bar(f"{split} text", ids_N.size, "token") as bar:
-        try:
-            return score(
-                trained.model,
-                ids_N,
-                text_bytes=sum(part.bytes for part in parts),
-                machine=machine,
-                context_tokens=context_tokens,
-                stride_tokens=stride_tokens,
-                batch_size=max(1, FORWARD_TOKENS // context_tokens),
-                progress=bar.update,
-            )
-        except ValueError as error:
-            raise UsageError(str(error)) from error
+        return score(
+            trained.model,
+            ids_N,
+            text_bytes=sum(part.bytes for part in parts),
+            machine=machine,
+            context_tokens=context_tokens,
+            stride_tokens=stride_tokens,
+            batch_size=max(1, FORWARD_TOKENS // context_tokens),
+            progress=bar.update,
+        )
 
 
 def for_stories(config: SamplingConfig, max_tokens: int) -> SamplingConfig:
@@ -120,8 +116,8 @@ def write_stories(trained: LoadedModel, config: SamplingConfig, count: int, mach
         for number, (prompt, prompt_ids) in zip(range(count), cycle(zip(prompts, ids, strict=True)), strict=False)
     ]
     with progress_bar("stories", count, "story") as bar, machine.attending():
-        for group in in_groups(texts):
-            for _ in write(Decoder(trained.model, len(group), dtype=machine.dtype), group, config):
+        for group, steps in write_groups(trained.model, texts, config, dtype=machine.dtype):
+            for _ in steps:
                 pass
             bar.update(len(group))
     return [_story(text.prompt, text.written, finished=text.ended is End.end_of_text) for text in texts]
@@ -190,7 +186,6 @@ def _track(trained: LoadedModel, result: dict[str, Any]) -> None:
 
 
 def describe(result: dict[str, Any]) -> str:
-    """Format the figures for the terminal."""
     rows = [
         [
             each.label,

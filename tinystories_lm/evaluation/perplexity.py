@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tinystories_lm.data.batches import IGNORED, Batch
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.system.errors import DivergedError
+from tinystories_lm.system.errors import DivergedError, UsageError
 from tinystories_lm.training.loss import perplexity
 
 
@@ -35,7 +35,6 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """Return e to the mean loss."""
         return perplexity(self.loss)
 
     @property
@@ -52,10 +51,10 @@ def windows(ids_N: NDArray[np.uint16], *, context_tokens: int, stride_tokens: in
     (Baevski and Auli 2019, section 5). The first token follows an end of text, as in training. All batches have the
     same shape [B, T]; positions beyond the end are IGNORED.
 
-    Raises ValueError for a stride outside 1 to context_tokens.
+    Raises UsageError for a stride outside 1 to context_tokens.
     """
     if not 1 <= stride_tokens <= context_tokens:
-        raise ValueError(f"a stride of {stride_tokens} tokens is outside 1 to the context's {context_tokens}")
+        raise UsageError(f"a stride of {stride_tokens} tokens is outside 1 to the context's {context_tokens}")
     stream = np.concatenate(([END_OF_TEXT_ID], ids_N)).astype(np.int64)
     begins = list(range(0, max(1, ids_N.size - context_tokens + stride_tokens), stride_tokens))
     for first in range(0, len(begins), batch_size):

@@ -177,10 +177,13 @@ def encode_prompt(tokenizer: Tokenizer, prompt: str, *, context_tokens: int) -> 
     return ids
 
 
-def in_groups(texts: Sequence[Text]) -> Iterator[Sequence[Text]]:
-    """Yield the texts in order, in groups that are written together."""
+def write_groups(
+    model: Transformer, texts: Sequence[Text], config: SamplingConfig, *, dtype: torch.dtype = torch.float32
+) -> Iterator[tuple[Sequence[Text], Iterator[None]]]:
+    """Yield the texts in order, in groups that are written together, each with the steps of `write`."""
     for first in range(0, len(texts), GROUP_SIZE):
-        yield texts[first : first + GROUP_SIZE]
+        group = texts[first : first + GROUP_SIZE]
+        yield group, write(Decoder(model, len(group), dtype=dtype), group, config)
 
 
 def write_texts(
@@ -188,7 +191,7 @@ def write_texts(
 ) -> list[Sample]:
     """Return `count` continuations of each prompt, in the prompts' order."""
     texts = begin_texts(tokenizer, prompts, config, count=count, context_tokens=model.config.context_tokens)
-    for group in in_groups(texts):
-        for _ in write(Decoder(model, len(group)), group, config):
+    for _, steps in write_groups(model, texts, config):
+        for _ in steps:
             pass
     return [text.sample() for text in texts]

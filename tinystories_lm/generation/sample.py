@@ -6,8 +6,7 @@ from typing import TextIO, TypeVar
 
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import DataConfig, SamplingConfig
-from tinystories_lm.generation.decoder import Decoder
-from tinystories_lm.generation.generate import begin_texts, in_groups, write
+from tinystories_lm.generation.generate import begin_texts, write_groups
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.generation.text import Text
 from tinystories_lm.hardware.setup import open_for_inference
@@ -49,9 +48,7 @@ def sample(
         context_tokens=loaded.config.model.context_tokens,
     )
     with machine.attending():
-        for number, group in enumerate(in_groups(texts)):
-            decoder = Decoder(loaded.model, len(group), dtype=machine.dtype)
-            steps = write(decoder, group, config)
+        for number, (group, steps) in enumerate(write_groups(loaded.model, texts, config, dtype=machine.dtype)):
             if as_json:
                 write_json_lines(steps, group, out)
             else:

@@ -95,7 +95,6 @@ class Text:
         return self.written[: len(self.written) - max(lengths, default=0)]
 
     def sample(self) -> Sample:
-        """Return the finished text."""
         assert self.ended is not None
         settings = drawing_settings(self.config) | {"seed": self.seed}
         return Sample(self.prompt, self.prompt + self.written, self.ended, settings)

@@ -192,15 +192,13 @@ def _figures(
 
 def _samples(rows: Sequence[SampleRow], summary: Summary | None) -> tuple[Sample, ...]:
     """Return what the model wrote last, and the stories of the summary."""
-    found = {row.text: _sample(row) for row in rows if row.step == rows[-1].step}
+    found = {}
+    for row in (row for row in rows if row.step == rows[-1].step):
+        options = ", ".join(f"{key} {shown(value)}" for key, value in (row.settings or {}).items())
+        found[row.text] = Sample(float(row.step), _cut(row.prompt), _cut(row.text), options[:500])
     for text in (summary.stories if summary is not None else None) or []:
         found.setdefault(text, Sample(None, "", _cut(text), ""))
     return tuple(found.values())[:MOST_SAMPLES]
-
-
-def _sample(row: SampleRow) -> Sample:
-    options = ", ".join(f"{key} {shown(value)}" for key, value in (row.settings or {}).items())
-    return Sample(step=float(row.step), prompt=_cut(row.prompt), text=_cut(row.text), settings=options[:500])
 
 
 def _cut(text: str) -> str:

@@ -27,8 +27,6 @@ MEANINGS = {
 
 
 class Analysis(NamedTuple):
-    """Everything that the command found."""
-
     points: Observations
     fit: Fit
     validation: Validation

@@ -31,7 +31,6 @@ class Axes(NamedTuple):
     y: tuple[float, float]
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Return the pixel position of a point."""
         across = (math.log(x) - self.x[0]) / (self.x[1] - self.x[0])
         up = (math.log(y) - self.y[0]) / (self.y[1] - self.y[0])
         return self.left + PANEL * across, TOP + (HEIGHT - TOP - BOTTOM) * (1 - up)

@@ -58,7 +58,6 @@ class Fit:
     noise: Sequence[float]  # for each resample, the log residual of one further run
 
     def interval(self, name: str) -> Interval:
-        """Return the interval of one parameter."""
         return interval([getattr(law, name) for law in self.resampled], getattr(self.law, name))
 
     def loss_interval(self, parameters: float, tokens: float) -> Interval:

@@ -16,8 +16,6 @@ from tinystories_lm.training.loss import perplexity
 
 
 class Quote(NamedTuple):
-    """Time and price of a run on one hardware."""
-
     hardware: str
     hours: float
     dollars: float
@@ -56,7 +54,6 @@ class Purchase(NamedTuple):
 
 
 def forecast(found: Fit, points: Observations, overrides: Sequence[str], config: Config) -> Forecast:
-    """Predict the run of these overrides."""
     parameters = count_parameters(config.model, vocab_size=config.data.vocab_size).total
     tokens = config.tokens
     flops = tokens * flops_per_token(config.model, vocab_size=config.data.vocab_size)
@@ -150,16 +147,16 @@ def _purchase(found: Fit, points: Observations, dollars: float, hardware: Hardwa
     hours = dollars / hardware.dollars_per_hour
     flops = hours * 3600 * hardware.peak_flops_per_second * hardware.utilisation
     best = best_allocation(found.law, flops)
-    others = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)]
+    others = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)] or [best]
     return Purchase(
         hardware=hardware.name,
         hours=hours,
         dollars=dollars,
         flops=flops,
         parameters=best.parameters,
-        parameters_interval=interval([one.parameters for one in others] or [best.parameters], best.parameters),
+        parameters_interval=interval([one.parameters for one in others], best.parameters),
         tokens=best.tokens,
-        tokens_interval=interval([one.tokens for one in others] or [best.tokens], best.tokens),
+        tokens_interval=interval([one.tokens for one in others], best.tokens),
         loss=found.law.loss(*best),
         loss_interval=found.loss_interval(*best),
         reach=reach(points, parameters=best.parameters, tokens=best.tokens, flops=flops),

@@ -23,8 +23,6 @@ SIZE_AND_TOKENS = (
 
 
 class Observation(NamedTuple):
-    """One finished run."""
-
     run: str  # its folder's name
     parameters: int
     tokens: int  # read in training
@@ -37,8 +35,6 @@ class Observation(NamedTuple):
 
 
 class Observations(NamedTuple):
-    """The finished runs of a sweep."""
-
     folder: Path
     points: tuple[Observation, ...]  # sorted by compute, the cheapest first
     left_out: dict[str, int]  # reason to number of runs

@@ -38,7 +38,6 @@ class Validation(NamedTuple):
 
     @property
     def mean_absolute_error(self) -> float:
-        """Return the mean absolute relative error of the predicted losses."""
         return sum(abs(one.relative_error) for one in self.predicted) / len(self.predicted)
 
 

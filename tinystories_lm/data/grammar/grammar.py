@@ -69,7 +69,6 @@ class Character(NamedTuple):
 
     @property
     def capitalized(self) -> str:
-        """Return the name with a capital."""
         return self.name.capitalize()
 
     def __str__(self) -> str:
@@ -186,7 +185,6 @@ def _groups() -> dict[str, tuple[list[str], list[tuple[str, ...]]]]:
 
 @cache
 def _named(name: str) -> Choice:
-    """Return what <name> stands for."""
     if name in RULES:
         return [_phrase(RULES[name])]
     return [[word] for (word,) in _records(WORDS[name])]
