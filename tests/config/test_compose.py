@@ -13,8 +13,7 @@ from tinystories_lm.config.compose import (
     register,
 )
 from tinystories_lm.config.fingerprint import config_hash
-from tinystories_lm.config.presets import choices_of
-from tinystories_lm.config.swept import swept_settings
+from tinystories_lm.config.presets import choices_of, swept_settings
 
 
 def composed(*overrides: str) -> ComposedJob:

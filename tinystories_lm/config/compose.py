@@ -22,10 +22,9 @@ from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.messages import describe_unknown, explain
-from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.config.presets import conf_folder, sweep_name
 from tinystories_lm.config.removed import REMOVED, describe_removal, without_removed
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
-from tinystories_lm.config.swept import sweep_name
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 

@@ -1,5 +1,9 @@
-"""Find the YAML of conf/: its groups, presets and named sweeps. Imports no Hydra, so that `--help` can list them."""
+"""Find the YAML of conf/ (groups, presets, named sweeps), and read what a sweep varies.
 
+Imports no Hydra, so that `--help` can list them.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -13,3 +17,17 @@ def conf_folder() -> Path:
 def choices_of(group: str) -> list[str]:
     """Return the names of a group's choices, sorted."""
     return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+
+
+def sweep_name(override: str) -> str:
+    """Return NAME of `+sweep=NAME`, and "" for any other override."""
+    key, _, value = override.partition("=")
+    return value if key.lstrip("+") == "sweep" else ""
+
+
+def swept_settings(jobs: Sequence[Sequence[str]]) -> list[dict[str, str]]:
+    """Return, for each job, those of its overrides that differ between the jobs."""
+    chosen = [dict(override.split("=", 1) for override in job if "=" in override) for job in jobs]
+    keys = dict.fromkeys(key for job in chosen for key in job)
+    varied = [key for key in keys if len({job.get(key) for job in chosen}) > 1]
+    return [{key: job[key] for key in varied if key in job} for job in chosen]

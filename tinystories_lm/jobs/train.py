@@ -20,10 +20,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tinystories_lm.config.compose import VERSION_BASE, compose_text, register, to_config
-from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.config.presets import conf_folder, sweep_name
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
-from tinystories_lm.config.swept import sweep_name
 from tinystories_lm.planning.preflight import (
     Launch,
     Request,
@@ -189,11 +188,9 @@ def _interrupted_folder(job: ResolvedJob) -> Path | None:
     """Return the requested folder, else that of the newest interrupted run of this config; None for a new run."""
     if any(override.startswith("hydra.run.dir=") for override in job.overrides):
         return job.folder
-    if not job.config.training.fresh:
-        run = interrupted_run(job.config)
-        if run is not None:
-            print(f"resuming the interrupted run in {run.path} (training.fresh=true starts a new one)", file=sys.stderr)
-            return run.path
+    if not job.config.training.fresh and (run := interrupted_run(job.config)) is not None:
+        print(f"resuming the interrupted run in {run.path} (training.fresh=true starts a new one)", file=sys.stderr)
+        return run.path
     return None
 
 

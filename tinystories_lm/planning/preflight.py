@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep, with_hardware
+from tinystories_lm.config.presets import swept_settings
 from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
-from tinystories_lm.config.swept import swept_settings
 from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
 from tinystories_lm.runs.folder import RunFolder

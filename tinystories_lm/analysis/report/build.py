@@ -18,7 +18,7 @@ from tinystories_lm import __version__
 from tinystories_lm.analysis.published import read_published
 from tinystories_lm.analysis.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS, TRAINING, VALIDATION, encode
 from tinystories_lm.analysis.report.read_runs import Reader, Run, clean, differences, shown
-from tinystories_lm.config.swept import swept_settings
+from tinystories_lm.config.presets import swept_settings
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import find_runs
