@@ -1,6 +1,7 @@
 """Define what a command is, and the arguments that several commands share. Wrong usage is one line."""
 
 import argparse
+import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from operator import methodcaller
@@ -17,6 +18,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError: argparse would print the usage above the message."""
+        if found := re.fullmatch(r"argument (\S+?)(/\S+)?: expected one argument", message):
+            message += f" (a value that begins with a dash is written as {found[1]}=VALUE)"
         raise UsageError(f"{self.prog.removeprefix(PROGRAM).strip()}: {message}; see `{self.prog} --help`")
 
     def print_help(self, file: object = None) -> None:

@@ -10,12 +10,12 @@ from tinystories_lm.system.errors import UsageError
 def report(options: Namespace) -> None:
     from tinystories_lm.analysis.report.build import OUT, gather, to_record, watch, write_report
     from tinystories_lm.analysis.report.read_runs import Reader
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     if options.json:
         if options.watch or options.out:
             raise UsageError("report: --json prints the table and writes no page; leave --out and --watch out")
-        print(to_json(to_record(gather(options.names, Reader())), indent=2))
+        print(to_ascii_json(to_record(gather(options.names, Reader())), indent=2))
     elif options.watch:
         print(watch(options.names, options.out or OUT))
     else:
@@ -24,18 +24,18 @@ def report(options: Namespace) -> None:
 
 def scaling(options: Namespace) -> None:
     from tinystories_lm.analysis.scaling.analyse import analyse, describe, to_record
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
-    print(to_json(to_record(found), indent=2) if options.json else describe(found))
+    print(to_ascii_json(to_record(found), indent=2) if options.json else describe(found))
 
 
 def dashboard(options: Namespace) -> None:
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
     from tinystories_lm.tracking.dashboard import as_record, build_workspace, save
 
     if options.json:
-        print(to_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))
+        print(to_ascii_json(as_record(build_workspace(options.project, entity=options.entity or "you")), indent=2))
     else:
         print(save(options.project, entity=options.entity))
 

@@ -12,12 +12,12 @@ from tinystories_lm.system.errors import CommandError, UsageError
 
 def runs(options: Namespace) -> None:
     from tinystories_lm.runs.listing import describe, list_runs
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     found = list_runs(options.filter, sort=RunOrder(options.sort))
     if options.json:
         for run in found:
-            print(to_json(asdict(run)))
+            print(to_ascii_json(asdict(run)))
     else:
         print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
 
@@ -52,18 +52,18 @@ def diagnose(options: Namespace) -> None:
     from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
     from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.system.console import coloured
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     found = diagnose(find_run(options.run))
     if options.json:
-        print(to_json(as_record(found), indent=2))
+        print(to_ascii_json(as_record(found), indent=2))
     else:
         print(describe(found).replace(found.name, coloured(found.name), 1))
 
 
 def evaluate(options: Namespace) -> None:
     from tinystories_lm.evaluation.evaluate import describe, evaluate
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     found = evaluate(
         options.run,
@@ -74,15 +74,15 @@ def evaluate(options: Namespace) -> None:
         device=Device(options.device),
         precision=Precision(options.precision),
     )
-    print(to_json(found, indent=2) if options.json else describe(found))
+    print(to_ascii_json(found, indent=2) if options.json else describe(found))
 
 
 def replay(options: Namespace) -> None:
     from tinystories_lm.jobs.replay import replay
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     found = replay(options.run, folder=options.folder)
-    print(to_json(found.as_record(), indent=2) if options.json else found.describe())
+    print(to_ascii_json(found.as_record(), indent=2) if options.json else found.describe())
     if found.difference is not None:
         raise CommandError(f"{found.replay} differs from {found.original}")
 

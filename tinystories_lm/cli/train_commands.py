@@ -37,7 +37,7 @@ def prepare(options: Namespace) -> None:
 def plan(options: Namespace) -> None:
     from tinystories_lm.config.compose import register
     from tinystories_lm.planning.plan import as_record, compose_for_plan, describe, make_plan
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     register()
     if options.calibrate:
@@ -49,7 +49,7 @@ def plan(options: Namespace) -> None:
     else:
         config = compose_for_plan(options.overrides, config_dir=options.config_dir)
     found = make_plan(config)
-    print(to_json(as_record(found), indent=2) if options.json else describe(found))
+    print(to_ascii_json(as_record(found), indent=2) if options.json else describe(found))
 
 
 def add_sweep_name(parser: Parser) -> None:
@@ -61,7 +61,7 @@ def add_sweep_name(parser: Parser) -> None:
 def sweep(options: Namespace) -> None:
     from tinystories_lm.sweeps.sweep import raise_for_failures, sweep
     from tinystories_lm.sweeps.tables import as_record, describe_results
-    from tinystories_lm.system.json_files import to_json
+    from tinystories_lm.system.json_files import to_ascii_json
 
     members = sweep(
         options.name,
@@ -72,7 +72,7 @@ def sweep(options: Namespace) -> None:
         deadline_minutes=options.deadline_minutes,
     )
     if options.json:
-        print("\n".join(to_json(as_record(member)) for member in members))
+        print("\n".join(to_ascii_json(as_record(member)) for member in members))
     elif not options.dry_run:
         print(describe_results(members))
     if not options.dry_run:

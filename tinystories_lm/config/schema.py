@@ -25,6 +25,9 @@ from tinystories_lm.config.choices import (
 )
 from tinystories_lm.config.fields import SetOnce, added_later, changes_nothing, changes_rounding, describe_settings
 
+NOT_IN_WANDB_NAMES = "/\\#?%:"
+MOST_NAME_CHARS, MOST_TAG_CHARS = 128, 64  # of W&B
+
 
 @dataclass(kw_only=True)
 class ModelConfig(SetOnce):
@@ -217,6 +220,18 @@ class TrackingConfig(SetOnce):
     def __post_init__(self) -> None:
         if self.project == "":
             raise ValueError("tracking.project is empty: name a W&B project")
+        for key, name in (("project", self.project), ("entity", self.entity or "")):
+            if found := [letter for letter in name if letter in NOT_IN_WANDB_NAMES]:
+                raise ValueError(f"tracking.{key}={name} has {found[0]!r}, which W&B allows in no name: remove it")
+        long = {
+            key: len(getattr(self, key) or "") > MOST_NAME_CHARS for key in ("project", "entity", "group", "job_type")
+        }
+        self.require(
+            f"must have at most {MOST_NAME_CHARS} characters", **{key: not is_long for key, is_long in long.items()}
+        )
+        for tag in self.tags:
+            if not 1 <= len(tag) <= MOST_TAG_CHARS:
+                raise ValueError(f"tracking.tags has {tag[:80]!r}: a tag of W&B has 1 to {MOST_TAG_CHARS} characters")
         self.require_at_least_1("init_timeout_seconds", "finish_timeout_seconds")
 
 

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.system.errors import DamagedError, NewerFormatError
-from tinystories_lm.system.files import read_plain
+from tinystories_lm.system.files import read_plain, unreadable
 from tinystories_lm.system.json_files import from_json, seal
 
 FORMAT = "tinystories_lm token cache"
@@ -53,7 +53,9 @@ def read_header(folder: Path) -> Header:
     try:
         stored = from_json(read_plain(path))
         foreign = stored["format"] != FORMAT or not isinstance(stored["version"], int)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{path} cannot be read: {error!r}") from error
     if foreign:
         raise DamagedError(f"{path} is not the header of a {FORMAT}")

@@ -39,8 +39,8 @@ from tinystories_lm.data.encoding import encode_all
 from tinystories_lm.data.tokenizer import TrainingText, train_tokenizer
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.console import progress_bar
-from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
-from tinystories_lm.system.files import new_folder, remove_folder, write_text, writing
+from tinystories_lm.system.errors import CannotReadError, CannotWriteError, DamagedError, UsageError
+from tinystories_lm.system.files import new_folder, remove_folder, unreadable, write_text, writing
 from tinystories_lm.system.hashing import remembered_sha256, sha256_of
 from tinystories_lm.system.json_files import to_json, write_sealed
 from tinystories_lm.system.locks import lock
@@ -94,12 +94,18 @@ def _open_or_build(config: DataConfig) -> TokenCache:
     source = fingerprint(config, notes=notes_of(config))
     folder = Path(config.cache_dir) / _key(config, source)
     if folder.is_dir():
-        with contextlib.suppress(DamagedError):
+        try:
             return open_cache(folder)
+        except CannotReadError:
+            raise
+        except DamagedError:
+            pass  # said under the lock
     with _exclusively(folder):
         if folder.is_dir():  # another process built it, or it is damaged
             try:
                 return open_cache(folder)
+            except CannotReadError:
+                raise
             except DamagedError as error:
                 log.warning("%s: rebuilding it", error)
                 with writing(folder):
@@ -140,7 +146,9 @@ def open_cache(folder: Path) -> TokenCache:
                 for split, recorded in header.splits.items()
             },
         )
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    except ValueError as error:
         raise DamagedError(f"{folder} is damaged: {error!r}") from error
 
 

@@ -14,7 +14,7 @@ from tinystories_lm.generation.sample import changed
 from tinystories_lm.generation.text import drawing_settings
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
-from tinystories_lm.system.json_files import to_json
+from tinystories_lm.system.json_files import to_ascii_json
 
 # Greedy and random sampling, with and without each remedy against loops that the four rounds tried.
 GRID: dict[str, tuple[float, ...]] = {
@@ -54,7 +54,7 @@ def compare(
     found = [(config, measure(stories, training)) for config, stories in written]
     if as_json:
         for config, quality in found:
-            out.write(to_json(drawing_settings(config) | dataclasses.asdict(quality)) + "\n")
+            out.write(to_ascii_json(drawing_settings(config) | dataclasses.asdict(quality)) + "\n")
         return
     columns = [each for each in METRICS if each.name in SHOWN]
     rows = [

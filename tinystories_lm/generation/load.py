@@ -14,7 +14,7 @@ from tinystories_lm.runs.checkpoint import check_size, load_weights
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_record
-from tinystories_lm.runs.resume import best_checkpoint
+from tinystories_lm.runs.resume import with_best_checkpoint
 from tinystories_lm.system.errors import DamagedError
 from tinystories_lm.system.hashing import sha256_of
 
@@ -36,7 +36,11 @@ def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
     Raises UsageError for an unknown run and one without a checkpoint, DamagedError naming the file that is damaged.
     """
     run = find_run(name)
-    config, checkpoint, tokenizer = read_config(run), best_checkpoint(run), _tokenizer_of(run)
+    return with_best_checkpoint(run, lambda checkpoint: _load(run, checkpoint, device))
+
+
+def _load(run: RunFolder, checkpoint: Path, device: str) -> LoadedModel:
+    config, tokenizer = read_config(run), _tokenizer_of(run)
     check_size(checkpoint, count_parameters(config.model, vocab_size=tokenizer.get_vocab_size()).total)
     with torch.device("meta"):
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())

@@ -13,7 +13,7 @@ from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.folder import read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.json_files import to_json
+from tinystories_lm.system.json_files import to_ascii_json
 from tinystories_lm.system.stdio import escape_controls
 
 Section = TypeVar("Section", DataConfig, SamplingConfig)
@@ -85,6 +85,6 @@ def write_json_lines(steps: Iterable[None], texts: Sequence[Text], out: TextIO) 
     current = 0
     for _ in steps:
         while current < len(texts) and texts[current].ended is not None:
-            out.write(to_json(dataclasses.asdict(texts[current].sample())) + "\n")
+            out.write(to_ascii_json(dataclasses.asdict(texts[current].sample())) + "\n")
             out.flush()
             current += 1

@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import shlex
 
 import msgspec
 
@@ -87,6 +88,6 @@ def show_end(run: RunFolder, summary: Summary) -> None:
         log.info("\nstory %d\n%s", number, story)
     folder = os.path.relpath(run.path)
     log.info("\nthe run is in %s; next, try:", folder)
-    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', folder)
+    log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', shlex.quote(folder))
     if (run.path / ".hydra").is_dir():  # a replay was not started by settings on a command line
         log.info("  %s", command_of(run, steps=2 * steps))

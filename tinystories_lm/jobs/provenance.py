@@ -1,5 +1,6 @@
 """Record what a run is made with when it starts or resumes: versions, commit, machine, corpus, weights and plan."""
 
+import dataclasses
 import importlib.metadata
 import logging
 import os
@@ -12,6 +13,7 @@ import msgspec
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.schema import Config
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache
 from tinystories_lm.hardware.detect import device_name
@@ -24,7 +26,7 @@ from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder, read_config, write_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_record, write_record
-from tinystories_lm.runs.resume import ResumedRun, best_checkpoint, check_corpus
+from tinystories_lm.runs.resume import ResumedRun, check_corpus, with_best_checkpoint
 from tinystories_lm.runs.schemas import (
     CorpusRecord,
     InitialWeights,
@@ -105,11 +107,11 @@ def find_initial_weights(job: ResolvedJob, resumed: ResumedRun, *, tokenizer_sha
         checkpoint = Path(recorded.checkpoint)
     else:
         other = find_run(name, besides=job.run)
-        read_config(other)  # refuses a model that this version cannot build
+        _check_same_model(job.config, read_config(other), other)
         corpus = read_record(other).corpus
         if corpus is None or corpus.tokenizer_sha256 != tokenizer_sha256:
             raise UsageError(f"training.init_from={other.path} has another tokenizer: its token ids mean other text")
-        checkpoint = best_checkpoint(other)
+        checkpoint = with_best_checkpoint(other, lambda path: path)
     found = InitialWeights(checkpoint=str(checkpoint), sha256=sha256_of(checkpoint / "model.safetensors"))
     if recorded is not None and recorded.sha256 != found.sha256:
         raise UsageError(
@@ -117,6 +119,18 @@ def find_initial_weights(job: ResolvedJob, resumed: ResumedRun, *, tokenizer_sha
             "start a new run with training.fresh=true"
         )
     return found
+
+
+def _check_same_model(config: Config, other: Config, run: RunFolder) -> None:
+    """Raise UsageError where another run's weights mean something else here; their shapes alone may agree."""
+    wanted, there = dataclasses.asdict(config.model), dataclasses.asdict(other.model)
+    differing = [key for key in wanted if wanted[key] != there[key] and key != "context_tokens"]
+    if differing:
+        key = differing[0]
+        raise UsageError(
+            f"training.init_from={run.path} was trained with model.{key}={there[key]}, this run has {wanted[key]}: "
+            f"its weights mean another model; set model.{key}={there[key]}"
+        )
 
 
 def _update_exactness(progress: Progress, before: RunRecord, segment: Segment) -> None:

@@ -9,6 +9,7 @@ checkpoints/step-00001000/
 
 import logging
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +24,14 @@ from torch import Tensor, nn
 
 from tinystories_lm.runs.schemas import Count, RunId
 from tinystories_lm.system import failpoints
-from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
-from tinystories_lm.system.files import has_holes, new_folder, remove_folder
+from tinystories_lm.system.errors import (
+    CannotReadError,
+    CannotWriteError,
+    DamagedError,
+    DivergedError,
+    NewerFormatError,
+)
+from tinystories_lm.system.files import has_holes, new_folder, remove_folder, unreadable
 from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import read_json, to_json
 
@@ -93,6 +100,8 @@ def save_checkpoint(
             save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
             failpoints.hit("checkpoint.after_optimizer", path)
             (temporary / "state.json").write_text(to_json(msgspec.to_builtins(progress), indent=2), encoding="utf-8")
+            for name in FILES:  # safetensors makes files that only their owner may read, whatever the umask
+                shutil.copymode(temporary / "state.json", temporary / name)
             files = {
                 name: {"bytes": (temporary / name).stat().st_size, "sha256": sha256_of(temporary / name)}
                 for name in FILES
@@ -142,7 +151,9 @@ def check_checkpoint(path: Path, *, run_id: str) -> Progress:
         for name in FILES:
             _check_file(path / name, manifest.files[name])
         progress = _read_state(path, manifest.format)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:
         raise DamagedError(f"{path} is damaged: {error}") from error
     if progress.step != step_of(path):
         raise DamagedError(f"{path}/state.json is of step {progress.step}")
@@ -182,14 +193,21 @@ def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Prog
     for path in list_checkpoints(folder):
         try:
             yield path, check_checkpoint(path, run_id=run_id)
+        except CannotReadError:
+            raise
         except DamagedError as error:
-            log.warning("%s; trying an earlier checkpoint", error)
+            if path.exists():  # otherwise the process that trains the run has deleted it
+                log.warning("%s; trying an earlier checkpoint", error)
 
 
 def check_size(path: Path, parameters: int) -> None:
     """Raise DamagedError where a checkpoint's size does not fit a model of `parameters` weights, before it is read."""
     file = path / "model.safetensors"
-    size, expected = file.stat().st_size, BYTES_PER_WEIGHT * parameters
+    try:
+        size = file.stat().st_size
+    except OSError as error:
+        raise unreadable(file, error) from error
+    expected = BYTES_PER_WEIGHT * parameters
     if not expected < size < expected + MOST_HEADER_BYTES:
         raise DamagedError(f"{file} has {size:,} bytes; the weights of the config's model take {expected:,}")
 
@@ -203,7 +221,9 @@ def load_weights(path: Path, model: nn.Module) -> None:
     check_size(path, sum(weight.numel() for weight in model.parameters()))
     try:
         tensors = load_file(file)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
+        raise unreadable(file, error) from error
+    except SafetensorError as error:
         raise DamagedError(f"{file} is damaged: {error}") from error
     parameters = dict(model.named_parameters())
     if set(tensors) != set(parameters):
@@ -222,7 +242,9 @@ def load_optimizer(path: Path, model: nn.Module, optimizer: torch.optim.Optimize
     """Fill the optimizer's state from a checkpoint; raises DamagedError where it does not belong to the model."""
     try:
         load_named_state(model, optimizer, load_file(path / "optimizer.safetensors"))
-    except (OSError, SafetensorError, KeyError) as error:
+    except OSError as error:
+        raise unreadable(path / "optimizer.safetensors", error) from error
+    except (SafetensorError, KeyError) as error:
         raise DamagedError(f"{path / 'optimizer.safetensors'} is damaged: {error!r}") from error
 
 

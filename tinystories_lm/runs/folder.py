@@ -16,7 +16,7 @@ import msgspec
 from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError, UsageError
-from tinystories_lm.system.files import find_link, read_plain, write_text
+from tinystories_lm.system.files import find_link, read_plain, unreadable, write_text
 from tinystories_lm.system.locks import lock
 from tinystories_lm.system.yaml_files import from_yaml
 
@@ -101,7 +101,9 @@ def read_config(run: RunFolder, *, to_train: bool = False) -> Config:
                     f"commit {LAST_COMMIT} is the last one that has it"
                 )
         return msgspec.convert(_complete(stored), Config, strict=False)  # a person may have written 1e-3
-    except (OSError, ValueError, TypeError) as error:
+    except OSError as error:
+        raise unreadable(run.config, error) from error
+    except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
 
@@ -142,7 +144,8 @@ def overrides_of(run: RunFolder) -> list[str]:
 
 def command_of(run: RunFolder, *, steps: int) -> str:
     """Return the command that started the run, with another number of steps, which resumes a finished run."""
-    leave_out = ("training.steps=", "+sweep=")  # the second would start the whole sweep
+    # A sweep's name would start the whole sweep, and training.fresh a second run.
+    leave_out = ("training.steps=", "+sweep=", "training.fresh=")
     kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
     folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
     return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])

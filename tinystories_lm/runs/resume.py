@@ -2,8 +2,9 @@
 
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import SETTINGS, Config, settings
@@ -19,9 +20,10 @@ from tinystories_lm.runs.folder import RunFolder, new_run_id, read_config
 from tinystories_lm.runs.records import check_same, check_text, is_imported, read_as, read_record, read_summary
 from tinystories_lm.runs.schemas import CorpusRecord, RunRecord
 from tinystories_lm.runs.status import Status, read_status
-from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.system.errors import CannotReadError, DamagedError, UsageError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class StartPoint(NamedTuple):
@@ -65,6 +67,8 @@ def find_record(run: RunFolder) -> RunRecord | None:
     """
     try:
         return read_record(run)
+    except CannotReadError:
+        raise
     except DamagedError as error:
         checkpoints = list_checkpoints(run.checkpoints)
         for path in checkpoints:
@@ -107,6 +111,22 @@ def best_checkpoint(run: RunFolder) -> Path:
             check_checkpoint(best, run_id=run_id)
             return best
     return start.checkpoint
+
+
+def with_best_checkpoint(run: RunFolder, use: Callable[[Path], T]) -> T:
+    """Return what `use` makes of the best checkpoint.
+
+    A process that trains the run may delete that checkpoint meanwhile; then the one that is now the best is used.
+
+    Raises what `best_checkpoint` and `use` do.
+    """
+    while True:
+        before = list_checkpoints(run.checkpoints)
+        try:
+            return use(best_checkpoint(run))
+        except (DamagedError, OSError):
+            if list_checkpoints(run.checkpoints) == before:
+                raise
 
 
 def compare_settings(run: RunFolder, wanted: Config) -> list[str]:

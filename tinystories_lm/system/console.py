@@ -6,8 +6,9 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -27,7 +28,7 @@ class ProgressBar:
             initial=first,
             unit="step",
             file=sys.stderr,
-            disable=not sys.stderr.isatty(),
+            disable=not is_terminal(sys.stderr),
             dynamic_ncols=True,
             bar_format="{percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
         )
@@ -70,21 +71,26 @@ def duration(seconds: float) -> str:
 
 
 def amount(number: float) -> str:
-    """Return a number as 950, 12.3k, 4.56M, or 1.23G."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"
+    """Return a number as 950, 12.3k, 4.56M, 1.23G, or 7.89T: rounded to three digits, then given its unit."""
+    if not math.isfinite(number):
+        return "∞" if number > 0 else str(number)
+    rounded = float(f"{number:.3g}")
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if rounded >= size:
+            return f"{rounded / size:,.0f}{unit}" if rounded >= 1000 * size else f"{rounded / size:.3g}{unit}"
+    return f"{rounded:.3g}"
 
 
 def storage(count: float) -> str:
-    """Return bytes as 45.6 MB or 1.23 GB."""
-    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+    """Return bytes as 45.6 MB, 1.23 GB, or 4.56 TB."""
+    if round(count / 1e6, 1) < 100:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e9:.2f} GB" if round(count / 1e9, 2) < 1000 else f"{count / 1e12:,.2f} TB"
 
 
 def plain(number: float) -> str:
     """Return a number as 4.03, 1034.59, or, from a million on, 1.01e+304."""
-    return f"{number:.2f}" if number < 1e6 else f"{number:.2e}"
+    return f"{number:.2f}" if round(number, 2) < 1e6 else f"{number:.2e}"
 
 
 def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
@@ -97,7 +103,7 @@ def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
         unit=unit,
         unit_scale=True,
         file=sys.stderr,
-        disable=not sys.stderr.isatty(),
+        disable=not is_terminal(sys.stderr),
         leave=False,
     )
 
@@ -114,7 +120,7 @@ ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 def coloured(word: str) -> str:
     """Return the word in its colour at a terminal without NO_COLOR, else unchanged."""
     code = COLOURS.get(word.split(",")[0])
-    if code is None or os.environ.get("NO_COLOR") or not (sys.stdout.isatty() and sys.stderr.isatty()):
+    if code is None or os.environ.get("NO_COLOR") or not (is_terminal(sys.stdout) and is_terminal(sys.stderr)):
         return word
     return f"\x1b[{code}m{word}\x1b[0m"
 
@@ -134,4 +140,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collec
 
 
 def _width(cell: str) -> int:
-    return len(ESCAPE.sub("", cell))
+    """Return the columns that a terminal takes: two for a wide character, none for a combining one."""
+    text = ESCAPE.sub("", cell)
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
+    return len(text) + wide - sum(unicodedata.combining(letter) > 0 for letter in text)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether the stream is a terminal that can be coloured and redrawn."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     FAILED = 1, "failed, or a replay found a difference"
     USAGE = 2, "wrong usage, configuration or hardware"
     DAMAGED = 3, "data or checkpoint damaged"
-    CANNOT_WRITE = 5, "the disk is full or read-only"
+    CANNOT_WRITE = 5, "the disk is full, read-only or another person's"
     DIVERGED = 6, "the loss or a gradient stayed non-finite"
     NEWER_FORMAT = 7, "made by a newer version of this program"
     IN_USE = 8, "the run folder belongs to another process"
@@ -43,6 +43,12 @@ class DamagedError(CommandError):
     """Data or a checkpoint differs from what was recorded of it."""
 
     exit_code = ExitCode.DAMAGED
+
+
+class CannotReadError(DamagedError):
+    """The system refuses to give a file out: its contents are unknown, and must not be replaced."""
+
+    exit_code = ExitCode.CANNOT_WRITE
 
 
 class CannotWriteError(CommandError):

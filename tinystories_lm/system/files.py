@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tinystories_lm.system import failpoints
-from tinystories_lm.system.errors import CannotWriteError
+from tinystories_lm.system.errors import CannotReadError, CannotWriteError, DamagedError
 
-REFUSALS = {
-    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE,
-    errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ENOENT, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP,
-    errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE,
-}  # fmt: skip
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LOST = (*FULL, errno.EIO, errno.ESTALE)  # with these, fsync reports data that did not reach the disk
+# What the file itself is; every other error is the system's refusal to read it, whatever it holds.
+MALFORMED = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EFBIG, errno.ENXIO)
 MOST_BYTES = 1 << 28  # of a file that is read whole
 REPLACED = ".old-"  # prefix of a folder whose successor is about to take its name
 LEFTOVER = re.compile(r"\.(tmp-\d+-.+|(tmp|del)-.+-\d+)")  # the temporary names below, with the pid of their process
@@ -28,19 +27,35 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in REFUSALS:
-            raise
-        where = error.filename or path
-        raise CannotWriteError(
-            f"cannot write {where}: {error.strerror}: free some space or name another folder"
-        ) from error
+        where, reason = error.filename or path, error.strerror or error
+        advice = "free some space or name another folder" if error.errno in FULL else "name another folder"
+        raise CannotWriteError(f"cannot write {where}: {reason}: {advice}") from error
+
+
+def unreadable(path: Path, error: Exception) -> DamagedError:
+    """Return the error of a file that could not be read: damaged, or intact for all one knows and not given out."""
+    if isinstance(error, OSError) and error.errno not in MALFORMED:
+        return CannotReadError(
+            f"cannot read {error.filename or path}: {error.strerror or error}: "
+            "it may be intact, so nothing was changed; check its permissions and its disk"
+        )
+    return DamagedError(f"{path} cannot be read: {error}")
 
 
 def fsync(path: Path) -> None:
-    """Wait until a file's contents, or a folder's list of names, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Wait until a file's contents, or a folder's list of names, are on the disk.
+
+    Some file systems cannot do that, most often for folders; they are left to write when they will.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written to and not listed
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
     finally:
         os.close(descriptor)
 
@@ -110,10 +125,16 @@ def find_link(folder: Path, *, beside: frozenset[str] = frozenset()) -> Path | N
 def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary folder to fill; it becomes `path` in one rename when the block ends without an error.
 
+    An empty folder that is there already stays, as a mount point and a shell's working directory must: it then gets the
+    files one by one.
+
     replace: allow an older folder of that name. It stays until the new one is on the disk; after a crash between the
         two renames, `sweep_leftovers` puts it back.
     """
     temporary, replaced = path.with_name(f".tmp-{path.name}-{os.getpid()}"), path.with_name(f"{REPLACED}{path.name}")
+    stays = path.is_dir() and not replace
+    if stays:
+        temporary = path / temporary.name
     with writing(path):
         try:
             temporary.mkdir(parents=True)
@@ -123,9 +144,13 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
             fsync(temporary)
             failpoints.hit("folder.before_rename", path)
             if replace and path.exists():
-                path.rename(replaced)
+                move_folder(path, replaced)
                 failpoints.hit("folder.replaced", path)
-            temporary.rename(path)
+            if stays:
+                for file in sorted(temporary.iterdir()):
+                    file.rename(path / file.name)
+            else:
+                temporary.rename(path)
             failpoints.hit("folder.after_rename", path)
             fsync(path.parent)
         finally:
@@ -134,11 +159,28 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                 _put_back_or_remove(replaced)
 
 
+def move_folder(old: Path, new: Path) -> None:
+    """Rename a folder, or copy it where its file system cannot rename folders; raises OSError."""
+    try:
+        old.rename(new)
+    except OSError as error:
+        try:
+            shutil.copytree(old, new)
+        except (OSError, shutil.Error):
+            shutil.rmtree(new, ignore_errors=True)
+            raise error from None
+        shutil.rmtree(old)
+
+
 def remove_folder(path: Path) -> None:
     """Delete a folder; a crash in the middle leaves no part of it under its name."""
     doomed = path.with_name(f".del-{path.name}-{os.getpid()}")
     with writing(path):
-        path.rename(doomed)
+        try:
+            path.rename(doomed)
+        except OSError:  # the file system cannot rename folders, or nobody may write here
+            shutil.rmtree(path)
+            return
     failpoints.hit("folder.half_removed", path)
     shutil.rmtree(doomed, ignore_errors=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.files import read_plain, write_text
+from tinystories_lm.system.files import read_plain, unreadable, write_text
 
 SEAL = "sha256"
 
@@ -19,6 +19,11 @@ SEAL = "sha256"
 def to_json(value: Any, **options: Any) -> str:
     """Return JSON text; a NaN or an infinity in it is a bug, and a ValueError."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, **options)
+
+
+def to_ascii_json(value: Any, **options: Any) -> str:
+    """Return JSON text for a stream, whose encoding may lack any other character."""
+    return json.dumps(value, allow_nan=False, **options)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -49,7 +54,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = from_json(read_plain(path))
     except (OSError, ValueError) as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     if not isinstance(value, dict):
         raise DamagedError(f"{path} holds no JSON object")
     sealed = value.pop(SEAL, None)

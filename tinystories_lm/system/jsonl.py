@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from tinystories_lm.system import failpoints
-from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.files import open_plain, read_plain, writing
+from tinystories_lm.system.files import open_plain, read_plain, unreadable, writing
 from tinystories_lm.system.json_files import from_json, to_json
 
 LONGEST_ROW_BYTES = 8192  # of a metrics.jsonl
@@ -109,7 +108,7 @@ def scan_rows(path: Path, parse: Callable[[Any], T]) -> Rows[T]:
     except FileNotFoundError:
         return Rows([], 0)
     except OSError as error:
-        raise DamagedError(f"{path} cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     rows: list[T] = []
     damaged = 0
     for number, line in enumerate(lines, start=1):
