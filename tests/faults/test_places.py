@@ -16,7 +16,8 @@ import pytest
 
 from tests.faults import trials
 from tests.faults.conftest import Whole
-from tinystories_lm.runs.folder import RunFolder, as_text
+from tinystories_lm.config.overrides import as_text
+from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, read_status
 
 slow = pytest.mark.slow

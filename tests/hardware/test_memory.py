@@ -9,7 +9,7 @@ import torch
 
 from tests.faults import trials
 from tinystories_lm.config.choices import Device
-from tinystories_lm.hardware.memory import container_bytes, is_out_of_memory, usable_bytes
+from tinystories_lm.hardware.memory import is_out_of_memory, usable_bytes
 
 needs_a_limit = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is counted by /proc")
 
@@ -18,24 +18,6 @@ def limit_memory(megabytes: int) -> None:
     """Leave this process so much more than it has mapped."""
     mapped = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + megabytes * 10**6,) * 2)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_the_limits_of_all_control_groups_around_a_process_are_seen(tmp_path: Path, version: int) -> None:
-    """As systemd and Slurm nest them; a container shows its own as the topmost."""
-    groups, own = tmp_path / "cgroup", tmp_path / "own"
-    top, file = (groups / "memory", "memory.limit_in_bytes") if version == 1 else (groups, "memory.max")
-    inner = top / "system.slice" / "job.scope"
-    inner.mkdir(parents=True)
-    lines = {1: "7:cpu:/elsewhere\n3:memory:/system.slice/job.scope\n", 2: "0::/system.slice/job.scope\n"}
-    own.write_text(lines[version])
-    assert container_bytes(groups, own) == 0
-    (inner / file).write_text("max\n")
-    (top / "system.slice" / file).write_text("3000\n")
-    (top / file).write_text("5000\n")
-    assert container_bytes(groups, own) == 3000
-    own.write_text(lines[version].replace("/system.slice/job.scope", "/not/shown/here"))
-    assert container_bytes(groups, own) == 5000
 
 
 @needs_a_limit

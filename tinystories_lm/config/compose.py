@@ -6,29 +6,36 @@ composed itself for a `train` job is checked here.
 
 import contextlib
 import dataclasses
+import functools
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.messages import describe_unknown, explain
+from tinystories_lm.config.overrides import readable
 from tinystories_lm.config.presets import conf_folder, sweep_name
-from tinystories_lm.config.removed import REMOVED, describe_removal, without_removed
+from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 
 HYDRA_PLACES = ("hydra._internal.", "hydra_plugins.")  # modules of Hydra's own code and of installed plugins
+log = logging.getLogger(__name__)
 VERSION_BASE = "1.3"
 REMOTE_LAUNCHERS = (".SlurmLauncher", ".RayLauncher", ".RayAWSLauncher")  # endings of their classes' names
 
@@ -112,7 +119,7 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
 
     Raises UsageError in one line for anything wrong with the overrides.
     """
-    overrides = without_removed(overrides)
+    overrides = readable(overrides)
     with _composed(overrides, config_dir) as composed:
         config, hydra = to_config(composed), composed.hydra
         sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
@@ -121,7 +128,7 @@ def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -
 
 def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, resolve: bool) -> str:
     """Return what `--cfg job` prints, checked; Hydra itself would compose it a second time."""
-    with _composed(without_removed(overrides), config_dir) as composed:
+    with _composed(readable(overrides), config_dir) as composed:
         to_config(composed)
         job = OmegaConf.masked_copy(composed, [key for key in map(str, composed) if key != "hydra"])
         if resolve:
@@ -132,19 +139,21 @@ def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, res
 @contextlib.contextmanager
 def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[DictConfig]:
     _check_overrides(overrides)
-    with _hydra():
-        composed = compose("config", [*overrides, *_search_path(config_dir)], return_hydra_config=True)
+    with _hydra(config_dir):
+        composed = compose("config", [*overrides], return_hydra_config=True)
+        _report_own_choices(composed, config_dir)
         _check_hydra_section(OmegaConf.to_container(composed.hydra, resolve=False))
         yield composed
 
 
 @contextlib.contextmanager
-def _hydra() -> Iterator[None]:
+def _hydra(config_dir: str | None) -> Iterator[None]:
     """Set up Hydra within the block; raises UsageError in one line for its errors."""
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-            yield
+        with own_presets(config_dir):
+            with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
+                yield
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise UsageError(explain(error)) from error
 
@@ -156,12 +165,12 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
     """
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 
-    overrides, search = without_removed(overrides), _search_path(config_dir)
+    overrides = readable(overrides)
     named = [override for override in overrides if sweep_name(override)]
-    with _hydra():
+    with _hydra(config_dir):
         swept: dict[str, object] = {}
         if named:
-            swept = compose("config", [*named, *search], return_hydra_config=True).hydra.sweeper.params or {}
+            swept = compose("config", named, return_hydra_config=True).hydra.sweeper.params or {}
         loader = GlobalHydra.instance().config_loader()  # experiment=glob(round*) looks for files
         typed = [*(f"{key}={value}" for key, value in swept.items()), *overrides]
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
@@ -169,12 +178,44 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
     return list(jobs)
 
 
-def _search_path(config_dir: str | None) -> list[str]:
-    if config_dir is None:
-        return []
-    if not Path(config_dir).is_dir():
+class OwnPresets(SearchPathPlugin):
+    """Hydra's plugin by which the user's own presets and groups are found before those of conf/."""
+
+    folder: ClassVar[Path | None] = None  # Hydra makes the instances
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Put the folder before conf/; Hydra's own --config-dir would put it behind."""
+        if self.folder is not None:
+            search_path.prepend(provider="own presets", path=f"file://{self.folder}", anchor="main")
+
+
+@contextlib.contextmanager
+def own_presets(config_dir: str | None) -> Iterator[None]:
+    """Let Hydra find the user's folder first within the block; raises UsageError where it is not one of presets."""
+    if config_dir is not None and not Path(config_dir).is_dir():
         raise UsageError(f"--config-dir={config_dir} is not a folder")
-    return [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"]
+    if config_dir is not None and (Path(config_dir) / "config.yaml").exists():
+        raise UsageError(f"{config_dir}/config.yaml would replace every default: make it a preset below experiment/")
+    Plugins.instance().register(OwnPresets)
+    before = OwnPresets.folder
+    OwnPresets.folder = Path(config_dir).resolve() if config_dir is not None else None
+    try:
+        yield
+    finally:
+        OwnPresets.folder = before
+
+
+def _report_own_choices(composed: DictConfig, config_dir: str | None) -> None:
+    """Log, once each, which choices of the user's folder have the name of a built-in one."""
+    for group, choice in composed.hydra.runtime.choices.items() if config_dir is not None else ():
+        own = Path(config_dir or "") / group / f"{choice}.yaml"
+        if own.is_file() and (conf_folder() / group / own.name).is_file():
+            _report_once(f"{own} is used in place of the built-in {group}={choice}")
+
+
+@functools.cache
+def _report_once(message: str) -> None:
+    log.warning("%s", message)
 
 
 def _check_overrides(overrides: Sequence[str]) -> None:
@@ -204,7 +245,11 @@ def _check_overrides(overrides: Sequence[str]) -> None:
 
 
 def _check_hydra_section(hydra: Any) -> None:
-    """Raise UsageError where the composed section `hydra` names code, or contains a secret."""
+    """Raise UsageError where the composed section `hydra` names code, changes the folder, or contains a secret."""
+    if hydra.get("job", {}).get("chdir"):
+        raise UsageError(
+            "hydra.job.chdir=true is not supported: paths mean what they mean where the command was typed; remove it"
+        )
     _check_no_code(hydra, "hydra")
     _check_no_secret(f"hydra={hydra}")
 

@@ -25,7 +25,11 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MissingConfigException):
         return _explain_missing(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read as setting=value: {_first_sentence(str(error))}"
+        key = (error.override or "").partition("=")[0]
+        return (
+            f"{error.override}: cannot be read as setting=value: {_first_sentence(str(error))}; quote it twice: "
+            f"\"{key}='text'\", or \"{key}=['text','text']\" for a list"
+        )
     text = str(error)
     if "Ambiguous value" in text:
         return f"{_quoted(text)}: several values make a sweep: add -m, or use key=[a,b] for a list"

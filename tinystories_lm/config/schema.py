@@ -223,11 +223,11 @@ class TrackingConfig(SetOnce):
         for key, name in (("project", self.project), ("entity", self.entity or "")):
             if found := [letter for letter in name if letter in NOT_IN_WANDB_NAMES]:
                 raise ValueError(f"tracking.{key}={name} has {found[0]!r}, which W&B allows in no name: remove it")
-        long = {
-            key: len(getattr(self, key) or "") > MOST_NAME_CHARS for key in ("project", "entity", "group", "job_type")
-        }
         self.require(
-            f"must have at most {MOST_NAME_CHARS} characters", **{key: not is_long for key, is_long in long.items()}
+            f"must have at most {MOST_NAME_CHARS} characters",
+            project=len(self.project) <= MOST_NAME_CHARS,
+            group=len(self.group) <= MOST_NAME_CHARS,
+            job_type=len(self.job_type) <= MOST_NAME_CHARS,
         )
         for tag in self.tags:
             if not 1 <= len(tag) <= MOST_TAG_CHARS:

@@ -33,7 +33,7 @@ class Split(StrEnum):
     TEST = "test"
 
 
-FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ""), "text")
+FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ".raw", ""), "text")
 FORMATS |= {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
 HOW_TO_PROVIDE = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
@@ -195,8 +195,8 @@ def _local_files(path: Path) -> LocalFiles:
             ]
             listed = ", ".join(seen[:8]) + ", …" * (len(seen) > 8)
             raise UsageError(
-                f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .jsonl, .json or .parquet "
-                f"(unpacked, in the folder itself); it has {listed or 'no files'}"
+                f"data.path={path} has no {split[:5]}* file ending in .txt, .text, .tokens, .raw, .jsonl, .json or "
+                f".parquet (unpacked, in the folder itself); it has {listed or 'no files'}"
             )
     return LocalFiles(files, is_single=False)
 

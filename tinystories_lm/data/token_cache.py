@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ from tinystories_lm.data.corpus import (
     training_bytes,
 )
 from tinystories_lm.data.encoding import encode_all
-from tinystories_lm.data.tokenizer import TrainingText, train_tokenizer
+from tinystories_lm.data.tokenizer import END_OF_TEXT, TrainingText, train_tokenizer
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.console import progress_bar
 from tinystories_lm.system.errors import CannotReadError, CannotWriteError, DamagedError, UsageError
@@ -284,6 +284,13 @@ def _encode(
 
 
 def _too_short(config: DataConfig, split: Split, tokens: int) -> UsageError:
+    if config.path is not None and Path(config.path).is_file():
+        ends = (chunk.ends_document for chunk in chunks(config, Split.TRAIN))
+        if len([*islice(filter(None, ends), 2)]) < 2:
+            return UsageError(
+                f"data.path={config.path} is a single document, of which nothing can be held out for validation: put a "
+                f"line {END_OF_TEXT} between its documents, or name a folder with train* and valid* files"
+            )
     return UsageError(
         f"the {split} split of {config.name} has {tokens} tokens and needs at least {LEAST_TOKENS}: add text"
         + (" or raise data.held_out_fraction" if split is Split.VALIDATION else "")

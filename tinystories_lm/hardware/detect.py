@@ -12,7 +12,7 @@ from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.hardware.processor import chosen_precision
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.processes import usable_cores
+from tinystories_lm.system.processes import default_threads
 
 ARRAY_BYTES = 2**25  # more than most caches hold
 # A config of conf/hardware and the words that its GPU's name contains.
@@ -65,7 +65,7 @@ def check_hardware(config: HardwareConfig) -> None:
 
 
 def use_threads(config: HardwareConfig) -> None:
-    torch.set_num_threads(config.threads or usable_cores())
+    torch.set_num_threads(config.threads or default_threads())
 
 
 def chosen_dtype(precision: Precision, device: Device) -> torch.dtype:

@@ -1,14 +1,13 @@
 """Find out how much memory this process may use, and whether an error means that there was too little."""
 
-import contextlib
 import os
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
 from tinystories_lm.config.choices import Device
+from tinystories_lm.system.control_groups import memory_limit
 
 USABLE_SHARE = 0.85  # the rest is for Python, the tokens and the allocator
 ADDRESSES_SHARE = 0.6  # of what `ulimit -v` leaves: threads and the allocator reserve addresses that hold nothing
@@ -32,39 +31,11 @@ def usable_bytes(device: Device) -> float:
     if device is Device.mps:
         return USABLE_SHARE * torch.mps.recommended_max_memory()
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limits = [USABLE_SHARE * size for size in (physical, container_bytes()) if size]
+    limits = [USABLE_SHARE * size for size in (physical, memory_limit()) if size]
     address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
     if address_space != resource.RLIM_INFINITY:
         limits.append(ADDRESSES_SHARE * max(0, address_space - _mapped_bytes()))
     return min(limits)
-
-
-def container_bytes(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
-    """Return the smallest memory limit of this process's control group and those around it; 0 without a limit.
-
-    groups: where the system shows control groups: version 2, or version 1 below memory/.
-    own: the groups of this process, one line `number:controllers:/path` each.
-    """
-    try:
-        lines = own.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return 0
-    limits: list[int] = []
-    for _, controllers, path in (line.split(":", 2) for line in lines if line.count(":") >= 2):
-        if controllers == "":
-            limits += _limits(groups, path, "memory.max")
-        elif controllers == "memory":
-            limits += _limits(groups / "memory", path, "memory.limit_in_bytes")
-    return min(limits, default=0)
-
-
-def _limits(top: Path, path: str, file: str) -> Iterator[int]:
-    inner = top / path.strip("/")
-    for group in (inner, *inner.parents):
-        with contextlib.suppress(OSError, ValueError):  # a container does not show outer groups; "max" means unlimited
-            yield int((group / file).read_text(encoding="utf-8"))
-        if group == top:
-            return
 
 
 def _mapped_bytes() -> int:

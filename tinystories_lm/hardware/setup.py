@@ -13,7 +13,7 @@ from tinystories_lm.hardware.attention_kernels import check_attention_is_causal,
 from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_device, is_present, use_threads
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.processes import usable_cores
+from tinystories_lm.system.processes import default_threads
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
 
@@ -68,7 +68,7 @@ def open_for_inference(device: Device, precision: Precision) -> Machine:
         raise UsageError(f"torch {torch.__version__} sees no {device} here; use cpu or auto")
     if device is Device.mps and precision is Precision.bfloat16:
         raise UsageError("on mps texts are read and written in float32 only; leave --precision out")
-    torch.set_num_threads(usable_cores())
+    torch.set_num_threads(default_threads())
     machine = Machine(
         name=device.value,
         device=torch.device(device.value),

@@ -10,7 +10,8 @@ import msgspec
 from tinystories_lm.analysis import published
 from tinystories_lm.analysis.diagnose import as_record, describe, diagnose
 from tinystories_lm.jobs.workspace import Workspace
-from tinystories_lm.runs.folder import RunFolder, command_of
+from tinystories_lm.planning.preflight import ResolvedJob
+from tinystories_lm.runs.folder import command_of
 from tinystories_lm.runs.schemas import PlanRecord, RowsRecord, Summary, VerdictRecord
 from tinystories_lm.system.console import ProgressBar, duration, plain
 from tinystories_lm.system.json_files import write_sealed
@@ -32,7 +33,7 @@ def finish(work: Workspace, tracker: WandbTracker, bar: ProgressBar) -> None:
     write_sealed(run.summary, msgspec.to_builtins(stored))
     send_results(tracker, run, stored, {}, name=work.display_name, artifacts=config.tracking.artifacts)
     bar.close()
-    show_end(run, summary)
+    show_end(work.job, summary)
     log.info("\n%s", describe(verdict))
     if (comparison := published.compare(run)) is not None:
         log.info("\n%s", published.describe(comparison))
@@ -70,8 +71,9 @@ def summarize(work: Workspace) -> Summary:
     )
 
 
-def show_end(run: RunFolder, summary: Summary) -> None:
+def show_end(job: ResolvedJob, summary: Summary) -> None:
     """Log what a newcomer wants at the end of a run: figures, stories, the folder, and what to type next."""
+    run = job.run
     seconds, steps = summary.train_seconds or 0.0, summary.step or 0
     log.info(
         "\ndone: validation loss %.4f, perplexity %s, %.3f bits per byte, after %s steps, %s and $%.2f",
@@ -90,4 +92,4 @@ def show_end(run: RunFolder, summary: Summary) -> None:
     log.info("\nthe run is in %s; next, try:", folder)
     log.info('  tinystories-lm sample %s --prompt "One day, a cat named Mia"', shlex.quote(folder))
     if (run.path / ".hydra").is_dir():  # a replay was not started by settings on a command line
-        log.info("  %s", command_of(run, steps=2 * steps))
+        log.info("  %s", command_of(run, steps=2 * steps, config_dir=job.config_dir))

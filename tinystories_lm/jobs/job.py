@@ -35,7 +35,7 @@ def run_job(job: ResolvedJob) -> None:
     run, config = job.run, job.config
     refuse_links(run)
     if is_done(run, config):
-        show_end(run, read_summary(run))
+        show_end(job, read_summary(run))
         return
     sweep_leftovers(run.path)
     with writing(run.checkpoints):

@@ -19,9 +19,9 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import VERSION_BASE, compose_text, register, to_config
+from tinystories_lm.config.compose import VERSION_BASE, compose_text, own_presets, register, to_config
+from tinystories_lm.config.overrides import as_text, readable
 from tinystories_lm.config.presets import conf_folder, sweep_name
-from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.preflight import (
     Launch,
@@ -32,7 +32,7 @@ from tinystories_lm.planning.preflight import (
     compose_jobs,
     resolve,
 )
-from tinystories_lm.runs.folder import RunFolder, as_text, locked, refuse_links
+from tinystories_lm.runs.folder import RunFolder, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
@@ -57,13 +57,16 @@ def train(arguments: list[str]) -> None:
             "remove them, or add presets with --config-dir"
         )
     start_hydra()
+    options.overrides = readable(options.overrides)
+    options.multirun |= any(override.lower() == "hydra.mode=multirun" for override in options.overrides)
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
         return
     request = Request(tuple(options.overrides), options.multirun, options.config_dir)
     if any(getattr(options, flag) for flag in SHOW_FLAGS):
         compose_jobs(request)
-        _run_hydra(without_removed(arguments), _HydraTask([]), Path())
+        words = [word if word.startswith("-") else one for word in arguments for one in readable([word])]
+        _run_hydra(words, _HydraTask([]), Path(), options.config_dir)
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("+sweep=NAME stands for several runs: add -m, or type `tinystories-lm sweep NAME`")
@@ -133,8 +136,8 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
         _check_resumable(job.run, job.config)
         kept = [override for override in job.overrides if not override.startswith("hydra.run.dir=")]
         task = _HydraTask([job])
-        arguments = [*_flags(job.config_dir), *kept, f"hydra.run.dir={as_text(str(job.folder))}"]
-        _run_hydra(arguments, task, job.folder)
+        arguments = [*kept, f"hydra.run.dir={as_text(str(job.folder))}"]
+        _run_hydra(arguments, task, job.folder, job.config_dir)
     if task.failures:
         raise task.failures[0]
 
@@ -156,18 +159,14 @@ def run_sweep(launch: Launch) -> None:
 
 def start_launcher(launch: Launch) -> None:
     """Run the jobs with Hydra's launcher; each job's folder then has its outcome."""
-    arguments = ["--multirun", *_flags(launch.request.config_dir), *launch.request.overrides]
-    _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent)
+    arguments = ["--multirun", *launch.request.overrides]
+    _run_hydra(arguments, _HydraTask(launch.jobs), launch.jobs[0].folder.parent, launch.request.config_dir)
 
 
 def _is_done(run: RunFolder) -> bool:
     with contextlib.suppress(DamagedError):
         return run.status.is_file() and read_status(run) is Status.DONE
     return False
-
-
-def _flags(config_dir: str | None) -> list[str]:
-    return [] if config_dir is None else [f"--config-dir={config_dir}"]
 
 
 def _check_resumable(run: RunFolder, config: Config) -> None:
@@ -240,10 +239,11 @@ class _HydraTask:
             self.failures.append(error)
 
 
-def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None:
+def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path, config_dir: str | None) -> None:
     """Start Hydra as a program with these arguments would.
 
     folder: where Hydra stores the composed config.
+    config_dir: the folder of the user's own presets.
 
     Raises CannotWriteError where Hydra cannot write there.
     """
@@ -251,9 +251,11 @@ def _run_hydra(arguments: Sequence[str], task: _HydraTask, folder: Path) -> None
     def run(composed: DictConfig) -> None:  # Hydra requires a function, whose file it looks up
         task.run(composed)
 
-    before, sys.argv = sys.argv, ["tinystories-lm train", *arguments]
+    own = [] if config_dir is None else [f"--config-dir={config_dir}"]
+    before, sys.argv = sys.argv, ["tinystories-lm train", *own, *arguments]
     try:
-        hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
+        with own_presets(config_dir):
+            hydra.main(version_base=VERSION_BASE, config_path=str(conf_folder()), config_name="config")(run)()
     except OSError:
         if task.called:
             raise

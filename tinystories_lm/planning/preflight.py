@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep, with_hardware
+from tinystories_lm.config.overrides import readable
 from tinystories_lm.config.presets import swept_settings
-from tinystories_lm.config.removed import without_removed
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
@@ -68,7 +68,7 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
 
     Raises UsageError for a corpus that is missing and for hardware that is not here, unless the jobs run elsewhere.
     """
-    request = replace(request, overrides=tuple(without_removed(request.overrides)))
+    request = replace(request, overrides=tuple(readable(request.overrides)))
     jobs = compose_jobs(request)
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):

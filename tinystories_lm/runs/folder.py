@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import re
 import shlex
 import time
 import uuid
@@ -13,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from tinystories_lm.config.overrides import as_text
 from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError, UsageError
@@ -22,7 +22,6 @@ from tinystories_lm.system.yaml_files import from_yaml
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
-HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
 
@@ -142,21 +141,14 @@ def overrides_of(run: RunFolder) -> list[str]:
     return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []
 
 
-def command_of(run: RunFolder, *, steps: int) -> str:
+def command_of(run: RunFolder, *, steps: int, config_dir: str | None = None) -> str:
     """Return the command that started the run, with another number of steps, which resumes a finished run."""
     # A sweep's name would start the whole sweep, and training.fresh a second run.
     leave_out = ("training.steps=", "+sweep=", "training.fresh=")
     kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
     folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
-    return shlex.join(["tinystories-lm", "train", *kept, f"training.steps={steps}", folder])
-
-
-def as_text(value: str) -> str:
-    """Return the text as the value of an override, quoted where Hydra's grammar gives its characters a meaning."""
-    if re.fullmatch(r"[A-Za-z_./][\w./+-]*", value, re.ASCII) and value.lower() not in HYDRAS_WORDS:
-        return value
-    escaped = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), value)  # elsewhere a backslash needs no escape
-    return "'{}'".format(escaped.replace("'", "\\'"))
+    own = [] if config_dir is None else ["--config-dir", config_dir]
+    return shlex.join(["tinystories-lm", "train", *own, *kept, f"training.steps={steps}", folder])
 
 
 def new_run_id() -> str:

@@ -5,6 +5,7 @@ within milliseconds, in memory that no other task has used.
 """
 
 import contextlib
+import math
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tinystories_lm.system.control_groups import cpu_limit
 from tinystories_lm.system.errors import CommandError, ExitCode
 from tinystories_lm.system.files import open_plain
 from tinystories_lm.system.redaction import print_traceback, redact
@@ -29,10 +31,16 @@ GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and th
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on; in a container they may be fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may use: a container or a batch system may leave it fewer than there are."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_limit()
+    return cores if quota >= cores else max(1, math.ceil(quota))
+
+
+def default_threads() -> int:
+    """Return OMP_NUM_THREADS where it is set to a number, else the usable cores."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
+    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else usable_cores()
 
 
 @dataclass(frozen=True)
@@ -66,20 +74,25 @@ class Slot:
 
     gpu: str = ""  # the only one it sees; empty leaves them all
     cores: tuple[int, ...] = ()  # the only ones it runs on; empty leaves them all
+    threads: int = 0  # where it cannot be bound to cores; 0 leaves their number open
 
     def occupy(self) -> None:
         if self.gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = self.gpu
         if self.cores and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, self.cores)
+        if self.threads and "OMP_NUM_THREADS" not in os.environ:
+            os.environ["OMP_NUM_THREADS"] = str(self.threads)
 
 
 def share_machine(places: int, *, gpus: Sequence[str]) -> list[Slot]:
     """Return `places` slots: a GPU each where there are GPUs, else an equal part of the cores."""
     if gpus:
         return [Slot(gpu=gpus[place % len(gpus)]) for place in range(places)]
-    if places == 1 or not hasattr(os, "sched_getaffinity"):
+    if places == 1:
         return [Slot()] * places
+    if not hasattr(os, "sched_getaffinity"):  # macOS: a process cannot be bound to cores, and takes fewer threads
+        return [Slot(threads=max(1, usable_cores() // places))] * places
     cores = sorted(os.sched_getaffinity(0))
     return [Slot(cores=tuple(cores[place % len(cores) :: places]) or (cores[0],)) for place in range(places)]
 

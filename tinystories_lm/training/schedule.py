@@ -9,8 +9,8 @@ from tinystories_lm.config.schema import ScheduleConfig
 def learning_rate(step: int, *, peak: float, warmup_steps: int, steps: int, schedule: ScheduleConfig) -> float:
     """Return the rate of step 0, 1, … steps - 1: a linear warm-up, a plateau, and a decay that ends at the last step.
 
-    The decay reaches `final_lr_fraction` at the last step, whose rate is 0 where that is 0. A run of a single step takes the
-    middle of the decay, so that it learns something.
+    The decay reaches `final_lr_fraction` at the last step, whose rate is 0 where that is 0. A run of a single step
+    takes the middle of the decay, so that it learns something.
 
     It is a function of the step and the run's length alone. A finished run that is resumed with more steps follows the
     longer run's schedule from there, so that its rate rises again before it falls.

@@ -1,0 +1,60 @@
+"""Turn what a person typed into overrides that Hydra's grammar reads: quoted where it must be, paths expanded."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinystories_lm.config.removed import without_removed
+
+HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
+PATHS = ("data.path", "data.cache_dir", "training.init_from", "hydra.run.dir", "hydra.sweep.dir")
+
+
+def as_text(value: str) -> str:
+    """Return the text as the value of an override, quoted where Hydra's grammar gives its characters a meaning."""
+    if re.fullmatch(r"[A-Za-z_./][\w./+-]*", value, re.ASCII) and value.lower() not in HYDRAS_WORDS:
+        return value
+    escaped = re.sub(r"\\+(?='|$)", lambda found: 2 * found.group(), value)  # elsewhere a backslash needs no escape
+    return "'{}'".format(escaped.replace("'", "\\'"))
+
+
+def readable(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides as Hydra can read them.
+
+    Removed settings at their defaults are left out. A value that the grammar cannot read is quoted, as is a path that
+    exists; `~` at the start of a path becomes the home folder. What cannot be read even so stays as it was typed.
+    """
+    return [_readable(override) for override in without_removed(overrides)]
+
+
+def _readable(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if re.fullmatch(r"[\w./+:-]*", value, re.ASCII) or value[:1] in ("[", "{"):  # the latter needs quotes inside
+        return override
+    is_path = key.lstrip("+") in PATHS
+    if is_path and (value == "~" or value.startswith("~/")):
+        value = os.path.expanduser(value)
+        return f"{key}={as_text(value)}"
+    exists = is_path and value.strip() != "" and _exists(value)
+    if equals and (exists or not _parses(override)) and _parses(quoted := f"{key}={as_text(value)}"):
+        return quoted
+    return override
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _parses(override: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser  # commands that compose nothing need none
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_override(override)
+    except HydraException:
+        return False
+    return True
