@@ -143,7 +143,7 @@ def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list
     if evidence.gap_nats is not None:
         reasons.append(f"validation loss {evidence.gap_nats:+.3f} nats from the training loss")
     epochs = "" if evidence.epochs is None else f"{evidence.epochs:.2f} epochs, "
-    reasons.append(f"{epochs}{evidence.tokens_per_parameter:.3g} tokens per parameter (Chinchilla: 20)")
+    reasons.append(f"{epochs}{amount(evidence.tokens_per_parameter)} tokens per parameter (Chinchilla: 20)")
     if evidence.spikes:
         worst = max(evidence.spikes, key=lambda spike: spike.loss)
         reasons.append(

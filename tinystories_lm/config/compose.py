@@ -151,9 +151,9 @@ def _hydra(config_dir: str | None) -> Iterator[None]:
     """Set up Hydra within the block; raises UsageError in one line for its errors."""
     GlobalHydra.instance().clear()
     try:
-        with own_presets(config_dir):
-            with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
-                yield
+        conf = str(conf_folder())
+        with own_presets(config_dir), initialize_config_dir(conf, version_base=VERSION_BASE, job_name="train"):
+            yield
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise UsageError(explain(error)) from error
 

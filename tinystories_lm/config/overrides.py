@@ -1,5 +1,7 @@
 """Turn what a person typed into overrides that Hydra's grammar reads: quoted where it must be, paths expanded."""
 
+import functools
+import logging
 import os
 import re
 from collections.abc import Sequence
@@ -7,6 +9,7 @@ from pathlib import Path
 
 from tinystories_lm.config.removed import without_removed
 
+log = logging.getLogger(__name__)
 HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
 PATHS = ("data.path", "data.cache_dir", "training.init_from", "hydra.run.dir", "hydra.sweep.dir")
 
@@ -34,12 +37,18 @@ def _readable(override: str) -> str:
         return override
     is_path = key.lstrip("+") in PATHS
     if is_path and (value == "~" or value.startswith("~/")):
+        _report_home(key, value)
         value = os.path.expanduser(value)
         return f"{key}={as_text(value)}"
     exists = is_path and value.strip() != "" and _exists(value)
     if equals and (exists or not _parses(override)) and _parses(quoted := f"{key}={as_text(value)}"):
         return quoted
     return override
+
+
+@functools.cache
+def _report_home(key: str, value: str) -> None:
+    log.warning("%s=%s: ~ is the home folder, %s", key, value, os.path.expanduser("~"))
 
 
 def _exists(path: str) -> bool:

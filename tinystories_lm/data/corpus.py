@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.segmentation import Chunk, at_separators, at_titles, documents_of_rows, held_out, normalise
-from tinystories_lm.data.table_reader import ROWS, Rows, file_rows, first_line, no_column, texts
+from tinystories_lm.data.table_reader import ROWS, Rows, estimate_parquet_text, file_rows, first_line, no_column, texts
 from tinystories_lm.data.text_reader import Block, blocks, reading
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.hashing import remembered_sha256
@@ -109,6 +109,16 @@ def file_sizes(config: DataConfig) -> dict[Split, int]:
     files = _local_files(Path(config.path)).of
     with reading(Path(config.path)):
         return {split: sum(file.stat().st_size for file in parts) for split, parts in files.items()}
+
+
+def text_bytes(config: DataConfig) -> int:
+    """Estimate the bytes of a local corpus's training text: a Parquet file is compressed, and counted by a sample."""
+    assert config.path is not None
+    files = _local_files(Path(config.path)).of[Split.TRAIN]
+    with reading(Path(config.path)):
+        return sum(
+            estimate_parquet_text(path, config) if _format(path) == "parquet" else path.stat().st_size for path in files
+        )
 
 
 def training_bytes(config: DataConfig) -> int:

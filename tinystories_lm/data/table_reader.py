@@ -155,6 +155,15 @@ def _parquet(path: Path, config: DataConfig) -> Iterator[Rows]:
         raise DamagedError(f"{path} cannot be read as Parquet: {first_line(error)}") from error
 
 
+def estimate_parquet_text(path: Path, config: DataConfig) -> int:
+    """Return about how many bytes of text a Parquet file holds, from its first rows and its number of rows."""
+    import pyarrow.parquet
+
+    rows = next(_parquet(path, config), Rows([], 0)).texts
+    sampled = sum(len(text.encode("utf-8", "replace")) for text in rows)
+    return round(sampled / max(1, len(rows)) * pyarrow.parquet.read_metadata(path).num_rows)
+
+
 def _cells(path: Path, cells: Any, config: DataConfig, *, first: int) -> Rows:
     """Return the texts of some rows; `first` is the number of the first row."""
     column, replaced = config.text_column, 0

@@ -146,12 +146,12 @@ def _update_exactness(progress: Progress, before: RunRecord, segment: Segment) -
 def _announce(plan: Plan, left: Estimate, machine: Machine, *, resumed_at: int | None) -> None:
     log.info("%s: %s", plan.name, plan.parameters)
     log.info(
-        "corpus %s: %s tokens; this run reads %s (%.2f epochs), %.3g tokens a parameter",
+        "corpus %s: %s tokens; this run reads %s (%.2f epochs), %s tokens a parameter",
         plan.corpus,
         amount(plan.corpus_tokens),
         amount(plan.tokens),
         plan.epochs or 0.0,
-        plan.tokens_per_parameter,
+        amount(plan.tokens_per_parameter),
     )
     log.info(
         "%s on %s%s, about %s and $%.2f",

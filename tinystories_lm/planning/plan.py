@@ -1,13 +1,15 @@
 """Predict a run before it is paid for: its size, time, price, memory and likely limits. Does not load torch."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from tinystories_lm.config.choices import OPTIMIZERS, Device, Source
 from tinystories_lm.config.compose import compose_config, priced_hardware, with_hardware
 from tinystories_lm.config.schema import Config, HardwareConfig
-from tinystories_lm.data.corpus import Split, file_sizes
+from tinystories_lm.data.corpus import text_bytes
 from tinystories_lm.model.flops import (
     CHINCHILLA_TOKENS_PER_PARAMETER,
     Flops,
@@ -26,7 +28,9 @@ from tinystories_lm.planning.estimate import (
 from tinystories_lm.planning.memory import Memory, step_memory
 from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
-BYTES_PER_TOKEN = 4.0  # of stories in a 4,096-entry BPE, for text whose tokens have not been counted
+# Bytes per token of a BPE of that many entries, between those of TinyStories and of WikiText-2, which are at most 1.25
+# times apart (12 MB each); for text whose tokens have not been counted.
+BYTES_PER_TOKEN = ((257, 1.0), (300, 1.5), (512, 2.3), (1024, 2.9), (2048, 3.5), (4096, 4.0), (65_536, 4.4))
 EPOCHS_AS_GOOD_AS_NEW = 4.0  # Muennighoff et al. 2023, arXiv 2305.16264
 STARVED_TOKENS_PER_PARAMETER = 2.0
 SATED_TOKENS_PER_PARAMETER = 200.0
@@ -110,10 +114,18 @@ def guess_corpus_tokens(config: Config) -> int:
     """Return about how many tokens the training split has, from its size; 0 where that is unknown."""
     data = config.data
     if data.path is not None:
-        return round(file_sizes(data)[Split.TRAIN] / BYTES_PER_TOKEN)
+        return round(text_bytes(data) / bytes_per_token(data.vocab_size))
     if data.source is Source.grammar:
-        return round(data.grammar_bytes / BYTES_PER_TOKEN)
+        return round(data.grammar_bytes / bytes_per_token(data.vocab_size))
     return round(data.published_tokens)
+
+
+def bytes_per_token(vocab_size: int) -> float:
+    """Return about how many bytes of English text a token stands for, between the measured vocabularies."""
+    for (smaller, fewer), (larger, more) in pairwise(BYTES_PER_TOKEN):
+        if vocab_size <= larger:
+            return fewer + (more - fewer) * math.log(vocab_size / smaller) / math.log(larger / smaller)
+    return BYTES_PER_TOKEN[-1][1]
 
 
 def on_hardware(hardware: HardwareConfig, config: Config, *, vocab_size: int) -> OnHardware:
@@ -170,7 +182,7 @@ def describe(plan: Plan) -> str:
     flops, needed = plan.flops_per_token, plan.memory
     lines = [
         f"{plan.name}: {plan.parameters}",
-        f"tokens       {amount(plan.tokens)}{epochs}; {plan.tokens_per_parameter:.3g} a parameter "
+        f"tokens       {amount(plan.tokens)}{epochs}; {amount(plan.tokens_per_parameter)} a parameter "
         f"(Chinchilla: {CHINCHILLA_TOKENS_PER_PARAMETER:.0f})",
         f"operations   {plan.flops:.2e} FLOP: {amount(flops.matrices)} a token in matrices (6 a weight), "
         f"{amount(flops.attention)} in attention (12 D a layer for each key seen)",
