@@ -174,3 +174,18 @@ def test_the_help_of_a_command_imports_neither_torch_nor_hydra(tmp_path: Path, e
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("usage: tinystories-lm") == len(COMMANDS) - 1
+
+
+def test_a_value_that_begins_with_a_dash_is_shown_with_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["sample", "latest", "--stop", "---"]) == 2
+    assert "a value that begins with a dash is written as --stop=VALUE" in capsys.readouterr().err
+    assert COMMANDS["sample"].parse(["latest", "--stop=---"]).stop == ["---"]
+
+
+def test_json_is_ascii_on_a_stream_of_any_encoding(
+    tmp_path: Path, command: Command, environment: dict[str, str]
+) -> None:
+    make_run(tmp_path / "outputs" / "small" / "物語")
+    environment["PYTHONIOENCODING"] = "ascii"
+    done = command("runs", "--json")
+    assert json.loads(done.stdout.splitlines()[0])["run"] == "outputs/small/物語"

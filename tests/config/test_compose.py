@@ -1,6 +1,9 @@
 """Composition: what wins over what, sweeps, and a user's own folder."""
 
+import logging
 from pathlib import Path
+
+import pytest
 
 from tinystories_lm.config.choices import DecayShape, Source
 from tinystories_lm.config.compose import (
@@ -69,3 +72,33 @@ def test_swept_settings_are_those_that_differ() -> None:
     jobs = [["model=tiny", "training.seed=0", "+sweep=seeds"], ["model=tiny", "training.seed=1", "+sweep=seeds"]]
     assert swept_settings(jobs) == [{"training.seed": "0"}, {"training.seed": "1"}]
     assert swept_settings([["a=1"], ["b=2"]]) == [{"a": "1"}, {"b": "2"}]
+
+
+@pytest.mark.parametrize("name", ["own", "presets (copy)", "préréglages", "a,b", "it's", "a=b", "[1]"])
+def test_an_own_preset_wins_over_a_built_in_one_and_is_named(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = tmp_path / name
+    (own / "experiment").mkdir(parents=True)
+    (own / "experiment" / "smoke.yaml").write_text("# @package _global_\nname: smoke\ntraining:\n  steps: 7\n")
+    (own / "sweep").mkdir()
+    (own / "sweep" / "seeds.yaml").write_text(
+        "# @package _global_\nhydra:\n  sweeper:\n    params:\n      training.seed: 5,6\n"
+    )
+    register()
+    with caplog.at_level(logging.WARNING):
+        assert compose_config(["experiment=smoke"], config_dir=str(own)).config.training.steps == 7
+    assert f"{own}/experiment/smoke.yaml is used in place of the built-in experiment=smoke" in caplog.text
+    assert len(expand_sweep(["+sweep=seeds"], config_dir=str(own))) == 2
+    assert compose_config(["experiment=smoke"]).config.training.steps != 7, "the folder counts for its command alone"
+
+
+def test_an_own_folder_may_stand_beside_a_search_path(tmp_path: Path) -> None:
+    for place, preset in (("own", "mine"), ("other", "theirs")):
+        (tmp_path / place / "experiment").mkdir(parents=True)
+        (tmp_path / place / "experiment" / f"{preset}.yaml").write_text("# @package _global_\nname: x\n")
+    register()
+    search = f"hydra.searchpath=[file://{tmp_path / 'other'}]"
+    for preset in ("mine", "theirs"):
+        config = compose_config([f"experiment={preset}", search], config_dir=str(tmp_path / "own")).config
+        assert config.name == "x"

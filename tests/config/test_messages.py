@@ -17,6 +17,13 @@ def refusal(*overrides: str, config_dir: Path | None = None) -> str:
 
 
 MISTAKES = [
+    (["hydra.job.chdir=true"], "hydra.job.chdir=true is not supported"),
+    (["sampling.prompts=[é]"], "sampling.prompts=['text','text']"),
+    (["tracking.project=team/stories"], "tracking.project=team/stories has '/'"),
+    (["tracking.project=" + "x" * 129], "must have at most 128 characters"),
+    (["tracking.entity=a:b"], "tracking.entity=a:b has ':'"),
+    (["tracking.tags=['']"], "a tag of W&B has 1 to 64 characters"),
+    (["tracking.tags=[" + "x" * 65 + "]"], "a tag of W&B has 1 to 64 characters"),
     (["experiment=rond1"], "did you mean round1"),
     (["experiment=xyzzy"], "choose one of round1"),
     (["model=gpt28"], "did you mean gpt_28m"),
@@ -116,3 +123,8 @@ def test_a_file_name_that_is_not_unicode_is_refused_before_it_is_stored() -> Non
 
 def test_a_value_that_refers_to_another_setting_is_refused_if_composing_leaves_it() -> None:
     assert "contains ${" in refusal(r"sampling.prompts=['\${name}']")
+
+
+def test_a_base_config_in_an_own_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("training:\n  steps: 3\n")
+    assert "would replace every default" in refusal("model=tiny", config_dir=tmp_path)

@@ -390,3 +390,11 @@ def test_the_published_counts_of_the_real_corpora() -> None:
     assert stories[Split.VALIDATION] == [part.strip() for part in whole.split("<|endoftext|>") if part.strip()]
     wikitext = [len(read(REAL_DATA / "wikitext2", split, boundary=Boundary.wikitext)) for split in Split]
     assert wikitext == [600, 60, 60], "articles, as published"
+
+
+def test_files_as_wikitext_s_own_release_names_them_are_read(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"wiki.{split}.raw").write_text(WIKITEXT, encoding="utf-8")
+    config = data_config(path=str(tmp_path), boundary=Boundary.wikitext)
+    assert splits(config) == [Split.TRAIN, Split.VALIDATION, Split.TEST]
+    assert [*documents(config, Split.TRAIN)]

@@ -1,6 +1,7 @@
 """The token cache holds exactly the corpus, is built once and as a whole, and is never read when damaged."""
 
 import dataclasses
+import errno
 import json
 import logging
 import os
@@ -32,7 +33,7 @@ from tinystories_lm.data import cache_header, encoding, token_cache, tokenizer
 from tinystories_lm.data.corpus import Split
 from tinystories_lm.data.token_cache import TokenCache, open_cache, prepare
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer, train_tokenizer
-from tinystories_lm.system.errors import CannotWriteError, DamagedError, NewerFormatError, UsageError
+from tinystories_lm.system.errors import CannotReadError, CannotWriteError, DamagedError, NewerFormatError, UsageError
 from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.system.json_files import seal
 
@@ -432,3 +433,25 @@ def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:
     )
     kilobytes = int(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
     assert kilobytes < 100_000, "for 400 MB of tokens"
+
+
+def test_a_single_document_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "input.txt"
+    path.write_text("\n\n".join(f"The cat number {number} sat." for number in range(2000)))
+    with pytest.raises(UsageError, match=r"a single document.*<\|endoftext\|>"):
+        prepare(data_config(path=str(path), cache_dir=str(tmp_path / "cache"), vocab_size=280))
+    path.write_text(path.read_text().replace("\n\n", "\n<|endoftext|>\n"))
+    prepare(data_config(path=str(path), cache_dir=str(tmp_path / "cache"), vocab_size=280))
+
+
+def test_a_cache_that_may_not_be_read_is_not_rebuilt(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = prepare(config)
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(cache_header, "read_plain", refuse)
+    with pytest.raises(CannotReadError, match="it may be intact"):
+        prepare(config)
+    monkeypatch.undo()
+    assert (found.folder / "header.json").is_file()

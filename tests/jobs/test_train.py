@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -426,3 +427,40 @@ def test_each_worker_of_joblib_sees_a_gpu_of_its_own(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     found = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(visible_gpu)() for _ in range(8))
     assert set(found) == {"4", "7"}
+
+
+def test_weights_of_a_model_with_other_settings_are_refused(command: Command, corpus: Path, tmp_path: Path) -> None:
+    """Where the shapes agree they would load, and mean something else."""
+    assert command(*arguments(corpus, "first")).returncode == 0
+    for setting in ("model.rope_theta=500", "model.n_heads=4"):
+        refused = command(*arguments(corpus, "second", "training.init_from=first", setting))
+        assert refused.returncode == 2, refused.stderr
+        assert f"was trained with {setting.partition('=')[0]}=" in refused.stderr
+        assert not (tmp_path / "second").exists()
+    assert command(*arguments(corpus, "second", "training.init_from=first", "model.context_tokens=16")).returncode == 0
+
+
+def test_the_printed_commands_can_be_pasted(command: Command, corpus: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own presets" / "experiment"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# @package _global_\nname: mine\n")
+    words = [word for word in arguments(corpus, "a run") if word.startswith(("data.path", "hydra.run.dir")) is False]
+    typed = [words[0], "--config-dir", "own presets", "experiment=mine", *words[1:], f"data.path={corpus}"]
+    done = command(*typed, "training.fresh=true", "hydra.run.dir=a run")
+    assert done.returncode == 0, done.stderr
+    sample, train = (shlex.split(line) for line in done.stderr.splitlines() if line.startswith("  tinystories-lm "))
+    assert sample[1:3] == ["sample", "a run"] and command(*sample[1:], "--max-tokens", "1").returncode == 0
+    longer = command(*train[1:])
+    assert longer.returncode == 0 and "extended from 12 to 24" in longer.stderr, longer.stderr
+
+
+def test_a_mode_of_hydra_is_what_m_is(command: Command, corpus: Path, tmp_path: Path) -> None:
+    base = [a for a in arguments(corpus, "") if not a.startswith("hydra.run.dir")]
+    assert (
+        command(
+            *[a for a in base if "steps=12" not in a], "hydra.mode=MULTIRUN", "training.seed=0,1", "training.steps=1"
+        ).returncode
+        == 0
+    )
+    assert len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
+    assert not (tmp_path / "outputs" / "run").exists()

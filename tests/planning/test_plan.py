@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SMALL_RUN, Command
+from tests.data.test_corpus import REAL_DATA, needs_real_data
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.planning.plan import Plan, describe, make_plan
+from tinystories_lm.data.tokenizer import train_tokenizer
+from tinystories_lm.planning.plan import Plan, describe, guess_corpus_tokens, make_plan
 
 
 def plan_of(*overrides: str, corpus_tokens: int | None = None) -> Plan:
@@ -59,7 +61,9 @@ def test_the_command_imports_no_torch_and_answers_programs(
     shown = command("plan", *SMALL_RUN, f"data.path={corpus}", "--json")
     assert shown.returncode == 0, shown.stderr
     found = json.loads(shown.stdout)
-    assert found["tokens"] == 12 * 4 * 32 and found["corpus_tokens"] == (corpus / "train.txt").stat().st_size // 4
+    assert found["tokens"] == 12 * 4 * 32 and found["corpus_tokens"] == round(
+        (corpus / "train.txt").stat().st_size / 1.5  # bytes per token of 300 entries
+    )
     assert not list(tmp_path.iterdir()), "a plan leaves nothing behind"
     script = "import sys\nfrom tinystories_lm.cli.main import run\nrun(['plan'])\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)
@@ -83,3 +87,25 @@ def test_the_text_names_every_hardware_with_a_known_peak() -> None:
     text = describe(plan)
     for word in ("91.2M parameters", "a100", "h100", "rtx4090", "Chinchilla: 20", "activations"):
         assert word in text
+
+
+@needs_real_data
+@pytest.mark.parametrize("vocab_size", [512, 2048, 8192])
+@pytest.mark.parametrize("format_", ["text", "parquet"])
+def test_the_guess_of_tokens_follows_the_vocabulary_and_the_text_in_a_table(
+    tmp_path: Path, vocab_size: int, format_: str
+) -> None:
+    """Within 1.5 of a count, on the first megabytes of TinyStories."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    text = (REAL_DATA / "tinystories" / "train-v2-head.txt").read_text(encoding="utf-8")[:2_000_000]
+    stories = text.split("<|endoftext|>")
+    for name, part in (("train", stories), ("valid", stories[:20])):
+        if format_ == "parquet":
+            parquet.write_table(pyarrow.table({"text": part}), tmp_path / f"{name}.parquet", compression="zstd")
+        else:
+            (tmp_path / f"{name}.txt").write_text("<|endoftext|>".join(part), encoding="utf-8")
+    register()
+    config = compose_config([f"data.path={tmp_path}", f"data.vocab_size={vocab_size}"]).config
+    tokenizer = train_tokenizer(stories, vocab_size, allow_smaller_vocabulary=True)
+    counted = sum(len(encoding.ids) + 1 for encoding in tokenizer.encode_batch(stories))
+    assert 1 / 1.5 < guess_corpus_tokens(config) / counted < 1.5

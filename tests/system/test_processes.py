@@ -1,6 +1,7 @@
 """A process for each task: what happens to one of them leaves the others running."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tinystories_lm.system import processes
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.failpoints import trigger
 from tinystories_lm.system.processes import Ending, Slot, Task, run_apart, share_machine
@@ -153,3 +155,20 @@ def test_ctrl_c_asks_the_running_task_and_begins_no_other(
     said, errors = driver.communicate(timeout=20)
     assert said == "False 75\n", errors
     assert not (tmp_path / "next").exists()
+
+
+def test_a_quota_and_a_variable_limit_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(processes.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
+    for quota, cores in ((math.inf, 4), (8.0, 4), (1.5, 2), (0.2, 1)):
+        monkeypatch.setattr(processes, "cpu_limit", lambda quota=quota: quota)
+        assert processes.usable_cores() == processes.default_threads() == cores
+    for value, threads in (("3", 3), ("2,1", 2), ("many", 1), ("0", 1)):
+        monkeypatch.setenv("OMP_NUM_THREADS", value)
+        assert processes.default_threads() == threads
+
+
+def test_processes_that_cannot_be_bound_to_cores_take_fewer_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "usable_cores", lambda: 8)
+    monkeypatch.delattr(processes.os, "sched_getaffinity")
+    assert [slot.threads for slot in processes.share_machine(3, gpus=[])] == [2, 2, 2]

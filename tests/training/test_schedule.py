@@ -47,3 +47,9 @@ def test_every_shape_falls_from_the_whole_rate_to_nothing(shape: DecayShape) -> 
     remaining = [DECAY_SHAPES[shape](step / 100) for step in range(101)]
     assert remaining[0] == 1 and remaining[-1] == pytest.approx(0)
     assert remaining == sorted(remaining, reverse=True)
+
+
+@pytest.mark.parametrize("schedule", [COSINE, STABLE])
+def test_a_run_of_one_step_learns(schedule: ScheduleConfig) -> None:
+    (rate,) = rates(schedule, warmup_steps=0, steps=1)
+    assert 0.5 < rate < 2.0

@@ -132,7 +132,7 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         two renames, `sweep_leftovers` puts it back.
     """
     temporary, replaced = path.with_name(f".tmp-{path.name}-{os.getpid()}"), path.with_name(f"{REPLACED}{path.name}")
-    stays = path.is_dir() and not replace
+    stays = path.is_dir() and not replace and not any(path.iterdir())
     if stays:
         temporary = path / temporary.name
     with writing(path):

@@ -1,9 +1,11 @@
 """The best size for a compute is where no other size does better."""
 
 import math
+import random
 
 import pytest
 
+from tinystories_lm.analysis.scaling.fit import Sample, fit
 from tinystories_lm.analysis.scaling.law import PUBLISHED, Law, best_allocation, has_frontier
 
 
@@ -33,3 +35,14 @@ def test_without_both_terms_there_is_no_best_size() -> None:
     assert not has_frontier(PUBLISHED._replace(A=0.0))
     assert not has_frontier(PUBLISHED._replace(beta=0.0))
     assert math.isfinite(PUBLISHED._replace(beta=0.0).loss(1.0, 1.0))
+
+
+@pytest.mark.parametrize("seed", [6, 28])
+def test_a_law_of_noise_has_no_best_size_that_could_not_exist(seed: int) -> None:
+    draw = random.Random(seed)
+    points = [(n, d, 5 + draw.gauss(0, 0.05)) for n in (3e5, 1e6, 3e6) for d in (1e6, 3e6, 9e6)]
+    found = fit(Sample(*map(list, zip(*points, strict=True))))
+    for law in (found.law, *found.resampled):
+        if has_frontier(law):
+            for flops in (1e12, 1e18, 1e22):
+                assert all(1 <= size <= 1e15 for size in best_allocation(law, flops))
