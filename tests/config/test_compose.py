@@ -16,7 +16,7 @@ from tinystories_lm.config.compose import (
     register,
 )
 from tinystories_lm.config.fingerprint import config_hash
-from tinystories_lm.config.presets import choices_of, swept_settings
+from tinystories_lm.config.presets import choices_of, conf_folder, swept_settings
 
 
 def composed(*overrides: str) -> ComposedJob:
@@ -102,3 +102,12 @@ def test_an_own_folder_may_stand_beside_a_search_path(tmp_path: Path) -> None:
     for preset in ("mine", "theirs"):
         config = compose_config([f"experiment={preset}", search], config_dir=str(tmp_path / "own")).config
         assert config.name == "x"
+
+
+def test_own_defaults_are_named_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    own = tmp_path / "config.yaml"
+    own.write_text((conf_folder() / "config.yaml").read_text().replace("keep_checkpoints: 2", "keep_checkpoints: 9"))
+    register()
+    with caplog.at_level(logging.WARNING):
+        assert compose_config(["model=tiny"], config_dir=str(tmp_path)).config.training.keep_checkpoints == 9
+    assert f"{own} is used in place of the built-in defaults" in caplog.text

@@ -123,8 +123,3 @@ def test_a_file_name_that_is_not_unicode_is_refused_before_it_is_stored() -> Non
 
 def test_a_value_that_refers_to_another_setting_is_refused_if_composing_leaves_it() -> None:
     assert "contains ${" in refusal(r"sampling.prompts=['\${name}']")
-
-
-def test_a_base_config_in_an_own_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("training:\n  steps: 3\n")
-    assert "would replace every default" in refusal("model=tiny", config_dir=tmp_path)

@@ -194,8 +194,6 @@ def own_presets(config_dir: str | None) -> Iterator[None]:
     """Let Hydra find the user's folder first within the block; raises UsageError where it is not one of presets."""
     if config_dir is not None and not Path(config_dir).is_dir():
         raise UsageError(f"--config-dir={config_dir} is not a folder")
-    if config_dir is not None and (Path(config_dir) / "config.yaml").exists():
-        raise UsageError(f"{config_dir}/config.yaml would replace every default: make it a preset below experiment/")
     Plugins.instance().register(OwnPresets)
     before = OwnPresets.folder
     OwnPresets.folder = Path(config_dir).resolve() if config_dir is not None else None
@@ -206,11 +204,13 @@ def own_presets(config_dir: str | None) -> Iterator[None]:
 
 
 def _report_own_choices(composed: DictConfig, config_dir: str | None) -> None:
-    """Log, once each, which choices of the user's folder have the name of a built-in one."""
-    for group, choice in composed.hydra.runtime.choices.items() if config_dir is not None else ():
-        own = Path(config_dir or "") / group / f"{choice}.yaml"
-        if own.is_file() and (conf_folder() / group / own.name).is_file():
-            _report_once(f"{own} is used in place of the built-in {group}={choice}")
+    """Log, once each, which files of the user's folder have the name of a built-in one."""
+    if config_dir is None or Path(config_dir).resolve() == conf_folder():
+        return
+    chosen = {f"{group}/{choice}.yaml": f"{group}={choice}" for group, choice in composed.hydra.runtime.choices.items()}
+    for name, what in {"config.yaml": "defaults", **chosen}.items():
+        if (Path(config_dir) / name).is_file() and (conf_folder() / name).is_file():
+            _report_once(f"{Path(config_dir) / name} is used in place of the built-in {what}")
 
 
 @functools.cache

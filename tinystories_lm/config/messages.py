@@ -51,7 +51,7 @@ def _explain_missing(error: MissingConfigException) -> str:
     group, _, choice = wanted.rpartition("/")
     options = [option for option in error.options or [] if option != "__init__"]
     if wanted in LAUNCHER_EXTRAS:
-        return f"{wanted} is not installed: pip install 'tinystories_lm[{LAUNCHER_EXTRAS[wanted]}]'"
+        return f"{wanted} is not installed: pip install -e '.[{LAUNCHER_EXTRAS[wanted]}]'"
     if not group or not options:
         return _first_sentence(str(error))
     close = difflib.get_close_matches(choice, options, n=1, cutoff=0.6)

@@ -4,6 +4,7 @@ The white space around a document is stripped and lines end in LF, so that the s
 every file format. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
 """
 
+import functools
 import hashlib
 import itertools
 import json
@@ -18,6 +19,7 @@ from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.segmentation import Chunk, at_separators, at_titles, documents_of_rows, held_out, normalise
 from tinystories_lm.data.table_reader import ROWS, Rows, estimate_parquet_text, file_rows, first_line, no_column, texts
 from tinystories_lm.data.text_reader import Block, blocks, reading
+from tinystories_lm.system.console import quiet_libraries
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.hashing import remembered_sha256
 
@@ -256,19 +258,32 @@ def _parts(file: Path, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
 
 
 def _hub_dataset(config: DataConfig) -> Any:
-    """Load the dataset of that name and revision, which `datasets` downloads once and then keeps."""
+    """Load the dataset of that name and revision, which `datasets` downloads once and then keeps.
+
+    Raises DamagedError for a damaged file, UsageError where it cannot be loaded.
+    """
     import datasets
 
     corpus = f"the corpus {config.name} ({config.hub_path})"
-    revision = None if Path(config.hub_path).is_dir() else config.hub_revision or None
     try:
-        return datasets.load_dataset(config.hub_path, config.hub_name or None, revision=revision)
+        with quiet_libraries("httpx", "httpcore", "urllib3", "filelock", "fsspec", "huggingface_hub", "datasets"):
+            if Path(config.hub_path).is_dir():  # its files may change, and loading them again costs little
+                return datasets.load_dataset(config.hub_path, config.hub_name or None)
+            return _load_from_hub(config.hub_path, config.hub_name or None, config.hub_revision or None)
     except datasets.exceptions.DatasetGenerationError as error:
         raise DamagedError(f"{corpus} has a damaged file: {first_line(error.__cause__ or error)}") from error
     except Exception as error:  # each cause has its own type: network, name, access, disk
         raise UsageError(
             f"cannot load {corpus} from the Hugging Face hub ({first_line(error)}): without a network, {HOW_TO_PROVIDE}"
         ) from error
+
+
+@functools.lru_cache(maxsize=1)
+def _load_from_hub(path: str, name: str | None, revision: str | None) -> Any:
+    """Load a dataset once for all that ask about it: each load asks the hub about every file."""
+    import datasets
+
+    return datasets.load_dataset(path, name, revision=revision)
 
 
 def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:

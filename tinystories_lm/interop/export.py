@@ -100,7 +100,7 @@ def _require_transformers() -> ModuleType:
     try:
         import transformers
     except ImportError as error:
-        raise UsageError("export needs the package transformers: pip install 'tinystories_lm[hf]'") from error
+        raise UsageError("export needs the package transformers: pip install -e '.[hf]'") from error
     return transformers
 
 

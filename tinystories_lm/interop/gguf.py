@@ -31,7 +31,7 @@ def require_gguf() -> ModuleType:
     try:
         import gguf
     except ImportError as error:
-        raise UsageError("a GGUF file needs the package gguf: pip install 'tinystories_lm[gguf]'") from error
+        raise UsageError("a GGUF file needs the package gguf: pip install -e '.[gguf]'") from error
     logging.getLogger("gguf").setLevel(logging.WARNING)  # it logs the byte order of each file
     return gguf
 

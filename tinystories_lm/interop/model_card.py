@@ -166,9 +166,10 @@ def _training_rows(config: Config, record: RunRecord, progress: Progress) -> lis
     betas = f"betas {optimizer.beta1:g} and {optimizer.beta2:g}"
     decay = f"{schedule.decay_shape} over the last {schedule.decay_fraction:.0%} to {schedule.final_lr_fraction:.0%}"
     peak = f"{optimizer.peak_lr(config.model.d_model):g}"
+    warmup = f"{training.warmup_steps:,} warm-up step{'s' * (training.warmup_steps != 1)}"
     rows += [
         ("optimizer", f"{OPTIMIZERS[optimizer.kind].label}, {betas}, decay {optimizer.weight_decay:g}"),
-        ("learning rate", f"{peak}, {training.warmup_steps} warm-up steps, then {decay}"),
+        ("learning rate", f"{peak}, {warmup}, then {decay}"),
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
     ]

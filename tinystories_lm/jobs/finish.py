@@ -20,6 +20,7 @@ from tinystories_lm.tracking.wandb_tracker import WandbTracker
 from tinystories_lm.training.loss import perplexity
 
 FINAL_STORIES = 3
+LEAST_COMPARED_SECONDS = 30.0  # a shorter run is mostly start-up, which is not planned
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,9 @@ def show_end(job: ResolvedJob, summary: Summary) -> None:
         duration(seconds),
         summary.dollars,
     )
-    if (expected := summary.expected_seconds) is not None:
-        log.info("the plan estimated %s: it took %.1f times as long", duration(expected), seconds / max(expected, 1e-9))
+    expected = summary.expected_seconds
+    if expected is not None and max(expected, seconds) >= LEAST_COMPARED_SECONDS:
+        log.info("planned %s, took %s", duration(expected), duration(seconds))
     for number, story in enumerate(summary.stories or (), start=1):
         log.info("\nstory %d\n%s", number, story)
     folder = os.path.relpath(run.path)

@@ -1,13 +1,14 @@
 """Show progress, numbers and tables to a person: a bar on a terminal, plain lines in a log."""
 
 import contextlib
+import logging
 import math
 import os
 import re
 import sys
 import time
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 if TYPE_CHECKING:
@@ -56,6 +57,22 @@ class ProgressBar:
     def close(self) -> None:
         self._bar.close()
         self._above.close()
+
+
+@contextlib.contextmanager
+def quiet_libraries(*names: str) -> Iterator[None]:
+    """Let the loggers of these libraries write warnings only, unless everything is to be logged (hydra.verbose)."""
+    if logging.getLogger().level == logging.DEBUG:
+        yield
+        return
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(max(logging.WARNING, before[name]))
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def duration(seconds: float) -> str:

@@ -65,6 +65,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary file to fill; it then replaces `path` in one step: a crash leaves the old or the new one."""
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     with writing(path):
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is neither a file nor a free name", str(path))
         try:
             yield temporary
             fsync(temporary)

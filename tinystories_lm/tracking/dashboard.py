@@ -21,7 +21,7 @@ def build_workspace(project: str, *, entity: str) -> "ws.Workspace":
     try:
         import wandb_workspaces.workspaces as ws
     except ImportError as error:
-        raise UsageError("dashboard needs a package: pip install 'tinystories_lm[dashboards]'") from error
+        raise UsageError("dashboard needs a package: pip install -e '.[dashboards]'") from error
     return ws.Workspace(
         entity=entity,
         project=project,

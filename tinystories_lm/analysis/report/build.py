@@ -55,9 +55,15 @@ def gather(names: Sequence[str], reader: Reader) -> list[Run]:
 
 
 def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reload_seconds: int = 0) -> str:
-    """Write the page and return a line with its path and the number of runs."""
+    """Write the page and return a line with its path and the number of runs.
+
+    Raises UsageError where the path is that of a folder, a device or a pipe, which a page must not replace.
+    """
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder: name a file in it, such as {out / OUT.name}")
+    if out.exists() and not out.is_file():
+        raise UsageError(f"--out {out} is a device or a pipe, which the page would replace: name a file")
+    out = out.resolve() if out.is_symlink() else out
     runs = gather(names, reader)
     text = page(runs, folders=names or [f"{OUTPUTS}/"], reload_seconds=reload_seconds)
     with writing(out):
