@@ -38,7 +38,7 @@ def record(run: RunFolder, folder: Path) -> None:
             for row in rows
             if "val/loss" in row
         ],
-        "settings": {key: value for key, (value, _) in settings(config).items() if key not in PRIVATE},
+        "settings": {key: value for key, value in settings(config).items() if key not in PRIVATE},
         "corpus": environment["corpus"],
         "pieces": environment["pieces"],
         "stories": summary["stories"],

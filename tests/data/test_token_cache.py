@@ -311,12 +311,6 @@ def test_too_little_text_is_refused(tmp_path: Path, train: str, valid: str, says
     assert not list((tmp_path / "cache").glob("*[!k]")), "nothing but the lock is left"
 
 
-def test_a_single_document_cannot_be_divided(tmp_path: Path) -> None:
-    (tmp_path / "one.txt").write_text(" ".join(TRAIN))
-    with pytest.raises(UsageError, match=r"validation split .* has 0 tokens.*data.held_out_fraction"):
-        prepare(data_config(path=tmp_path / "one.txt", cache_dir=tmp_path / "cache"))
-
-
 def test_a_smaller_vocabulary_can_be_allowed(config: DataConfig) -> None:
     found = prepare(
         data_config(path=config.path, cache_dir=config.cache_dir, vocab_size=5000, allow_smaller_vocabulary=True)
@@ -435,7 +429,7 @@ def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:
     assert kilobytes < 100_000, "for 400 MB of tokens"
 
 
-def test_a_single_document_is_called_one(tmp_path: Path) -> None:
+def test_a_single_document_cannot_be_divided(tmp_path: Path) -> None:
     path = tmp_path / "input.txt"
     path.write_text("\n\n".join(f"The cat number {number} sat." for number in range(2000)))
     with pytest.raises(UsageError, match=r"a single document.*<\|endoftext\|>"):

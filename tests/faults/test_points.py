@@ -13,6 +13,7 @@ EXEMPT = {
     "system.locks.lock": "the lock's text is for people; the lock itself is the kernel's",
     "system.files.sweep_leftovers": "deletes only what a killed process left, and would be swept again",
     "data.token_cache._remove_leftovers": "deletes only what a killed process left, and would be swept again",
+    "system.files.move_folder": "its rename is tried by the points of new_folder, its copy by tests of the files",
     "jobs.train._run_single": "deletes the folder of a run that was refused, which has nothing in it",
     "tracking.wandb_files.remove_segments": "deletes files of W&B's that the newest one, or W&B, holds too",
     "interop.export._write_tensors": "within the new_folder of export_run",

@@ -239,7 +239,7 @@ def test_without_transformers_one_line_says_what_to_install(
     run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UsageError, match=r"pip install 'tinystories_lm\[hf\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '\.\[hf\]'"):
         export(run, tmp_path / "out")
 
 

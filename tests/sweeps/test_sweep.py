@@ -95,6 +95,7 @@ def check_tracked_run(folder: Path) -> None:
     assert {row["progress/step"] for row in history(records)} >= {0, 4, 8, 12}
 
 
+@pytest.mark.slow
 def test_a_sweep_interrupted_and_killed_ends_with_the_same_numbers(
     command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -131,6 +132,7 @@ def wait_until_reached(folder: Path, step: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
     command: Command, corpus: Path, tmp_path: Path
 ) -> None:
@@ -177,7 +179,7 @@ def test_a_mistake_is_one_line_and_starts_nothing(
 @pytest.mark.parametrize(
     ("launcher", "plugin", "words"),
     [
-        ("devices", "joblib", ["hydra.launcher.n_jobs=2"]),
+        pytest.param("devices", "joblib", ["hydra.launcher.n_jobs=2"], marks=pytest.mark.slow),
         pytest.param("slurm_local", "submitit", [], marks=pytest.mark.slow),
         pytest.param(
             "ray_cluster",

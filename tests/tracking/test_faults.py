@@ -218,6 +218,7 @@ def test_without_the_package_a_run_is_complete_and_upload_sends_it_from_elsewher
     assert refused.returncode == 2 and "tinystories-lm: nothing: " in refused.stderr
 
 
+@pytest.mark.slow
 def test_rows_that_the_service_could_not_write_are_sent_from_the_run_folder(trial: Trial, corpus: Path) -> None:
     words = settings(corpus, "tracking=offline", "training.steps=200", "training.eval_every_steps=100", *SHORT)
     _, errors = train(trial, words, full)

@@ -192,6 +192,10 @@ def is_done(run: RunFolder, wanted: Config) -> bool:
     try:
         done = read_status(run) is Status.DONE
         done = done and (read_summary(run, whole=True).step or 0) >= wanted.training.steps
+        if done:
+            read_record(run)
+    except CannotReadError:
+        raise
     except DamagedError as error:
         log.warning("%s: it is written again", error)
         return False

@@ -174,9 +174,9 @@ def _figures(
     for name in ("speed/tokens_per_second", "speed/mfu"):
         if measured := [row[name] for row in rows if name in row]:
             figures[name] = statistics.median(measured)
-    losses = [row["val/loss"] for row in rows if "val/loss" in row and row[STEP]]  # step 0 has no checkpoint
-    if losses:
-        figures["best/val_loss"] = min(losses)
+    losses = {row[STEP]: row["val/loss"] for row in rows if "val/loss" in row}
+    if losses:  # step 0, which has no checkpoint, counts as long as it is the only one
+        figures["best/val_loss"] = min(loss for step, loss in losses.items() if step or len(losses) == 1)
     if config is not None:
         recorded = record.corpus.vocab_size if record is not None and record.corpus is not None else None
         vocab_size = recorded if recorded is not None else config.data.vocab_size
