@@ -99,7 +99,7 @@ def test_a_file_that_reads_back_otherwise_leaves_nothing_behind(
 
 def test_without_the_package_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gguf", None)
-    with pytest.raises(UsageError, match=r"pip install 'tinystories_lm\[gguf\]'"):
+    with pytest.raises(UsageError, match=r"pip install -e '\.\[gguf\]'"):
         export_run("no such run", tmp_path / "out", precision=Precision.float32, with_gguf=True)
 
 
