@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo test test-all test-faults lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # pip takes the torch build that its own configuration offers: a CPU build where one is, else PyPI's with CUDA.
 $(INSTALLED): pyproject.toml constraints.txt

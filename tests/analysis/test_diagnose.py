@@ -143,7 +143,7 @@ def test_every_run_ends_with_its_verdict_and_the_command_says_the_same(
 ) -> None:
     trained = command("train", *SMALL_RUN, f"data.path={corpus}", "hydra.run.dir=one")
     assert trained.returncode == 0 and "verdict: too early" in trained.stderr
-    assert "the plan estimated " in trained.stderr
+    assert "planned" not in trained.stderr, "a run of seconds is mostly start-up, which no plan counts"
     summary = json.loads((tmp_path / "one/summary.json").read_text())
     said = command("diagnose", "one", "--json")
     assert said.returncode == 0, said.stderr

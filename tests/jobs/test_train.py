@@ -271,7 +271,7 @@ def test_a_failing_job_of_train_m_leaves_the_others_running(
     environment["TSLM_FAULT"] = f"step:3:{kind}:{victim}"
     swept = command(*base, "-m", "training.seed=0,1")
     assert swept.returncode == 1
-    assert swept.stderr.splitlines()[-1] == "tinystories-lm: 1 of the sweep's 2 jobs failed; the others are done"
+    assert swept.stderr.splitlines()[-1] == "tinystories-lm: 1 of 2 jobs failed, 1 done"
     statuses = {
         run.parent.name: json.loads(run.read_text()) for run in tmp_path.glob("outputs/sweeps/run/*/status.json")
     }

@@ -57,3 +57,10 @@ def test_two_members_with_one_folder_are_refused(tmp_path: Path) -> None:
     members = [member_in(tmp_path, tracking=mode) for mode in ("off", "offline")]
     with pytest.raises(UsageError, match="tracking=off and tracking=offline are the same run"):
         check_distinct([member.job for member in members])
+
+
+def test_the_best_of_several_results_is_marked(tmp_path: Path) -> None:
+    members = [member_in(tmp_path / str(loss), done=True, loss=loss, training__seed=str(loss)) for loss in (2.5, 2.0)]
+    rows = describe_results([*members, member_in(tmp_path / "new")]).split("\n\n")[0].splitlines()[2:]
+    assert [row.rstrip().endswith("best") for row in rows] == [False, True, False]
+    assert "best" not in describe_results(members[:1])

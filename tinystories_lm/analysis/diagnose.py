@@ -32,7 +32,7 @@ from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.schemas import MetricsRow, SampleRow, Summary
 from tinystories_lm.runs.tolerant_reader import TolerantReader
-from tinystories_lm.system.console import amount
+from tinystories_lm.system.console import amount, counted
 from tinystories_lm.system.errors import UsageError
 
 SPIKE_NATS = 0.5  # rise of a row's training loss over the median of the SPIKE_ROWS rows before it
@@ -128,9 +128,7 @@ def _reasons(finding: Finding, evidence: Evidence, rules: VerdictConfig) -> list
     if finding is Finding.TOO_EARLY and evidence.evaluations >= rules.least_evaluations:
         return [f"the validation loss has fallen by only {evidence.fall_nats:.2f} nats since step 0"]
     if finding is Finding.TOO_EARLY:
-        return [
-            f"the run was evaluated {evidence.evaluations} times after step 0, too few to separate a slope from noise"
-        ]
+        return [f"{counted(evidence.evaluations, 'evaluation')} after step 0: too few to separate a slope from noise"]
     reasons = []
     if evidence.validation_loss is not None and evidence.best_validation_loss is not None:
         rise = evidence.validation_loss - evidence.best_validation_loss

@@ -72,9 +72,11 @@ def run(words: Sequence[str]) -> int:
 
 def _dispatch(name: str, words: Sequence[str]) -> None:
     _log_to_stderr(logging.WARNING)
-    if name in ("--help", "-h"):
+    if name == "help" and words:
+        name, words = words[0], ["--help"]
+    if name in ("--help", "-h", "help"):
         print(overview(), end="")
-    elif name == "--version":
+    elif name == "--version" or "--version" in words:
         print(f"{PROGRAM} {__version__}")
     else:
         command = find_command(name)

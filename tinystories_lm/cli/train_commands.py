@@ -1,5 +1,7 @@
 """Commands that train a model or prepare for it: train, prepare, plan, sweep."""
 
+import shlex
+import sys
 from argparse import Namespace
 
 from tinystories_lm.cli.command import (
@@ -75,6 +77,8 @@ def sweep(options: Namespace) -> None:
         print("\n".join(to_ascii_json(as_record(member)) for member in members))
     elif not options.dry_run:
         print(describe_results(members))
+        folder = shlex.quote(str(members[0].run.path.parent))
+        print(f"the runs are in {folder}; next, try:\n  {PROGRAM} report {folder}", file=sys.stderr)
     if not options.dry_run:
         raise_for_failures(members)
 

@@ -16,7 +16,7 @@ from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.runs.checkpoint import Progress, step_of
 from tinystories_lm.runs.records import read_evaluation, read_record
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord
-from tinystories_lm.system.console import amount, duration
+from tinystories_lm.system.console import amount, counted, duration
 from tinystories_lm.training.loss import perplexity
 
 CURVE_ROWS = 12
@@ -166,10 +166,9 @@ def _training_rows(config: Config, record: RunRecord, progress: Progress) -> lis
     betas = f"betas {optimizer.beta1:g} and {optimizer.beta2:g}"
     decay = f"{schedule.decay_shape} over the last {schedule.decay_fraction:.0%} to {schedule.final_lr_fraction:.0%}"
     peak = f"{optimizer.peak_lr(config.model.d_model):g}"
-    warmup = f"{training.warmup_steps:,} warm-up step{'s' * (training.warmup_steps != 1)}"
     rows += [
         ("optimizer", f"{OPTIMIZERS[optimizer.kind].label}, {betas}, decay {optimizer.weight_decay:g}"),
-        ("learning rate", f"{peak}, {warmup}, then {decay}"),
+        ("learning rate", f"{peak}, {counted(training.warmup_steps, 'warm-up step')}, then {decay}"),
         ("gradient norm", f"at most {optimizer.clip_grad_norm:g}"),
         ("seed", training.seed),
     ]

@@ -36,6 +36,7 @@ from tinystories_lm.runs.folder import RunFolder, locked, refuse_links
 from tinystories_lm.runs.lookup import interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import CommandError, DamagedError, ExitCode, Interrupted, UsageError
 from tinystories_lm.system.files import writing
 from tinystories_lm.system.redaction import redact, redact_logs
@@ -154,7 +155,8 @@ def run_sweep(launch: Launch) -> None:
     start_launcher(launch)
     missing = [job for job in launch.jobs if not _is_done(job.run)]
     if missing:
-        raise CommandError(f"{len(missing)} of the sweep's {len(launch.jobs)} jobs failed; the others are done")
+        done = len(launch.jobs) - len(missing)
+        raise CommandError(f"{len(missing)} of {counted(len(launch.jobs), 'job')} failed, {done} done")
 
 
 def start_launcher(launch: Launch) -> None:

@@ -11,6 +11,7 @@ from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_record, read_summary
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, parse_metrics_row
 from tinystories_lm.runs.status import StatusFile, read_status_file
+from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.jsonl import last_row, scan_rows
 
@@ -85,5 +86,5 @@ class TolerantReader:
             self.problems.append(f"{path.name} cannot be read")
             return []
         if damaged:
-            self.problems.append(f"{damaged} line{'s' * (damaged > 1)} of {path.name} left out: damaged")
+            self.problems.append(f"{counted(damaged, 'line')} of {path.name} left out: damaged")
         return rows

@@ -14,6 +14,7 @@ from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.launcher import LOG, run_members
 from tinystories_lm.sweeps.members import Member, plan_members
 from tinystories_lm.sweeps.tables import describe_plan
+from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import CommandError, Interrupted
 
 log = logging.getLogger(__name__)
@@ -61,5 +62,6 @@ def raise_for_failures(members: Sequence[Member]) -> None:
     failed = [member for member in members if member.status is not Status.DONE]
     if failed:
         raise CommandError(
-            f"{len(failed)} of {len(members)} runs failed; each has its {LOG}, and the same command retries them"
+            f"{len(failed)} of {counted(len(members), 'run')} failed ({LOG} in a run's folder says why); "
+            "the same command retries what failed"
         )

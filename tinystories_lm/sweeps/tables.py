@@ -1,5 +1,6 @@
 """Format a sweep's tables: what is planned, and the results."""
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,7 @@ import msgspec
 
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.members import Member, Result
-from tinystories_lm.system.console import amount, coloured, duration, table
+from tinystories_lm.system.console import amount, coloured, counted, duration, table
 
 SEED = "training.seed"
 
@@ -21,7 +22,7 @@ def describe_plan(members: Sequence[Member]) -> str:
     left = [member for member in members if member.status is not Status.DONE]
     seconds = sum(member.expected.seconds for member in left)
     dollars = sum(member.expected.dollars for member in left)
-    count = f"{len(members)} runs, {len(members) - len(left)} done; {len(left)} to go"
+    count = f"{counted(len(members), 'run')}, {len(members) - len(left)} done; {len(left)} to go"
     total = f"{count}: about {duration(seconds)} and ${dollars:.2f}"
     return f"{table(header, rows, right=range(len(keys), len(keys) + 4))}\n{total}"
 
@@ -44,6 +45,9 @@ def describe_results(members: Sequence[Member]) -> str:
     keys = _keys(members)
     header = [*keys, "status", "loss", "perplexity", "dollars", "time", ""]
     rows = [[*_values(member, keys), *_result(member)] for member in members]
+    losses = [member.result.val_loss if member.result is not None else math.inf for member in members]
+    if losses.count(math.inf) < len(losses) - 1:
+        rows[losses.index(min(losses))][-1] = "best"
     text = table(header, rows, right=range(len(keys) + 1, len(keys) + 5))
     over_seeds = describe_seeds(members)
     return f"{text}\n\n{over_seeds}" if over_seeds else text

@@ -75,6 +75,11 @@ def quiet_libraries(*names: str) -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
+def counted(number: int, what: str) -> str:
+    """Return `1 run` or `1,234 runs`."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def duration(seconds: float) -> str:
     """Return a time as 12 s, 3 min 20 s, or 2 h 5 min."""
     if math.isinf(seconds):

@@ -23,6 +23,7 @@ from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import find_runs
 from tinystories_lm.runs.status import Status
+from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_text, writing
 from tinystories_lm.system.json_files import to_json
@@ -71,7 +72,7 @@ def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reloa
         write_text(out, text)
     running = sum(run.state == Status.RUNNING for run in runs)
     running_runs = f", {running} of them running" if running else ""
-    return f"{out}: {len(runs)} run{'s' * (len(runs) != 1)}{running_runs}"
+    return f"{out}: {counted(len(runs), 'run')}{running_runs}"
 
 
 def watch(names: Sequence[str], out: Path = OUT) -> str:
@@ -102,7 +103,7 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int) ->
     refresh = f'<noscript><meta http-equiv="refresh" content="{reload_seconds}"></noscript>' if reload_seconds else ""
     made = time.strftime("%Y-%m-%d %H:%M:%S %Z")
     short = ", ".join(dict.fromkeys(Path(folder).name or folder for folder in folders))
-    title = f"{len(runs)} run{'s' * (len(runs) != 1)}: {short}"
+    title = f"{counted(len(runs), 'run')}: {short}"
     return Template(_file("page.html")).substitute(
         title=html.escape(clean(title)),
         origin=html.escape(clean(f"{', '.join(folders)} · made {made} by tinystories_lm {__version__}")),
