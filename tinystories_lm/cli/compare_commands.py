@@ -26,8 +26,8 @@ def scaling(options: Namespace) -> None:
     from tinystories_lm.analysis.scaling.analyse import analyse, describe, to_record
     from tinystories_lm.system.json_files import to_ascii_json
 
-    found = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
-    print(to_ascii_json(to_record(found), indent=2) if options.json else describe(found))
+    analysis = analyse(options.sweep, predict=options.predict, dollars=options.dollars)
+    print(to_ascii_json(to_record(analysis), indent=2) if options.json else describe(analysis))
 
 
 def dashboard(options: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Run one command line: choose the command, report what goes wrong in one line, return an exit code.
+"""Run one command line: choose the command, report an error in one line, return an exit code.
 
 Imports neither torch nor Hydra, so that help is fast: a command imports what it needs when it runs.
 """
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run one command line and return its exit code; whatever it raises is a bug, or the exit after help."""
+    """Run one command line and return its exit code; an exception it raises is a bug, or SystemExit after help."""
     name, *rest = words or ["--help"]
     stop_by_interrupt()
     try:
@@ -87,7 +87,7 @@ def _dispatch(name: str, words: Sequence[str]) -> None:
 
 def overview() -> str:
     """Return what `--help` prints."""
-    groups = "\n\n".join("\n".join([f"{title}:", *map(_line, commands)]) for title, commands in GROUPS.items())
+    groups = "\n\n".join("\n".join([f"{title}:", *map(_overview_line, commands)]) for title, commands in GROUPS.items())
     codes = "\n".join(f"  {code:>2}  {code.meaning}" for code in ExitCode)
     return f"""\
 Train small language models from scratch: reproducibly, cheaply, and with understanding.
@@ -105,7 +105,7 @@ Exit codes:
 """
 
 
-def _line(command: Command) -> str:
+def _overview_line(command: Command) -> str:
     return f"  {command.name:<10} {command.usage:<12} {command.summary}"
 
 
@@ -127,7 +127,7 @@ def _log_to_stderr(level: int) -> None:
 
 
 def _outcome(error: BaseException, name: str) -> Outcome | None:
-    """Return how a command that raised this error ends; None for a bug, whose traceback is shown."""
+    """Map an exception to the command's outcome; None for a bug, whose traceback is shown."""
     match error:
         case KeyboardInterrupt():
             return _stopped(name)
@@ -135,13 +135,13 @@ def _outcome(error: BaseException, name: str) -> Outcome | None:
             return _stopped(name)
         case CommandError():
             return Outcome(error.exit_code, str(error))
-        case BrokenPipeError():  # the reader of our output has left, as `| head` does
+        case BrokenPipeError():  # the reader closed the pipe, as `| head` does
             return Outcome(ExitCode.DONE, "", is_output_lost=True)
         case Exception() if was_interrupted():
             return _stopped(name)
         case OSError(errno=number, filename=None) if number in DISK_ERRORS:
             return Outcome(ExitCode.CANNOT_WRITE, f"cannot write the output: {error.strerror}", is_output_lost=True)
-        case BaseException() if type(error).__name__ == "PanicException":  # Rust's: no class of it can be imported
+        case BaseException() if type(error).__name__ == "PanicException":  # from Rust, with no class to import
             return Outcome(ExitCode.FAILED, f"a library failed: {error}")
     return None
 
@@ -153,5 +153,5 @@ def _stopped(name: str) -> Outcome:
 
 
 def _discard_output() -> None:
-    """Discard what is still buffered; Python would fail to write it a second time when it exits."""
+    """Discard buffered output, which Python would otherwise try to write again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`sample --grid`: measure one model's stories under many sampling settings, side by side."""
+"""`sample --grid`: compare one model's stories under many sampling settings."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.system.console import table
 from tinystories_lm.system.json_files import to_ascii_json
 
-# Greedy and random sampling, with and without each remedy against loops that the four rounds tried.
+# Greedy and random sampling, with and without each setting that may prevent loops.
 GRID: dict[str, tuple[float, ...]] = {
     "temperature": (0.0, 0.8, 1.0),
     "top_p": (1.0, 0.95),
@@ -40,7 +40,7 @@ def compare(
 ) -> None:
     """Write stories of run `name` under every setting of the grid and print their metrics.
 
-    settings: apply to every cell; a setting that is one of the grid's axes fixes that axis.
+    settings: overrides for every combination; one that names an axis of the grid fixes that axis.
     """
     machine = open_for_inference(device, precision)
     trained = load_model(name, device=machine.device.type)
@@ -68,7 +68,7 @@ def compare(
 
 
 def grid_settings(base: SamplingConfig, *, fixed: Mapping[str, object]) -> Iterator[SamplingConfig]:
-    """Yield every setting of the grid once: greedy sampling ignores top_p, so it appears with one value only."""
+    """Yield every combination of the grid; greedy sampling ignores top_p, so it appears with one top_p only."""
     axes = [(getattr(base, axis),) if axis in fixed else values for axis, values in GRID.items()]
     for temperature, top_p, penalty in product(*axes):
         if temperature == 0 and top_p != axes[1][0]:

@@ -1,4 +1,4 @@
-"""Keep one text while it is written: its tokens, what of it can be shown, and why it ended."""
+"""Track one text during generation: its tokens, the part that can be shown, and why it ended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 
-REPLACEMENT_CHARACTER = "\ufffd"  # what bytes decode to that are not (yet) a whole character
+REPLACEMENT_CHARACTER = "\ufffd"  # the decoding of bytes that are not (yet) a character
 NOT_ABOUT_DRAWING = ("prompts", "count", "seed")
 
 
@@ -35,10 +35,10 @@ class Sample:
 
 
 class Text:
-    """A text while it is written.
+    """A text during generation.
 
     prompt_ids: at least one token.
-    seed: of this text's own draws, so that it does not depend on the texts written beside it.
+    seed: for this text's own draws, so that it does not depend on the others in its batch.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Text:
         self.ended: End | None = None
         self.random = torch.Generator().manual_seed(seed)
         self._tokenizer, self._prompt_tokens = tokenizer, len(prompt_ids)
-        self._undecoded: list[int] = []  # the newest tokens, which end inside a character
+        self._undecoded: list[int] = []  # the newest tokens, whose bytes end within a character
 
     def add(self, token: int) -> None:
         """Append `token`, or end the text if it is the end-of-text token."""
@@ -66,7 +66,7 @@ class Text:
             self.end(End.max_tokens)
 
     def end(self, why: End) -> None:
-        """End the text, unless it has ended before."""
+        """Decode what is left and end the text, unless it has ended already."""
         if self._undecoded:
             self._append(self._tokenizer.decode(self._undecoded))
         self.ended = self.ended or why
@@ -83,7 +83,7 @@ class Text:
 
     @property
     def final(self) -> str:
-        """Return what will not be taken back: all that is written but for the beginning of a possible stop string."""
+        """Return the text that is safe to show: all but a suffix that may begin a stop string."""
         if self.ended is not None:
             return self.written
         lengths = (

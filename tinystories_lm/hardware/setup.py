@@ -15,7 +15,7 @@ from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.processes import default_threads
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt(3)
 
 
 def open_machine(
@@ -26,24 +26,24 @@ def open_machine(
     deterministic: bool,
     attention_shape: tuple[int, int, int, int] | None = None,
 ) -> Machine:
-    """Resolve what the config leaves open, and set torch up for this process.
+    """Resolve the config's `auto` settings and set up torch for this process.
 
-    compile_pays: resolves hardware.compile=auto on a CPU; a GPU always compiles.
-    attention_shape: the shape [B, H, T, K] of the queries, which resolves hardware.attention=auto; None leaves it to
-        torch.
+    compile_pays: decides hardware.compile=auto, except on CUDA, where `auto` always compiles.
+    attention_shape: the shape [B, H, T, K] of the queries, which decides hardware.attention=auto; None leaves the
+        choice to torch.
 
     Raises UsageError if this machine is not the one that the config describes, or computes attention wrongly.
     """
     check_hardware(config)
     _set_up_torch(config, deterministic=deterministic)
     dtype = chosen_dtype(config.precision, config.device)
-    automatic = config.device is Device.cuda or compile_pays
+    compile_if_auto = config.device is Device.cuda or compile_pays
     machine = Machine(
         name=config.name,
         device=torch.device(config.device.value),
         dtype=dtype,
         residual=dtype if config.residual is Precision.bfloat16 else torch.float32,
-        compile=automatic if config.compile is Switch.auto else config.compile is Switch.on,
+        compile=compile_if_auto if config.compile is Switch.auto else config.compile is Switch.on,
         attention=config.attention,
         threads=torch.get_num_threads(),
         peak_flops_per_second=peak_flops_per_second,
@@ -57,9 +57,9 @@ def open_machine(
 
 
 def open_for_inference(device: Device, precision: Precision) -> Machine:
-    """Return a machine for reading and writing texts: all cores, not compiled, without a price.
+    """Return a machine for inference: all cores, no compilation, no price.
 
-    precision: `auto` is what it is in training, bfloat16 where the processor multiplies it natively.
+    precision: `auto` means, as in training, bfloat16 if the processor multiplies it natively.
 
     Raises UsageError if the device is not present, or computes attention wrongly in that precision.
     """
@@ -84,7 +84,7 @@ def _set_up_torch(config: HardwareConfig, *, deterministic: bool) -> None:
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS cannot be deterministic without it
     torch.use_deterministic_algorithms(deterministic)
-    # Filling new memory serves only to find mistakes, and costs time.
+    # Filling uninitialised memory only helps to find bugs, and costs time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if config.device is Device.cpu:
         keep_freed_memory()

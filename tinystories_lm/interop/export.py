@@ -1,6 +1,6 @@
 """The `export` command: write a run's model as a folder that transformers loads without custom code.
 
-transformers reads the folder back before it gets its final name. Unless logits and tokens agree, nothing is written.
+The folder gets its final name only after transformers has loaded it with the same logits and tokens.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageEr
 from tinystories_lm.system.files import new_folder, write_text
 from tinystories_lm.system.json_files import write_json
 
-TOLERANCE = 1e-5  # between logits in float32
+TOLERANCE = 1e-5  # largest difference between float32 logits
 SAMPLES = 3
 TEXTS = (  # both tokenizers must encode and decode these alike
     "Once upon a time, there was a little dog named Cookie. \"It's mine!\" she said , and wouldn 't share .",
@@ -60,9 +60,9 @@ class Exported(NamedTuple):
 def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool) -> Exported:
     """Write run `name` at its best checkpoint to `folder`, which must be new or empty.
 
-    precision: of the stored weights; `auto` means float32, as they were trained.
+    precision: dtype of the stored weights; `auto` means float32, as in training.
 
-    Raises UsageError for a model that no stock class can represent and for a missing package, and DamagedError where
+    Raises UsageError for a model that no class of transformers can represent or a missing package, and DamagedError if
     the folder, read back, differs from the run. No folder is left behind in either case.
     """
     require_unused(folder)
@@ -84,7 +84,7 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
         write_json(new / "generation_config.json", generation_config(trained.config.sampling))
         _write_tokenizer(new, trained)
         _write_tensors(new, tensors)
-        difference = _compare(transformers, new, trained.model, trained.tokenizer)
+        difference = _verify(transformers, new, trained.model, trained.tokenizer)
         if with_gguf:
             found, name = licence_of(trained.config.data), trained.config.name
             licence = "" if found is UNKNOWN else " AND ".join(found.ids)
@@ -106,9 +106,9 @@ def _require_transformers() -> ModuleType:
 
 @torch.no_grad()
 def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
-    """Return the model's tensors by their stock names, and round the model itself to `dtype` for the comparison.
+    """Return the tensors by their names in transformers; also round the model to `dtype` for the comparison.
 
-    Raises UsageError naming a tensor that no stock class has.
+    Raises UsageError naming a tensor that only one of the two models has.
     """
     names, parameters = tensor_names(model.config), dict(model.named_parameters())
     if set(names) != set(parameters):
@@ -120,7 +120,7 @@ def stock_tensors(model: Transformer, dtype: torch.dtype) -> dict[str, Tensor]:
 
 
 def _write_samples(trained: LoadedModel) -> list[Sample]:
-    """Write samples with the exported weights; those in the run's files come from its last step, not its best."""
+    """Write samples with the exported weights; the run's own samples may come from another step or precision."""
     config = trained.config.sampling
     prompts = config.prompts[:SAMPLES] or [""]
     each = -(-SAMPLES // len(prompts))
@@ -132,7 +132,7 @@ def _write_samples(trained: LoadedModel) -> list[Sample]:
 
 
 def _write_tokenizer(folder: Path, trained: LoadedModel) -> None:
-    """Copy the run's tokenizer.json and write the settings that stock classes expect beside it."""
+    """Copy the run's tokenizer.json and write the settings that transformers expects."""
     write_text(folder / "tokenizer.json", trained.run.tokenizer.read_text(encoding="utf-8"))
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
@@ -164,12 +164,12 @@ def _write_card(
     write_text(folder / "README.md", card)
 
 
-def _compare(transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer) -> float:
+def _verify(transformers: ModuleType, folder: Path, model: Transformer, tokenizer: Tokenizer) -> float:
     """Return the largest difference between the logits of the exported model and ours, over a context of random tokens.
 
-    Raises DamagedError where it exceeds TOLERANCE, and where the tokenizers differ.
+    Raises DamagedError if it exceeds TOLERANCE or the tokenizers differ.
     """
-    with _quiet(transformers):
+    with _without_progress_bars(transformers):
         try:
             stock = transformers.AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True
@@ -184,7 +184,7 @@ def _compare(transformers: ModuleType, folder: Path, model: Transformer, tokeniz
     tokens = torch.randint(vocab_size, (1, context), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         difference = (model(tokens) - stock.eval()(tokens).logits).abs().max().item()
-    if not difference <= TOLERANCE:  # a NaN too
+    if not difference <= TOLERANCE:  # also true for NaN
         raise DamagedError(
             f"the logits of the exported model differ from the run's by {difference:.2g}, more than {TOLERANCE:g}: "
             "nothing was written"
@@ -199,12 +199,12 @@ def _compare(transformers: ModuleType, folder: Path, model: Transformer, tokeniz
 
 
 @contextlib.contextmanager
-def _quiet(transformers: ModuleType) -> Iterator[None]:
+def _without_progress_bars(transformers: ModuleType) -> Iterator[None]:
     logging = transformers.utils.logging
-    shown = logging.is_progress_bar_enabled()
+    was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""Record a run while it trains: its rows, samples and checkpoints, their copy in W&B, and lines on the terminal."""
+"""Record a run during training: metrics, samples and checkpoints on disk, a copy in W&B, and log lines."""
 
 import dataclasses
 import logging
@@ -20,13 +20,13 @@ from tinystories_lm.tracking.wandb_tracker import WandbTracker
 from tinystories_lm.training.loop import StepResult, ValidationLoss, evaluation_is_due
 from tinystories_lm.training.loss import perplexity
 
-MOST_WAITING_BYTES = 10_000_000  # of rows that are kept in memory while the disk is full
+MOST_WAITING_BYTES = 10_000_000  # limit of the rows kept in memory while the disk is full
 
 log = logging.getLogger(__name__)
 
 
 class RunRecorder:
-    """The training loop's observer."""
+    """Records what the training loop reports after each step and evaluation."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class RunRecorder:
         self.samples = JsonlWriter(self.run.samples, keep_bytes=progress.samples_bytes, sha256=progress.samples_sha256)
         self.bar = ProgressBar(steps=self.config.steps, first=progress.step)
         self.clock = RunClock(progress, dollars_per_hour=work.machine.dollars_per_hour)
-        self._marks = {"progress/pieces": progress.segments} if progress.segments > 1 else {}  # of the next row alone
-        self._untracked: dict[str, float | int] = {}  # a row that the evaluation of its step adds to
+        self._next_row_extra = {"progress/pieces": progress.segments} if progress.segments > 1 else {}  # for one row
+        self._untracked_row: dict[str, float | int] = {}  # a row not yet sent to W&B: its evaluation adds to it
         self._pending: list[StepResult] = []  # steps whose results are still on the device
-        self._saved_step = progress.step or None  # of the newest checkpoint, if it holds all that is known of the step
-        self._best_before = progress.best_loss, progress.best_step  # of the newest best
-        self._may_wait = self.config.on_write_error is not OnWriteError.stop
+        self._saved_step = progress.step or None  # the newest checkpoint's step; None if an evaluation followed it
+        self._previous_best = progress.best_loss, progress.best_step  # restored if the best step's checkpoint fails
+        self._continue_on_error = self.config.on_write_error is not OnWriteError.stop
 
     def after_step(self, rate: float, result: StepResult) -> None:
-        """Keep the step's result; every `log_every_steps` write a row of their mean.
+        """Keep the step's result and, every `log_every_steps`, write a row with the mean loss.
 
-        Raises DivergedError after too many steps in a row without finite numbers.
+        Raises DivergedError after too many consecutive steps with a non-finite loss or gradient.
         """
         failpoints.hit("step", self.run.path)
         self._pending.append(result)
@@ -63,7 +63,7 @@ class RunRecorder:
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
         norm = self._read_results()
-        loss = self._mean_loss()
+        loss = self._pop_mean_loss()
         speed = self.clock.measure_speed()
         row: dict[str, float | None] = {
             "train/loss": loss,
@@ -81,14 +81,14 @@ class RunRecorder:
             log.info("%s | train loss %.4f | %s", self._step_of_steps(), loss, self.clock.speed_and_cost())
 
     def after_evaluation(self, validation: ValidationLoss) -> None:
-        """Write a row of the validation loss, and samples; raises DivergedError for a loss that is not finite."""
+        """Write a row with the validation loss, then samples; raise DivergedError if the loss is not finite."""
         progress = self.progress
         if not math.isfinite(validation.loss):
             raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
         progress.val_step, progress.val_loss = progress.step, validation.loss
         progress.val_bits_per_byte = validation.bits_per_byte
         if progress.step and validation.loss < (math.inf if progress.best_loss is None else progress.best_loss):
-            self._best_before = progress.best_loss, progress.best_step
+            self._previous_best = progress.best_loss, progress.best_step
             progress.best_loss, progress.best_step = validation.loss, progress.step
         self._saved_step = None
         self._write_row(
@@ -106,19 +106,19 @@ class RunRecorder:
         self.clock.restart_speed()
 
     def save(self) -> None:
-        """Write a checkpoint, and try once more where that fails.
+        """Write a checkpoint; retry once if that fails.
 
-        Raises CannotWriteError; with on_write_error=continue only for the last checkpoint and that of a requested stop.
+        Raises CannotWriteError; with on_write_error=continue only at the last step or after a stop request.
         """
         self._read_results()
         if self.progress.step == self._saved_step:
             return
         try:
-            self._save_or_try_again()
+            self._save_with_retry()
         except CannotWriteError as error:
-            if self.progress.best_step == self.progress.step:  # the best is a step that has a checkpoint
-                self.progress.best_loss, self.progress.best_step = self._best_before
-            if not self._may_wait or self.progress.step == self.config.steps or self.stop_requested():
+            if self.progress.best_step == self.progress.step:  # best_step must have a checkpoint
+                self.progress.best_loss, self.progress.best_step = self._previous_best
+            if not self._continue_on_error or self.progress.step == self.config.steps or self.stop_requested():
                 raise
             log.warning("%s; training continues without a checkpoint of step %s", error, f"{self.progress.step:,}")
         else:
@@ -132,10 +132,10 @@ class RunRecorder:
         self.metrics.close()
         self.samples.close()
 
-    def _save_or_try_again(self) -> None:
+    def _save_with_retry(self) -> None:
         try:
             self._save()
-        except CannotWriteError as error:  # a network's file system may have failed for a moment
+        except CannotWriteError as error:  # a network file system can fail briefly
             log.warning("%s; trying once more", error)
             self._save()
 
@@ -156,19 +156,19 @@ class RunRecorder:
         )
 
     def _read_results(self) -> float | None:
-        """Fetch the pending steps' losses from the device; returns the newest finite gradient norm.
+        """Fetch the pending results from the device; return the newest finite gradient norm.
 
-        Raises DivergedError, with the tensor where it began, after too many steps in a row without finite numbers.
+        Raises DivergedError, naming the first non-finite tensor, after too many consecutive non-finite steps.
         """
         if not self._pending:
             return None
         progress, first = self.progress, self.progress.step - len(self._pending) + 1
-        found = torch.stack([torch.stack(result) for result in self._pending]).tolist()
+        results = torch.stack([torch.stack(result) for result in self._pending]).tolist()
         self._pending.clear()
-        newest = None
-        for step, (loss, norm) in enumerate(found, start=first):
+        newest_norm = None
+        for step, (loss, norm) in enumerate(results, start=first):
             if math.isfinite(loss) and math.isfinite(norm):
-                newest, progress.skipped_in_a_row = norm, 0
+                newest_norm, progress.skipped_in_a_row = norm, 0
                 progress.loss_sum += loss
                 progress.loss_steps += 1
                 continue
@@ -178,10 +178,10 @@ class RunRecorder:
             log.warning("step %s skipped: %s", f"{step:,}", numbers)
             if progress.skipped_in_a_row > self.config.max_skipped_steps:
                 raise self._diverged(step, f"{numbers}, and so {progress.skipped_in_a_row} times in a row")
-        return newest
+        return newest_norm
 
-    def _mean_loss(self) -> float | None:
-        """Return the mean of the finite losses since the last row, and forget them; None where there were none."""
+    def _pop_mean_loss(self) -> float | None:
+        """Return the mean of the finite losses since the last row and reset it; None if there were none."""
         progress = self.progress
         loss = progress.loss_sum / progress.loss_steps if progress.loss_steps else None
         progress.loss_sum, progress.loss_steps = 0.0, 0
@@ -201,33 +201,33 @@ class RunRecorder:
             "progress/tokens": progress.tokens,
             "progress/flops": progress.tokens * self.work.flops_per_token,
             **values,
-            **self._marks,
+            **self._next_row_extra,
             "cost/usd": progress.dollars,
             "time/train_seconds": progress.train_seconds,
         }
-        self._marks = {}
+        self._next_row_extra = {}
         self._append(self.metrics, row)
-        self._untracked |= row
-        if not evaluation_is_due(progress, self.config):  # W&B takes nothing more of a step once its row is sent
+        self._untracked_row |= row
+        if not evaluation_is_due(progress, self.config):  # W&B cannot add to a step whose row it has
             self._log_to_tracker()
 
     def _log_to_tracker(self) -> None:
-        if self._untracked:
-            self.tracker.log(self._untracked)
-            self._untracked = {}
+        if self._untracked_row:
+            self.tracker.log(self._untracked_row)
+            self._untracked_row = {}
 
     def _append(self, records: JsonlWriter, row: Mapping[str, Any]) -> None:
-        """Write a row; with on_write_error=continue a row that cannot be written waits in memory for the next one.
+        """Write a row; with on_write_error=continue keep a row that cannot be written in memory until the next.
 
-        Raises CannotWriteError without that setting, and when more rows wait than MOST_WAITING_BYTES.
+        Raises CannotWriteError without that setting, or if more than MOST_WAITING_BYTES are unwritten.
         """
-        others_wait = bool(records.unwritten_bytes)
+        had_unwritten = bool(records.unwritten_bytes)
         try:
             records.append(row)
         except CannotWriteError as error:
-            if not self._may_wait or records.unwritten_bytes > MOST_WAITING_BYTES:
+            if not self._continue_on_error or records.unwritten_bytes > MOST_WAITING_BYTES:
                 raise
-            if not others_wait:
+            if not had_unwritten:
                 log.warning("%s; its rows wait in memory", error)
 
     def _write_samples(self) -> None:

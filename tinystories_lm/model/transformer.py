@@ -32,7 +32,7 @@ class Transformer(nn.Module):
     """Map token ids to the logits of each next token.
 
     residual: dtype of the stream that the blocks add to; bfloat16 halves the bytes moved between them.
-    attention_fn: which way attention is computed; the result is the same but for rounding.
+    attention_fn: how attention is computed; implementations differ only in rounding.
     """
 
     def __init__(
@@ -73,14 +73,14 @@ class Transformer(nn.Module):
     def initialise(self, seed: int) -> None:
         """Draw the weights from a normal distribution of standard deviation 0.02 (Radford et al. 2019).
 
-        It is divided by sqrt(2 layers) where a branch joins the residual stream. The numbers are drawn on the CPU, so
-        that every device starts from the same ones.
+        For the output projection of each branch it is divided by sqrt(2 n_layers). Norm weights are 1. Drawing on the
+        CPU gives every device the same weights.
         """
         generator = torch.Generator().manual_seed(seed)
-        narrow = 0.02 / math.sqrt(2 * self.config.n_layers)
+        output_std = 0.02 / math.sqrt(2 * self.config.n_layers)
         for name, weight in self.named_parameters():
             if weight.dim() == 1:
                 weight.fill_(1.0)
                 continue
-            std = narrow if name.endswith(("attention.output.weight", "mlp.down.weight")) else 0.02
+            std = output_std if name.endswith(("attention.output.weight", "mlp.down.weight")) else 0.02
             weight.copy_(torch.empty(weight.shape).normal_(0.0, std, generator=generator))

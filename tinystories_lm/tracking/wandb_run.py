@@ -1,4 +1,4 @@
-"""Start a run of W&B's SDK, online or offline, and end the SDK's service where it stands in the way."""
+"""Start a run of W&B's SDK, online or offline, and shut down the SDK's background process after a failure."""
 
 import contextlib
 import logging
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import wandb
 
 LOGIN_TIMEOUT_SECONDS = 2
-GRACE_SECONDS = 2  # by which the SDK may miss a deadline of its own
+GRACE_SECONDS = 2  # how far the SDK may exceed its own deadlines
 SAMPLE_COLUMNS = ("step", "prompt", "text", "settings")
 
 log = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ class NoRunError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """What W&B gets to know of a run when it starts.
+    """What is needed to start a run in W&B.
 
     settings: the run's resolved settings and record; never the process's environment.
-    is_resumed: W&B may have the run already, and adds to it.
+    is_resumed: W&B may have the run already; append to it.
     was_online: W&B may have rows of the run, which `wandb sync` would duplicate.
     """
 
@@ -50,9 +50,9 @@ class RunSpec:
 
 
 def start_run(spec: RunSpec) -> "wandb.Run | None":
-    """Start the SDK's run, offline where it cannot be online; return None where W&B itself is switched off.
+    """Start the SDK's run, offline if it cannot go online; return None if W&B is switched off.
 
-    Raises NoRunError, in a line, where there can be none.
+    Raises NoRunError, with a one-line reason, if no run can start.
     """
     _import_sdk()
     reason = ""
@@ -78,10 +78,10 @@ def start_run(spec: RunSpec) -> "wandb.Run | None":
 
 
 def resolve_mode(mode: TrackingMode) -> TrackingMode:
-    """Resolve `auto`: WANDB_MODE or `wandb offline` decide, else online where W&B finds a key, else offline."""
+    """Resolve `auto`: off or offline if WANDB_MODE or `wandb offline` says so, else online with a key, else offline."""
     import wandb
 
-    found = wandb.setup(wandb.Settings(silent=True)).settings  # asks and prints nothing, now or later
+    found = wandb.setup(wandb.Settings(silent=True)).settings  # never prompts or prints
     if mode is not TrackingMode.auto:
         return mode
     if found.mode == "disabled":
@@ -90,25 +90,25 @@ def resolve_mode(mode: TrackingMode) -> TrackingMode:
 
 
 def has_key(settings: "wandb.Settings") -> bool:
-    """Return whether a key is where the SDK looks for one: the environment, its settings, the netrc file."""
+    """Return whether the SDK has a key in the environment, its settings or the netrc file."""
     if settings.api_key or settings.identity_token_file:
         return True
     try:
         from wandb.sdk.lib.wbauth import read_netrc_auth  # knows which servers share a key
 
         return read_netrc_auth(host=settings.base_url) is not None
-    except Exception:  # a key it cannot use, or an SDK of another build: the attempt to go online decides
+    except Exception:  # an unusable key, or another SDK version: the attempt to go online decides
         return True
 
 
 def _import_sdk() -> None:
-    """Import the SDK, quietly; raise NoRunError where it is missing or broken."""
-    # The SDK reports its own errors to the server, which takes half a minute at exit where that does not answer.
+    """Import the SDK, quietly; raise NoRunError if it is missing or broken."""
+    # The SDK reports its own errors to the server, which delays exit by half a minute if that does not answer.
     os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    logging.raiseExceptions = False  # no traceback on the terminal where the SDK's own log meets a full disk
+    logging.raiseExceptions = False  # a full disk must not make the SDK's log print tracebacks
     try:
         import wandb  # noqa: F401
-    except Exception as error:  # a clash of versions may raise anything
+    except Exception as error:  # conflicting versions can raise any type
         is_missing = isinstance(error, ModuleNotFoundError) and error.name == "wandb"
         why = "the package is not installed" if is_missing else f"the package cannot be imported ({one_line(error)})"
         raise NoRunError(why) from error
@@ -137,9 +137,9 @@ def _init(spec: RunSpec, mode: TrackingMode) -> "wandb.Run":
     run.define_metric("progress/step")
     run.define_metric("progress/tokens")
     for metrics in ("train/*", "val/*", "optimizer/*", "speed/*", "cost/*", "time/*"):
-        # Against tokens, curves of other batch sizes compare; the dashboard still offers steps.
+        # Over tokens, curves of different batch sizes are comparable; the dashboard still offers steps.
         run.define_metric(metrics, step_metric="progress/tokens")
-    # The first table imports for half a second, which the loop would share.
+    # The first table spends half a second on imports, which would slow the training loop.
     wandb.Table(columns=list(SAMPLE_COLUMNS), data=[[0, "", "", ""]])
     return run
 
@@ -157,29 +157,29 @@ def _sdk_settings(config: TrackingConfig) -> "wandb.Settings":
         disable_git=True,
         disable_code=True,
         disable_job_creation=True,
-        x_disable_meta=True,  # it would send Slurm's variables, a token among them; our record has the rest
+        x_disable_meta=True,  # it includes Slurm's variables, even a token; the run's record has the rest
     )
 
 
 def abandon_service() -> None:
-    """End the SDK's service and whatever it still holds now, rather than in a hook that delays the exit."""
+    """Shut down the SDK's service now, rather than in an exit hook that may delay the exit."""
 
-    def end() -> None:
+    def teardown() -> None:
         import wandb
 
-        with contextlib.suppress(SystemExit):  # with the service's own exit code
+        with contextlib.suppress(SystemExit):  # raised with the service's exit code
             wandb.teardown()
 
     if "wandb" in sys.modules:
         process: subprocess.Popen[bytes] | None = None
-        with contextlib.suppress(Exception):  # this build keeps it elsewhere, or none was started
+        with contextlib.suppress(Exception):  # another SDK version, or no service
             process = sys.modules["wandb"].setup()._connection._proc._process
-        if not finishes_within(GRACE_SECONDS, end) and process is not None:
-            process.kill()  # else it waits while the server is silent, and sends late what is sent otherwise meanwhile
+        if not finishes_within(GRACE_SECONDS, teardown) and process is not None:
+            process.kill()  # else it may later send rows that another upload has sent meanwhile
 
 
 def finishes_within(seconds: float, call: Callable[[], object]) -> bool:
-    """Return whether `call` ends in time without an error; one that does not is left behind in its thread."""
+    """Run `call` in a thread; return whether it ends in time without an error. A slower call is left running."""
     done = threading.Event()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Predict a run, or the best run for a budget, from a law: loss, hours, dollars, and the extrapolation involved."""
+"""Predict loss, hours and dollars of a run, or of the best run for a budget, from a fitted scaling law."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -33,12 +33,12 @@ class Forecast(NamedTuple):
     perplexity: float
     perplexity_interval: Interval
     hardware: tuple[Quote, ...]
-    reach: str  # how far it extrapolates, in words
+    reach: str  # description of how far it extrapolates
     warnings: tuple[str, ...]
 
 
 class Purchase(NamedTuple):
-    """The best run that a budget buys on one hardware."""
+    """The best run that a budget buys on one kind of hardware."""
 
     hardware: str
     hours: float
@@ -60,8 +60,8 @@ def forecast(found: Fit, points: Observations, overrides: Sequence[str], config:
     loss, loss_interval = found.law.loss(parameters, tokens), found.loss_interval(parameters, tokens)
     quotes = []
     for hardware in priced_hardware():
-        there = dataclasses.replace(config, hardware=hardware)
-        expected = estimate(there, Speed(hardware.peak_flops_per_second))
+        priced = dataclasses.replace(config, hardware=hardware)
+        expected = estimate(priced, Speed(hardware.peak_flops_per_second))
         quotes.append(Quote(hardware.name, expected.seconds / 3600, expected.dollars))
     return Forecast(
         overrides=tuple(overrides),
@@ -74,7 +74,11 @@ def forecast(found: Fit, points: Observations, overrides: Sequence[str], config:
         perplexity_interval=Interval(*map(perplexity, loss_interval)),
         hardware=tuple(quotes),
         reach=reach(points, parameters=parameters, tokens=tokens, flops=flops),
-        warnings=(*_other_settings(points, config), *_unseen_terms(found), *_epochs(points, config, tokens)),
+        warnings=(
+            *_settings_warnings(points, config),
+            *_missing_term_warnings(found),
+            *_repetition_warnings(points, config, tokens),
+        ),
     )
 
 
@@ -88,19 +92,19 @@ def reach(points: Observations, *, parameters: float, tokens: float, flops: floa
     ):
         known = [float(getattr(point, name)) for point in points.points]
         if value > 1.01 * max(known):
-            beyond.append(f"{_times(value / max(known))} in {what}")
+            beyond.append(f"{_format_ratio(value / max(known))} in {what}")
         elif value < 0.99 * min(known):
-            beyond.append(f"{_times(min(known) / value)} down in {what}")
+            beyond.append(f"{_format_ratio(min(known) / value)} down in {what}")
     return f"extrapolates {', '.join(beyond)}" if beyond else "within the fitted runs"
 
 
-def _times(ratio: float) -> str:
+def _format_ratio(ratio: float) -> str:
     return f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.2g}x"
 
 
-def _other_settings(points: Observations, config: Config) -> list[str]:
-    wanted, usual = comparable(config), comparable(points.points[-1].config)
-    other = [key for key, value in wanted.items() if value != usual[key]]
+def _settings_warnings(points: Observations, config: Config) -> list[str]:
+    wanted, fitted = comparable(config), comparable(points.points[-1].config)
+    other = [key for key, value in wanted.items() if value != fitted[key]]
     corpus = [key for key in other if key.startswith("data.")]
     paths = {point.config.data.path for point in points.points} | {config.data.path}
     if not corpus and len(paths - {None}) > 1:
@@ -116,12 +120,12 @@ def _other_settings(points: Observations, config: Config) -> list[str]:
     return lines
 
 
-def _unseen_terms(found: Fit) -> list[str]:
+def _missing_term_warnings(found: Fit) -> list[str]:
     missing = [what for what, factor in (("size", found.law.A), ("tokens", found.law.B)) if not factor]
     return [f"the fitted runs have one value of {what} only: the prediction holds for that value" for what in missing]
 
 
-def _epochs(points: Observations, config: Config, tokens: float) -> list[str]:
+def _repetition_warnings(points: Observations, config: Config, tokens: float) -> list[str]:
     epoch = points.epoch_tokens
     if epoch is None or tokens <= epoch or config.data.name != points.points[-1].config.data.name:
         return []
@@ -132,9 +136,9 @@ def _epochs(points: Observations, config: Config, tokens: float) -> list[str]:
 
 
 def purchases(found: Fit, points: Observations, dollars: float) -> list[Purchase]:
-    """Find the size and tokens with the lowest loss for a budget, on each hardware that has a price.
+    """Find the size and tokens with the lowest loss for a budget, on each kind of hardware that has a price.
 
-    Raises UsageError where the law has no best size.
+    Raises UsageError if the law has no best size.
     """
     if not has_frontier(found.law):
         raise UsageError(
@@ -147,16 +151,16 @@ def _purchase(found: Fit, points: Observations, dollars: float, hardware: Hardwa
     hours = dollars / hardware.dollars_per_hour
     flops = hours * 3600 * hardware.peak_flops_per_second * hardware.utilisation
     best = best_allocation(found.law, flops)
-    others = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)] or [best]
+    resampled = [best_allocation(law, flops) for law in found.resampled if has_frontier(law)] or [best]
     return Purchase(
         hardware=hardware.name,
         hours=hours,
         dollars=dollars,
         flops=flops,
         parameters=best.parameters,
-        parameters_interval=interval([one.parameters for one in others], best.parameters),
+        parameters_interval=interval([one.parameters for one in resampled], best.parameters),
         tokens=best.tokens,
-        tokens_interval=interval([one.tokens for one in others], best.tokens),
+        tokens_interval=interval([one.tokens for one in resampled], best.tokens),
         loss=found.law.loss(*best),
         loss_interval=found.loss_interval(*best),
         reach=reach(points, parameters=best.parameters, tokens=best.tokens, flops=flops),
