@@ -189,3 +189,14 @@ def test_json_is_ascii_on_a_stream_of_any_encoding(
     environment["PYTHONIOENCODING"] = "ascii"
     done = command("runs", "--json")
     assert json.loads(done.stdout.splitlines()[0])["run"] == "outputs/small/物語"
+
+
+def test_an_output_of_few_characters_gets_similar_ones_or_escapes(
+    tmp_path: Path, command: Command, environment: dict[str, str]
+) -> None:
+    make_run(tmp_path / "outputs" / "small" / "物")
+    environment["PYTHONIOENCODING"] = "ascii"
+    shown = command("runs")
+    assert shown.returncode == 0, shown.stderr
+    _, rule, row = shown.stdout.splitlines()
+    assert set(rule) == {"-", " "} and r"outputs/small/\u7269" in row

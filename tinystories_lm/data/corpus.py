@@ -61,8 +61,8 @@ def documents(config: DataConfig, split: Split) -> Iterator[str]:
 def chunks(config: DataConfig, split: Split) -> Iterator[Chunk]:
     """Yield the split's documents in chunks of bounded length; memory does not grow with the corpus.
 
-    A document is cut only before white space that follows a word, where GPT-2's pre-tokenizer splits too, so its tokens
-    stay the same, except for "words" of more than CHUNK_CHARS.
+    A document is cut only where GPT-2's pre-tokenizer splits too, so its tokens stay the same, except for "words" of
+    more than CHUNK_CHARS.
 
     Raises UsageError where the corpus or the split is missing, DamagedError for broken files.
     """

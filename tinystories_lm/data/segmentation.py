@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -101,11 +102,27 @@ def normalise(parts: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def _cut(text: str, start: int) -> int:
-    """Find the last place within CHUNK_CHARS where white space follows a word; CHUNK_CHARS where there is none."""
+    """Find the last place within CHUNK_CHARS where GPT-2's pre-tokenizer splits too; CHUNK_CHARS where there is none.
+
+    That is where white space follows a word or, in a language without blanks, where letters, digits and other
+    characters meet.
+    """
     limit = start + CHUNK_CHARS
     last = max(text.rfind(" ", start, limit + 1), text.rfind("\n", start, limit + 1))
     cut = start + len(text[start : max(start, last)].rstrip())
-    return cut if cut > start else limit
+    if cut > start:
+        return cut
+    return next((place for place in range(limit, start, -1) if _splits(text[place - 1], text[place])), limit)
+
+
+def _splits(before: str, after: str) -> bool:
+    """Return whether a word ends between two characters; an apostrophe may belong to the letters behind it."""
+    return not before.isspace() and "'" not in (before, after) and _kind(before) != _kind(after)
+
+
+def _kind(letter: str) -> str:
+    kind = unicodedata.category(letter)[0]
+    return kind if kind in "LN" else " " if letter.isspace() else "other"
 
 
 def held_out(stream: Iterable[Chunk], fraction: float, *, for_validation: bool) -> Iterator[Chunk]:

@@ -1,5 +1,6 @@
 """Prepare standard input, output and error: missing streams, closed pipes and terminals, hostile text."""
 
+import codecs
 import contextlib
 import errno
 import io
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 COLOUR = re.compile("(\x1b\\[[0-9;]*m)")
 GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ENXIO}  # the reader of the pipe, or the terminal, will not return
+SIMILAR = {"─": "-", "│": "|", "×": "x", "±": "+-", "…": "...", "∞": "inf", "→": "->", "√": "sqrt", "≤": "<=", "·": "."}
 SURROGATES = range(0xD800, 0xE000)  # halves of a character, which no encoding can write alone
 CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160), *SURROGATES) if chr(code) not in "\n\t"}
 
@@ -61,11 +63,22 @@ class SanitizedTerminal(_Stream):
 
 
 def show_safely() -> None:
-    """Let standard output take any text; characters that its encoding lacks are written as escapes."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    """Let both outputs take any text; characters that their encoding lacks are written as ASCII ones or as escapes."""
+    codecs.register_error("similar", _similar)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="similar")
     if sys.stdout.isatty():
         sys.stdout = SanitizedTerminal(sys.stdout)
+
+
+def _similar(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handle an encoding error by ASCII characters of the same meaning, or by escapes."""
+    if isinstance(error, UnicodeEncodeError) and error.object[error.start] in SIMILAR:
+        return SIMILAR[error.object[error.start]], error.start + 1
+    if isinstance(error, UnicodeEncodeError):
+        error.end = error.start + 1
+    return codecs.backslashreplace_errors(error)
 
 
 def open_missing() -> None:
