@@ -182,21 +182,16 @@ def test_a_value_that_begins_with_a_dash_is_shown_with_an_equals_sign(capsys: py
     assert COMMANDS["sample"].parse(["latest", "--stop=---"]).stop == ["---"]
 
 
-def test_json_is_ascii_on_a_stream_of_any_encoding(
-    tmp_path: Path, command: Command, environment: dict[str, str]
-) -> None:
-    make_run(tmp_path / "outputs" / "small" / "物語")
-    environment["PYTHONIOENCODING"] = "ascii"
-    done = command("runs", "--json")
-    assert json.loads(done.stdout.splitlines()[0])["run"] == "outputs/small/物語"
-
-
-def test_an_output_of_few_characters_gets_similar_ones_or_escapes(
-    tmp_path: Path, command: Command, environment: dict[str, str]
+def test_an_output_of_few_characters_gets_similar_ones_or_escapes_and_json_is_json(
+    tmp_path: Path, environment: dict[str, str]
 ) -> None:
     make_run(tmp_path / "outputs" / "small" / "物")
     environment["PYTHONIOENCODING"] = "ascii"
-    shown = command("runs")
-    assert shown.returncode == 0, shown.stderr
-    _, rule, row = shown.stdout.splitlines()
+
+    def shown(*words: str) -> str:
+        done = subprocess.run([*PROGRAM, *words], cwd=tmp_path, env=environment, capture_output=True, check=True)
+        return done.stdout.decode("ascii")
+
+    _, rule, row = shown("runs").splitlines()
     assert set(rule) == {"-", " "} and r"outputs/small/\u7269" in row
+    assert json.loads(shown("runs", "--json"))["run"] == "outputs/small/物"
