@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.model.test_transformer import build
 from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs import checkpoint as module
+from tinystories_lm.runs import resume
 from tinystories_lm.runs.checkpoint import (
     FILES,
     Progress,
@@ -22,6 +24,7 @@ from tinystories_lm.runs.checkpoint import (
     save_checkpoint,
     valid_checkpoints,
 )
+from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, DivergedError, NewerFormatError
 from tinystories_lm.system.hashing import sha256_of
 from tinystories_lm.training.loop import train_step
@@ -174,3 +177,40 @@ def test_tied_embeddings_are_stored_once(tmp_path: Path) -> None:
     other = Transformer(with_(SMALL, tie_embeddings=True), vocab_size=VOCAB)
     load_weights(path, other)
     assert torch.equal(other.head.weight, model.embedding.weight)
+
+
+def test_a_reader_beside_a_trainer_takes_the_checkpoint_that_replaced_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    (run.checkpoints / "step-00000004").mkdir(parents=True)
+    monkeypatch.setattr(resume, "best_checkpoint", lambda run: list_checkpoints(run.checkpoints)[0])
+    read: list[str] = []
+
+    def use(path: Path) -> str:
+        read.append(path.name)
+        if len(read) == 1:  # the trainer saves step 8 and deletes step 4 while it is read
+            path.rename(path.with_name("step-00000008"))
+            raise FileNotFoundError(path)
+        return path.name
+
+    assert resume.with_best_checkpoint(run, use) == "step-00000008"
+
+    def fail(path: Path) -> None:
+        raise DamagedError("damaged for good")
+
+    with pytest.raises(DamagedError, match="for good"):
+        resume.with_best_checkpoint(run, fail)
+
+
+def test_the_files_of_a_checkpoint_follow_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        model = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.AdamW(model.parameters())
+        path = save_checkpoint(tmp_path, model, optimizer, Progress(step=1), run_id="0" * 12, keep=1)
+    finally:
+        os.umask(before)
+    assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.iterdir()} == dict.fromkeys(
+        ("manifest.json", "model.safetensors", "optimizer.safetensors", "state.json"), "0o640"
+    )

@@ -10,7 +10,7 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.model.flops import count_parameters
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.runs.checkpoint import check_size, load_weights
+from tinystories_lm.runs.checkpoint import Progress, check_size, load_weights, read_progress
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import read_record
@@ -25,6 +25,7 @@ class LoadedModel(NamedTuple):
     model: Transformer  # in float32, for inference
     tokenizer: Tokenizer
     checkpoint: Path
+    progress: Progress  # of the checkpoint
 
 
 def load_model(name: str, *, device: str = "cpu") -> LoadedModel:
@@ -46,7 +47,7 @@ def _load(run: RunFolder, checkpoint: Path, device: str) -> LoadedModel:
         model = Transformer(config.model, vocab_size=tokenizer.get_vocab_size())
     model.materialise(device)
     load_weights(checkpoint, model)
-    return LoadedModel(run, config, model.eval(), tokenizer, checkpoint)
+    return LoadedModel(run, config, model.eval(), tokenizer, checkpoint, read_progress(checkpoint))
 
 
 def _tokenizer_of(run: RunFolder) -> Tokenizer:

@@ -26,8 +26,7 @@ from tinystories_lm.interop.huggingface import generation_config, require_unused
 from tinystories_lm.interop.model_card import UNKNOWN, has_curve, licence_of, model_card
 from tinystories_lm.model.flops import ParameterCount, count_parameters
 from tinystories_lm.model.transformer import Transformer
-from tinystories_lm.runs.checkpoint import Progress, check_checkpoint
-from tinystories_lm.runs.records import read_metrics, read_record
+from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.errors import CannotWriteError, DamagedError, UsageError
 from tinystories_lm.system.files import new_folder, write_text
 from tinystories_lm.system.json_files import write_json
@@ -77,7 +76,6 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
     vocab_size = trained.tokenizer.get_vocab_size()
     config = stock_config(trained.config.model, vocab_size=vocab_size, dtype=precision)
     tensors = stock_tensors(trained.model, dtype)
-    progress = check_checkpoint(trained.checkpoint, run_id=read_record(trained.run).run_id)
     samples = _write_samples(trained)
     with new_folder(folder.resolve()) as new:
         write_json(new / "config.json", config)
@@ -90,7 +88,7 @@ def export_run(name: str, folder: Path, *, precision: Precision, with_gguf: bool
             licence = "" if found is UNKNOWN else " AND ".join(found.ids)
             path = new / "model.gguf"
             write_gguf(path, trained.config.model, tensors, trained.tokenizer, name=name, licence=licence)
-        _write_card(new, trained, progress, samples, precision=precision, with_gguf=with_gguf)
+        _write_card(new, trained, samples, precision=precision, with_gguf=with_gguf)
         files = sorted(file.name for file in new.iterdir())
     parameters = count_parameters(trained.config.model, vocab_size=vocab_size)
     return Exported(folder, files, config["architectures"][0], parameters, precision, difference)
@@ -154,13 +152,11 @@ def _write_tensors(folder: Path, tensors: dict[str, Tensor]) -> None:
     path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes its files unreadable for other users
 
 
-def _write_card(
-    folder: Path, trained: LoadedModel, progress: Progress, samples: list[Sample], *, precision: str, with_gguf: bool
-) -> None:
-    rows = [row for row in read_metrics(trained.run) if row["progress/step"] <= progress.step]
+def _write_card(folder: Path, trained: LoadedModel, samples: list[Sample], *, precision: str, with_gguf: bool) -> None:
+    rows = [row for row in read_metrics(trained.run) if row["progress/step"] <= trained.progress.step]
     if has_curve(rows):
         write_text(folder / "curve.svg", draw(rows, title=trained.config.name))
-    card = model_card(trained, progress, samples, rows, precision=precision, with_gguf=with_gguf)
+    card = model_card(trained, trained.progress, samples, rows, precision=precision, with_gguf=with_gguf)
     write_text(folder / "README.md", card)
 
 

@@ -200,6 +200,14 @@ def valid_checkpoints(folder: Path, *, run_id: str) -> Iterator[tuple[Path, Prog
                 log.warning("%s; trying an earlier checkpoint", error)
 
 
+def read_progress(path: Path) -> Progress:
+    """Return the Progress of a checkpoint that was checked before; raises DamagedError where it is gone."""
+    try:
+        return _read_state(path, _read_manifest(path).format)
+    except ValueError as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error
+
+
 def check_size(path: Path, parameters: int) -> None:
     """Raise DamagedError where a checkpoint's size does not fit a model of `parameters` weights, before it is read."""
     file = path / "model.safetensors"
