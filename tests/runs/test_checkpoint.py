@@ -211,6 +211,5 @@ def test_the_files_of_a_checkpoint_follow_the_umask(tmp_path: Path) -> None:
         path = save_checkpoint(tmp_path, model, optimizer, Progress(step=1), run_id="0" * 12, keep=1)
     finally:
         os.umask(before)
-    assert {file.name: oct(file.stat().st_mode & 0o777) for file in path.iterdir()} == dict.fromkeys(
-        ("manifest.json", "model.safetensors", "optimizer.safetensors", "state.json"), "0o640"
-    )
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.iterdir()}
+    assert modes == dict.fromkeys(("manifest.json", *FILES), "0o640")
