@@ -17,6 +17,7 @@ def refusal(*overrides: str, config_dir: Path | None = None) -> str:
 
 
 MISTAKES = [
+    (["+sweep=a\0b"], "a NUL character"),
     (["hydra.job.chdir=true"], "hydra.job.chdir=true is not supported"),
     (["sampling.prompts=[é]"], "sampling.prompts=['text','text']"),
     (["tracking.project=team/stories"], "tracking.project=team/stories has '/'"),

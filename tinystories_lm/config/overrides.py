@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinystories_lm.config.removed import without_removed
+from tinystories_lm.system.errors import UsageError
 
 log = logging.getLogger(__name__)
 HYDRAS_WORDS = ("null", "true", "false", "inf", "nan")
@@ -27,7 +28,12 @@ def readable(overrides: Sequence[str]) -> list[str]:
 
     Removed settings at their defaults are left out. A value that the grammar cannot read is quoted, as is a path that
     exists; `~` at the start of a path becomes the home folder. What cannot be read even so stays as it was typed.
+
+    Raises UsageError for a NUL character, which no file and no setting can have in its name.
     """
+    for override in overrides:
+        if "\0" in override:
+            raise UsageError(f"{override.replace(chr(0), '?')}: it has a NUL character (shown as ?); type it again")
     return [_readable(override) for override in without_removed(overrides)]
 
 
