@@ -60,6 +60,16 @@ def add_sweep_name(parser: Parser) -> None:
     parser.add_argument("name", metavar="NAME", help=f"{', '.join(choices_of('sweep'))}, or a sweep of your own")
 
 
+def presets(options: Namespace) -> None:
+    from tinystories_lm.config.compose import register
+    from tinystories_lm.planning.presets import as_records, describe, list_presets
+    from tinystories_lm.system.json_files import to_ascii_json
+
+    register()
+    found = list_presets(options.config_dir)
+    print("\n".join(map(to_ascii_json, as_records(found))) if options.json else describe(found))
+
+
 def sweep(options: Namespace) -> None:
     from tinystories_lm.sweeps.sweep import raise_for_failures, sweep
     from tinystories_lm.sweeps.tables import as_record, describe_results
@@ -104,6 +114,15 @@ COMMANDS = (
         shows_progress=True,
         outlives_terminal=True,
         is_resumable=True,
+    ),
+    Command(
+        name="presets",
+        usage="",
+        summary="list the presets: the question of each, its size and its cost",
+        description="List the presets of conf/experiment: the question of each, how to train it, its size, and what it "
+        "costs on an H100.",
+        run=presets,
+        arguments=(CONFIG_DIR, json_flag("print one JSON object per line, for programs")),
     ),
     Command(
         name="plan",
