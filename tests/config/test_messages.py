@@ -124,3 +124,19 @@ def test_a_file_name_that_is_not_unicode_is_refused_before_it_is_stored() -> Non
 
 def test_a_value_that_refers_to_another_setting_is_refused_if_composing_leaves_it() -> None:
     assert "contains ${" in refusal(r"sampling.prompts=['\${name}']")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("training:\n  steps: 3\n", "experiment/mine.yaml: its settings are not where they belong"),
+        ("# @package _global_\ntraining:\n\tsteps: 3\n", "experiment/mine.yaml, line 3: this is not YAML"),
+        ("# @package _global_\ntraining: {stepps: 3}\n", "training.stepps: there is no such setting; did you mean"),
+        ("# @package _global_\ntraining: {steps: abc}\n", "training.steps: Value 'abc' of type 'str'"),
+    ],
+)
+def test_a_mistake_in_an_own_preset_names_the_file_and_the_key(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    refused = refusal("experiment=mine", config_dir=tmp_path)
+    assert said in refused and "experiment/mine" in refused

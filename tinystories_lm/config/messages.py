@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from yaml import MarkedYAMLError
 
 from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS
@@ -30,6 +31,9 @@ def explain(error: BaseException) -> str:
             f"{error.override}: cannot be read as setting=value: {_first_sentence(str(error))}; quote it twice: "
             f"\"{key}='text'\", or \"{key}=['text','text']\" for a list"
         )
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1}: this is not YAML: {error.problem}"
     text = str(error)
     if "Ambiguous value" in text:
         return f"{_quoted(text)}: several values make a sweep: add -m, or use key=[a,b] for a list"
@@ -39,6 +43,8 @@ def explain(error: BaseException) -> str:
     cause = str(error.__cause__) if error.__cause__ else text
     full_key = re.search(r"full_key: (\S+)", cause)
     key = full_key[1] if full_key else _quoted(text)
+    if in_file and key == in_file[1].partition("/")[0]:  # the settings stand below the group's name
+        return f"{in_file[1]}.yaml: its settings are not where they belong; begin the file with `# @package _global_`"
     if key and any(words in cause + text for words in ("not in struct", "Key '")):
         return describe_unknown(key) + place
     message = _first_sentence(cause if isinstance(error, ConfigCompositionException) else text)
