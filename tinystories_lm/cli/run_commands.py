@@ -1,4 +1,4 @@
-"""Commands that inspect one run or list all: runs, sample, diagnose, evaluate, replay."""
+"""Commands that inspect one run or list all: runs, show, sample, diagnose, evaluate, replay."""
 
 import sys
 from argparse import Namespace
@@ -20,6 +20,15 @@ def runs(options: Namespace) -> None:
             print(to_ascii_json(asdict(run)))
     else:
         print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
+
+
+def show(options: Namespace) -> None:
+    from tinystories_lm.analysis.show import as_record, describe, read_shown
+    from tinystories_lm.runs.lookup import find_run
+    from tinystories_lm.system.json_files import to_ascii_json
+
+    found = read_shown(find_run(options.run))
+    print(to_ascii_json(as_record(found), indent=2, default=str) if options.json else describe(found))
 
 
 def sample(options: Namespace) -> None:
@@ -103,6 +112,15 @@ COMMANDS = (
             argument("--sort", choices=[*map(str, RunOrder)], default="age", help="sort key (age)"),
             json_flag("print one JSON object a run, for programs"),
         ),
+    ),
+    Command(
+        name="show",
+        usage="RUN",
+        summary="show one run: the command that started it, its figures, its loss curve",
+        description="Show one run: the command that started it, how far it came, its figures, its verdict and its "
+        "validation loss as a line of bars. With --json also all its settings.",
+        run=show,
+        arguments=(RUN, json_flag()),
     ),
     Command(
         name="sample",
