@@ -82,7 +82,7 @@ def overrides_of(line: str) -> list[list[str]]:
     if name == "train":
         overrides = [argument for argument in arguments if "=" in argument]
         flags = set(arguments) - set(overrides)
-        assert flags <= {"-m", "--help", "--cfg", "job", "--config-dir", "conf"}, flags
+        assert flags <= {"-m", "--help", "--cfg", "job", "--config-dir", "conf", "RUN"}, flags
         return first_of_sweep(tuple(overrides)) if "-m" in flags else [overrides]
     options = find_command(name).parse(arguments)
     overrides = getattr(options, "overrides", [])

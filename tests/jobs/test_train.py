@@ -460,3 +460,15 @@ def test_a_mode_of_hydra_is_what_m_is(command: Command, corpus: Path, tmp_path: 
     )
     assert len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
     assert not (tmp_path / "outputs" / "run").exists()
+
+
+def test_a_run_is_resumed_by_its_name(command: Command, corpus: Path, tmp_path: Path) -> None:
+    assert command(*arguments(corpus, "outputs/small/a run", "training.steps=4")).returncode == 0
+    longer = command("train", "small", "training.steps=8")
+    assert longer.returncode == 0 and "extended from 4 to 8" in longer.stderr, longer.stderr
+    run = RunFolder(tmp_path / "outputs" / "small" / "a run")
+    assert numbers(run.path)[-1]["progress/step"] == 8
+    again = command("train", "latest")
+    assert again.returncode == 0 and "story 3" in again.stderr, "the command that extended it is remembered"
+    wrong = command("train", "smal", "training.steps=8")
+    assert wrong.returncode == 2 and "smal: there is no such run; did you mean small?" in wrong.stderr

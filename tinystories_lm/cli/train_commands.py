@@ -97,7 +97,7 @@ COMMANDS = (
     Command(
         name="train",
         usage="[overrides]",
-        summary="train a model: experiment=smoke, round1 … round4, speedrun_28m; -m sweeps",
+        summary="train (experiment=smoke), or resume a RUN; -m sweeps",
         run=train,
         arguments=None,
         outlives_terminal=True,

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from tinystories_lm.config.compose import VERSION_BASE, compose_text, own_presets, register, to_config
 from tinystories_lm.config.overrides import as_text, readable
 from tinystories_lm.config.presets import conf_folder, sweep_name
-from tinystories_lm.config.schema import Config
+from tinystories_lm.config.schema import SETTINGS, Config
 from tinystories_lm.planning.preflight import (
     Launch,
     Request,
@@ -32,8 +33,8 @@ from tinystories_lm.planning.preflight import (
     compose_jobs,
     resolve,
 )
-from tinystories_lm.runs.folder import RunFolder, locked, refuse_links
-from tinystories_lm.runs.lookup import interrupted_run
+from tinystories_lm.runs.folder import RunFolder, locked, own_overrides, refuse_links
+from tinystories_lm.runs.lookup import find_run, interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
 from tinystories_lm.system.console import counted
@@ -58,7 +59,7 @@ def train(arguments: list[str]) -> None:
             "remove them, or add presets with --config-dir"
         )
     start_hydra()
-    options.overrides = readable(options.overrides)
+    options.overrides = readable(_overrides_of_named_run(options.overrides))
     options.multirun |= any(override.lower() == "hydra.mode=multirun" for override in options.overrides)
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
@@ -79,6 +80,21 @@ def train(arguments: list[str]) -> None:
     for job in launch.jobs:
         check_what_is_left(job)
     run_sweep(launch)
+
+
+def _overrides_of_named_run(words: Sequence[str]) -> list[str]:
+    """Return the overrides that resume the run which one of the words names, if one does; the others win over its own.
+
+    Raises UsageError for a word that is neither an override nor a run's name.
+    """
+    names = [word for word in words if re.fullmatch(r"[^=~+][^=]*", word) and word not in SETTINGS]
+    if len(names) != 1:
+        return list(words)
+    run = find_run(names[0])
+    typed = [word for word in words if word != names[0]]
+    changed = {override.partition("=")[0] for override in typed}
+    kept = [override for override in own_overrides(run) if override.partition("=")[0] not in changed]
+    return [*kept, *typed, f"hydra.run.dir={as_text(os.path.relpath(run.path))}"]
 
 
 def start_hydra() -> None:

@@ -141,11 +141,18 @@ def overrides_of(run: RunFolder) -> list[str]:
     return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []
 
 
+def own_overrides(run: RunFolder) -> list[str]:
+    """Return the overrides that mean this run alone: a sweep's name would start the sweep, training.fresh another run.
+
+    The folder is left out too: it may have been moved.
+    """
+    leave_out = ("+sweep=", "training.fresh=", "hydra.run.dir=", "hydra.sweep.", "hydra.mode=")
+    return [override for override in overrides_of(run) if not override.startswith(leave_out)]
+
+
 def command_of(run: RunFolder, *, steps: int, config_dir: str | None = None) -> str:
     """Return the command that started the run, with another number of steps, which resumes a finished run."""
-    # A sweep's name would start the whole sweep, and training.fresh a second run.
-    leave_out = ("training.steps=", "+sweep=", "training.fresh=")
-    kept = [override for override in overrides_of(run) if not override.startswith(leave_out)]
+    kept = [override for override in own_overrides(run) if not override.startswith("training.steps=")]
     folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
     own = [] if config_dir is None else ["--config-dir", config_dir]
     return shlex.join(["tinystories-lm", "train", *own, *kept, f"training.steps={steps}", folder])
