@@ -120,13 +120,17 @@ def run_folders(folder: Path, depth: int = 0) -> Iterator[RunFolder]:
         yield from run_folders(folder / name, depth + 1)
 
 
-def runs_below(folder: Path) -> Iterator[RunFolder]:
+def runs_below(folder: Path, *, named: str = "") -> Iterator[RunFolder]:
     """Yield every run below `folder` that has a status, the newest first by the recorded time of its last change.
+
+    named: a part of the folders' names; the files of other runs are not read.
 
     Of runs that changed in the same second, the file whose times are newer comes first, and copies of a run come last.
     """
     changed: defaultdict[float, list[tuple[float, int, RunFolder]]] = defaultdict(list)
     for run in run_folders(folder):
+        if named not in run.path.name:
+            continue
         with contextlib.suppress(OSError):  # it has no status yet, or was removed just now
             status = run.status.stat()
             changed[updated_seconds(run)].append((status.st_mtime_ns, len(str(run.path)), run))
@@ -188,14 +192,13 @@ def _folder_problem(name: str) -> str | None:
 def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
     """Return the newest run of this config that stopped before its end and can be resumed, None where there is none."""
     wanted = config_hash(config)
-    for run in runs_below(outputs):
-        if wanted in run.path.name:
-            try:
-                if _can_resume(run) and config_hash(read_config(run, to_train=True)) == wanted:
-                    check_text(run, config.data)
-                    return run
-            except (DamagedError, UsageError) as error:
-                log.warning("%s: this run is not resumed", error)
+    for run in runs_below(outputs, named=wanted):
+        try:
+            if _can_resume(run) and config_hash(read_config(run, to_train=True)) == wanted:
+                check_text(run, config.data)
+                return run
+        except (DamagedError, UsageError) as error:
+            log.warning("%s: this run is not resumed", error)
     return None
 
 
