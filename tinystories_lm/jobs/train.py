@@ -59,7 +59,8 @@ def train(arguments: list[str]) -> None:
             "remove them, or add presets with --config-dir"
         )
     start_hydra()
-    options.overrides = readable(_overrides_of_named_run(options.overrides))
+    typed = options.overrides
+    options.overrides = readable(_overrides_of_named_run(typed))
     options.multirun |= any(override.lower() == "hydra.mode=multirun" for override in options.overrides)
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
@@ -67,8 +68,8 @@ def train(arguments: list[str]) -> None:
     request = Request(tuple(options.overrides), options.multirun, options.config_dir)
     if any(getattr(options, flag) for flag in SHOW_FLAGS):
         compose_jobs(request)
-        words = [word if word.startswith("-") else one for word in arguments for one in readable([word])]
-        _run_hydra(words, _HydraTask([]), Path(), options.config_dir)
+        flags = [word for word in arguments if word not in typed]
+        _run_hydra([*flags, *options.overrides], _HydraTask([]), Path(), options.config_dir)
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
         raise UsageError("+sweep=NAME stands for several runs: add -m, or type `tinystories-lm sweep NAME`")

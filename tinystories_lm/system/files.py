@@ -166,6 +166,8 @@ def move_folder(old: Path, new: Path) -> None:
     try:
         old.rename(new)
     except OSError as error:
+        if new.exists():  # what stands there is not ours to replace
+            raise
         try:
             shutil.copytree(old, new)
         except (OSError, shutil.Error):
