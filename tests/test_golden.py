@@ -14,6 +14,8 @@ import pytest
 
 from tests.conftest import Command
 from tests.golden import make
+from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.runs.folder import RunFolder, read_config
 
 EXPECTED: dict[str, Any] = json.loads(make.EXPECTED.read_text(encoding="utf-8"))
 SAME_MACHINE = EXPECTED["machine"] == make.machine()  # another one rounds differently
@@ -83,6 +85,31 @@ def test_an_old_sweep_is_resumed_and_its_finished_member_is_not_trained_again(go
     before = contents(finished)
     check_ending(make.swept(answering(command), golden), EXPECTED["swept"])
     assert contents(finished) == before
+
+
+def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_order_of_the_data(
+    golden: Path, command: Command
+) -> None:
+    run = golden / make.PLACE / "interrupted"
+    found = run.rename(golden / make.PLACE / f"2026-11-27_21-00-00_{config_hash(read_config(RunFolder(run)))}")
+    done = command("train", *make.SETTINGS, *make.RUNS["interrupted"])
+    assert done.returncode == 0, done.stderr
+    assert f"resuming the interrupted run in {found.relative_to(golden)}" in done.stderr
+    assert "began under data.order_version=1, which it keeps" in done.stderr
+    check_ending(make.ending(found), EXPECTED["resumed"])
+    again = command("train", *make.SETTINGS, *make.RUNS["interrupted"], "training.steps=2")
+    assert again.returncode == 0, again.stderr
+    (new,) = {read_config(RunFolder(path)).data.order_version for path in (golden / "outputs/run").iterdir()}
+    assert new == 2
+
+
+def test_an_old_sweep_keeps_its_order_of_the_data_under_hydras_launcher_too(golden: Path, command: Command) -> None:
+    members = sorted((golden / "outputs/sweeps/seeds").iterdir())
+    done = command("train", "-m", "+sweep=seeds", *make.SWEEP[2:])
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("outputs/sweeps/seeds began under data.order_version=1, which it keeps") == 1
+    assert sorted((golden / "outputs/sweeps/seeds").glob("*/config.yaml")) == [run / "config.yaml" for run in members]
+    check_ending({run.name: make.ending(run) for run in members}, EXPECTED["swept"])
 
 
 @pytest.mark.skipif(not SAME_MACHINE, reason="the files were made on a machine that rounds differently")

@@ -49,7 +49,7 @@ MISTAKES = [
         "is not a multiple of training.micro_batch_size=4; use 2",
     ),
     (["training.steps=5", "training.warmup_steps=6"], "training.warmup_steps=6 must lie in 0 to training.steps=5"),
-    (["training.steps=5", "training.steps=6"], "training.steps is given twice"),
+    (["training.steps=5", "training.steps=0"], "training.steps=0 must be at least 1"),
     (["training.fresh=2"], "training.fresh is either true or false"),
     (["training.fresh=maybe"], "training.fresh"),
     (["training=5"], "training"),

@@ -51,3 +51,15 @@ def test_what_hydra_reads_is_left_alone() -> None:
              "sampling.prompts=['One day','Mia (7)']", "training.lr=choice(1,2)"]  # fmt: skip
     assert readable(typed) == typed
     assert readable(readable(["data.path=josé"])) == ["data.path='josé'"]
+
+
+def test_of_a_setting_given_twice_the_last_value_is_used_and_a_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    register()
+    typed = ["training.steps=5", "model=gpt_2m", "++training.seed=1", "training.steps=7", "model=tiny", "training.seed=1"]
+    with caplog.at_level(logging.WARNING):
+        job = compose_config(typed)
+    assert (job.config.training.steps, job.config.training.seed) == (7, 1)
+    assert job.config.model == compose_config(["model=tiny"]).config.model
+    assert list(job.overrides) == typed[3:]
+    assert caplog.messages.count("training.steps is given twice: training.steps=7, the last one, is used") == 1
+    assert "model is given twice: model=tiny, the last one, is used" in caplog.messages

@@ -24,23 +24,53 @@ def batches_of(size: int) -> Callable[[int], range]:
     return lambda step: range(step * size, (step + 1) * size)
 
 
-def batches(n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0) -> Batches:
-    return Batches(stream(n), context_tokens=context_tokens, sequences=batches_of(batch_size), seed=seed)
+def batches(
+    n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0, order_version: int = 2
+) -> Batches:
+    return Batches(
+        stream(n),
+        context_tokens=context_tokens,
+        sequences=batches_of(batch_size),
+        seed=seed,
+        order_version=order_version,
+    )
 
 
-def test_targets_are_the_tokens_after_the_inputs() -> None:
-    batch = batches().batch(3, device=CPU)
-    assert batch.inputs_BT.shape == (7, 10)
-    assert torch.equal(batch.targets_BT, batch.inputs_BT + 1)
+@pytest.mark.parametrize("order_version", [1, 2])
+def test_targets_are_the_tokens_after_the_inputs_and_the_first_follows_the_last(order_version: int) -> None:
+    order = batches(order_version=order_version)
+    for step in range(100):
+        batch = order.batch(step, device=CPU)
+        assert batch.inputs_BT.shape == (7, 10)
+        assert torch.equal(batch.targets_BT, (batch.inputs_BT + 1) % 1003)
 
 
+@pytest.mark.parametrize("order_version", [1, 2])
 @pytest.mark.parametrize("n", [1001, 1003, 1010])
-def test_an_epoch_predicts_every_token_once_except_fewer_than_a_row(n: int) -> None:
-    order = batches(n, batch_size=4)
-    seen = Counter(torch.cat([order.batch(step, device=CPU).targets_BT for step in range(25)]).flatten().tolist())
+def test_an_epoch_predicts_every_token_once_except_fewer_than_a_row(n: int, order_version: int) -> None:
+    order = batches(n, batch_size=4, order_version=order_version)
     assert order.rows == 100
-    assert set(seen.values()) == {1}
-    assert len(seen) == 1000 > n - 1 - 10
+    for epoch in range(5):
+        steps = range(25 * epoch, 25 * epoch + 25)
+        seen = Counter(torch.cat([order.batch(step, device=CPU).targets_BT for step in steps]).flatten().tolist())
+        assert set(seen.values()) == {1}
+        assert len(seen) == 1000 > n - 1 - 10
+
+
+@pytest.mark.parametrize("n", [1001, 1004, 1010])
+def test_an_epochs_first_row_begins_at_each_of_the_first_places_equally_often(n: int) -> None:
+    """Not only at (n - 1) mod T + 1 of them, which is one place where T divides n - 1."""
+    order, epochs = batches(n, batch_size=100), 2000
+    firsts = Counter(int(order.batch(epoch, device=CPU).inputs_BT.min(dim=0).values[0]) for epoch in range(epochs))
+    assert set(firsts) == set(range(10))
+    expected = epochs / 10
+    chi_squared = sum((count - expected) ** 2 / expected for count in firsts.values())
+    assert chi_squared < 27.9, "one in a thousand with 9 degrees of freedom"
+
+
+def test_the_order_of_older_runs_begins_where_no_row_reaches_the_end() -> None:
+    order = batches(1001, batch_size=100, order_version=1)
+    assert {int(order.batch(epoch, device=CPU).inputs_BT.min()) for epoch in range(50)} == {0}
 
 
 def test_epochs_differ_in_order_and_a_batch_may_span_two() -> None:
@@ -60,17 +90,22 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     assert not torch.equal(forward[0], batches(seed=1).batch(0, device=CPU).inputs_BT)
 
 
-def test_the_order_is_the_same_in_every_process_and_version() -> None:
+@pytest.mark.parametrize(
+    ("order_version", "pinned"),
+    [(1, [532, 72, 862, 372, 42, 942, 402]), (2, [])],
+)
+def test_the_order_is_the_same_in_every_process_and_version(order_version: int, pinned: list[int]) -> None:
     program = (
         "import numpy as np, torch; from tinystories_lm.data.batches import Batches, token_tensor;"
         "t = token_tensor(np.arange(1003, dtype=np.uint16), torch.device('cpu'));"
-        "b = Batches(t, context_tokens=10, sequences=lambda step: range(7 * step, 7 * step + 7), seed=5);"
+        "b = Batches(t, context_tokens=10, sequences=lambda step: range(7 * step, 7 * step + 7), seed=5,"
+        f"order_version={order_version});"
         "print(b.batch(20, device=torch.device('cpu')).inputs_BT[:, 0].tolist())"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    here = batches(seed=5).batch(20, device=CPU).inputs_BT[:, 0].tolist()
+    here = batches(seed=5, order_version=order_version).batch(20, device=CPU).inputs_BT[:, 0].tolist()
     assert other.strip() == str(here)
-    assert here == [532, 72, 862, 372, 42, 942, 402], "pinned"
+    assert here == pinned
 
 
 def test_consecutive_steps_read_consecutive_sequences() -> None:
@@ -80,7 +115,7 @@ def test_consecutive_steps_read_consecutive_sequences() -> None:
 
 def test_ids_above_32767_are_not_changed() -> None:
     tokens = np.full(100, 65_535, dtype=np.uint16)
-    order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0)
+    order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0, order_version=2)
     assert order.batch(0, device=CPU).inputs_BT.unique().tolist() == [65_535]
 
 

@@ -67,7 +67,13 @@ def test_training_and_validation_share_one_graph_without_a_break() -> None:
     loss_of, model = compiled(), build(wide=1.0)
     optimizer = build_optimizer(model, ADAMW, device=CPU)
     stream = token_tensor((np.arange(1000) % VOCAB).astype(np.uint16), CPU)
-    batches = Batches(stream, context_tokens=16, sequences=lambda step: range(ROWS * step, ROWS * step + ROWS), seed=0)
+    batches = Batches(
+        stream,
+        context_tokens=16,
+        sequences=lambda step: range(ROWS * step, ROWS * step + ROWS),
+        seed=0,
+        order_version=2,
+    )
     for step in range(3):
         parts = micro_batches(batches.batch(step, device=CPU), 2)
         train_step(model, optimizer, parts, loss_of=loss_of, clip_grad_norm=1.0, machine=BF16)

@@ -221,14 +221,13 @@ def _report_once(message: str) -> None:
 def _check_overrides(overrides: Sequence[str]) -> None:
     """Check what was typed before Hydra composes it.
 
-    Raises UsageError for what Hydra would accept silently or report unclearly: a setting given twice, a removed
-    setting, a number for a boolean, a secret, and any `_target_`, since an override chooses values and never code.
+    Raises UsageError for what Hydra would accept silently or report unclearly: a removed setting, a number for a
+    boolean, a secret, and any `_target_`, since an override chooses values and never code.
     """
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
         raise UsageError(explain(error)) from error
-    seen: set[str] = set()
     for override in parsed:
         typed, key, value = override.input_line or "", override.key_or_group, override._value
         _check_no_secret(typed)
@@ -239,9 +238,6 @@ def _check_overrides(overrides: Sequence[str]) -> None:
         is_boolean = key in SETTINGS and SETTINGS[key].type is bool
         if is_boolean and isinstance(value, int) and not isinstance(value, bool):
             raise UsageError(f"{typed}: {key} is either true or false")
-        if key in seen:
-            raise UsageError(f"{key} is given twice: keep one of them")
-        seen.add(key)
 
 
 def _check_hydra_section(hydra: Any) -> None:

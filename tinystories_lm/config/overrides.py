@@ -23,10 +23,21 @@ def as_text(value: str) -> str:
     return "'{}'".format(escaped.replace("'", "\\'"))
 
 
+def with_value(overrides: Sequence[str], key: str, value: object) -> tuple[str, ...]:
+    """Return the overrides with this value of a setting in the place of any other."""
+    return (*(override for override in overrides if key_of(override) != key), f"{key}={value}")
+
+
+def key_of(override: str) -> str:
+    """Return the setting or group that an override names."""
+    return override.partition("=")[0].lstrip("+")
+
+
 def readable(overrides: Sequence[str]) -> list[str]:
     """Return the overrides as Hydra can read them.
 
-    Removed settings at their defaults are left out. A value that the grammar cannot read is quoted, as is a path that
+    Removed settings at their defaults are left out. Of a setting that is given twice, the last value is used, which a
+    line says. A value that the grammar cannot read is quoted, as is a path that
     exists; `~` at the start of a path becomes the home folder. What cannot be read even so stays as it was typed.
 
     Raises UsageError for a NUL character, which no file and no setting can have in its name.
@@ -34,7 +45,19 @@ def readable(overrides: Sequence[str]) -> list[str]:
     for override in overrides:
         if "\0" in override:
             raise UsageError(f"{override.replace(chr(0), '?')}: it has a NUL character (shown as ?); type it again")
-    return [_readable(override) for override in without_removed(overrides)]
+    return [_readable(override) for override in _last_of_each(without_removed(overrides))]
+
+
+def _last_of_each(overrides: Sequence[str]) -> list[str]:
+    last = {key_of(override): number for number, override in enumerate(overrides)}
+    kept = []
+    for number, override in enumerate(overrides):
+        key = key_of(override)
+        if last[key] == number:
+            kept.append(override)
+        elif override != overrides[last[key]]:
+            _report_once(f"{key} is given twice: {overrides[last[key]]}, the last one, is used")
+    return kept
 
 
 def _readable(override: str) -> str:
@@ -43,7 +66,7 @@ def _readable(override: str) -> str:
         return override
     is_path = key.lstrip("+") in PATHS
     if is_path and (value == "~" or value.startswith("~/")):
-        _report_home(key, value)
+        _report_once(f"{override}: ~ is the home folder, {os.path.expanduser('~')}")
         value = os.path.expanduser(value)
         return f"{key}={as_text(value)}"
     exists = is_path and value.strip() != "" and _exists(value)
@@ -53,8 +76,8 @@ def _readable(override: str) -> str:
 
 
 @functools.cache
-def _report_home(key: str, value: str) -> None:
-    log.warning("%s=%s: ~ is the home folder, %s", key, value, os.path.expanduser("~"))
+def _report_once(message: str) -> None:
+    log.warning("%s", message)
 
 
 def _exists(path: str) -> bool:

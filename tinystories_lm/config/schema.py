@@ -7,7 +7,7 @@ description in docs/configuration.md; fields.py explains what a field declares b
 
 import math
 import operator
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from typing import Any
 
 from tinystories_lm.config.choices import (
@@ -76,6 +76,7 @@ class DataConfig(SetOnce):
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
     tokenizer_bytes: int = added_later(before=25_000_000)  # training text the tokenizer learns from, evenly sampled
     allow_smaller_vocabulary: bool  # continue when the corpus cannot fill vocab_size
+    order_version: int = added_later(before=1)  # rule for where an epoch's first row begins; 1 is that of older runs
     cache_dir: str = changes_nothing()  # folder of tokenizers and token caches
 
     def __post_init__(self) -> None:
@@ -86,6 +87,7 @@ class DataConfig(SetOnce):
             "must be positive", tokenizer_bytes=self.tokenizer_bytes >= 1, grammar_bytes=self.grammar_bytes >= 1
         )
         self.require("must be finite and not negative", published_tokens=0 <= self.published_tokens < math.inf)
+        self.require("must be 2, or 1 to repeat an older run", order_version=self.order_version in (1, 2))
         if self.path == "":
             raise ValueError("data.path is empty: name a file or a folder, or leave it out")
 
@@ -315,6 +317,10 @@ class Config(SetOnce):
             f"gives a learning rate of {rate:.3g} at model.d_model={self.model.d_model}, which must lie in (0, 10)",
             tuned_at_width=0 < rate < 10,
         )
+
+    def with_data_order(self, version: int) -> "Config":
+        """Return this config under another rule for the order of the data."""
+        return replace(self, data=replace(self.data, order_version=version))
 
     @property
     def tokens(self) -> int:

@@ -46,12 +46,23 @@ class Batches:
     """Rows of T + 1 consecutive tokens, in a new order each epoch.
 
     An epoch splits the stream into rows that share only their border token, so that every token is predicted once,
-    except for fewer than T tokens at the ends. The offset of the first row differs between epochs.
+    except for fewer than T. The first row of an epoch begins at one of the first T tokens; a row that reaches the
+    stream's end continues at its beginning.
 
     sequences: maps a step to the numbers of its rows, counted over all epochs.
+    order_version: 1 is the rule of older runs, by which the first row begins only where no row reaches the end: at one
+        place alone where T divides N - 1.
     """
 
-    def __init__(self, tokens_N: Tensor, *, context_tokens: int, sequences: Callable[[int], range], seed: int) -> None:
+    def __init__(
+        self,
+        tokens_N: Tensor,
+        *,
+        context_tokens: int,
+        sequences: Callable[[int], range],
+        seed: int,
+        order_version: int,
+    ) -> None:
         if tokens_N.numel() <= context_tokens:
             raise ValueError(
                 f"the training split has {tokens_N.numel():,} tokens, model.context_tokens={context_tokens} "
@@ -59,6 +70,8 @@ class Batches:
             )
         self.tokens_N, self.context_tokens, self.sequences, self.seed = tokens_N, context_tokens, sequences, seed
         self.rows = (tokens_N.numel() - 1) // context_tokens
+        slack = tokens_N.numel() - 1 - self.rows * context_tokens
+        self._first_places = slack + 1 if order_version == 1 else context_tokens
         self._offsets = torch.arange(context_tokens + 1, device=tokens_N.device)
         self._starts_R: dict[int, Tensor] = {}  # first token of each row, for the epochs of the newest batch
 
@@ -76,7 +89,8 @@ class Batches:
                 for epoch, starts_R in self._starts_R.items()
             ]
         )
-        ids = _ids(self.tokens_N[starts_B[:, None] + self._offsets]).to(device)
+        places_BT = (starts_B[:, None] + self._offsets) % self.tokens_N.numel()
+        ids = _ids(self.tokens_N[places_BT]).to(device)
         # Other strides would recompile a compiled model, and the batches of validation are contiguous.
         return Batch(ids[:, :-1].contiguous(), ids[:, 1:].contiguous())
 
@@ -86,8 +100,7 @@ class Batches:
             return self._starts_R[epoch]
         digest = hashlib.sha256(f"{self.seed}/{epoch}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-        slack = self.tokens_N.numel() - 1 - self.rows * self.context_tokens
-        offset = int(torch.randint(slack + 1, (1,), generator=generator))
+        offset = int(torch.randint(self._first_places, (1,), generator=generator))
         order_R = torch.randperm(self.rows, generator=generator)
         return (offset + order_R * self.context_tokens).to(self.tokens_N.device)
 

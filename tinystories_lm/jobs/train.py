@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tinystories_lm.config.compose import VERSION_BASE, compose_text, own_presets, register, to_config
-from tinystories_lm.config.overrides import as_text, readable
+from tinystories_lm.config.overrides import as_text, readable, with_value
 from tinystories_lm.config.presets import conf_folder, sweep_name
 from tinystories_lm.config.schema import SETTINGS, Config
 from tinystories_lm.planning.preflight import (
@@ -33,7 +33,7 @@ from tinystories_lm.planning.preflight import (
     compose_jobs,
     resolve,
 )
-from tinystories_lm.runs.folder import RunFolder, locked, own_overrides, refuse_links
+from tinystories_lm.runs.folder import RunFolder, data_order, locked, own_overrides, refuse_links
 from tinystories_lm.runs.lookup import find_run, interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
@@ -151,6 +151,7 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
     """
     with locked(job.folder, wait_seconds=wait_seconds):
         refuse_links(job.run)
+        job = _with_recorded_data_order(job)
         _check_resumable(job.run, job.config)
         kept = [override for override in job.overrides if not override.startswith("hydra.run.dir=")]
         task = _HydraTask([job])
@@ -158,6 +159,19 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
         _run_hydra(arguments, task, job.folder, job.config_dir)
     if task.failures:
         raise task.failures[0]
+
+
+def _with_recorded_data_order(job: ResolvedJob) -> ResolvedJob:
+    """Return the job under the data order with which the run in its folder began, if that is the one of older versions.
+
+    Hydra, which composes the config again, gets it as an override.
+    """
+    if data_order(job.run) != 1 or job.config.data.order_version == 1:
+        return job
+    print(f"{job.folder} began under data.order_version=1, which it keeps", file=sys.stderr)
+    return replace(
+        job, config=job.config.with_data_order(1), overrides=with_value(job.overrides, "data.order_version", 1)
+    )
 
 
 def run_sweep(launch: Launch) -> None:

@@ -107,6 +107,13 @@ def read_config(run: RunFolder, *, to_train: bool = False) -> Config:
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
 
 
+def data_order(run: RunFolder) -> int | None:
+    """Return the data.order_version that the run in the folder began with; None where no config can be read."""
+    with contextlib.suppress(DamagedError, UsageError):
+        return read_config(run).data.order_version if run.config.is_file() else None
+    return None
+
+
 def _complete(stored: dict[str, Any]) -> dict[str, Any]:
     """Return the settings with those that older runs did not have; raises ValueError for an unknown one."""
     for section, values in stored.items():
