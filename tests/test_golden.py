@@ -88,13 +88,14 @@ def test_an_old_sweep_is_resumed_and_its_finished_member_is_not_trained_again(go
 
 
 def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_order_of_the_data(
-    golden: Path, command: Command
+    golden: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = golden / make.PLACE / "interrupted"
-    found = run.rename(golden / make.PLACE / f"2026-11-27_21-00-00_{config_hash(read_config(RunFolder(run)))}")
+    monkeypatch.chdir(golden)
+    run = Path(make.PLACE) / "interrupted"
+    found = run.rename(run.parent / f"2026-11-27_21-00-00_{config_hash(read_config(RunFolder(run)))}")
     done = command("train", *make.SETTINGS, *make.RUNS["interrupted"])
     assert done.returncode == 0, done.stderr
-    assert f"resuming the interrupted run in {found.relative_to(golden)}" in done.stderr
+    assert f"resuming the interrupted run in {found}" in done.stderr
     assert "began under data.order_version=1, which it keeps" in done.stderr
     check_ending(make.ending(found), EXPECTED["resumed"])
     again = command("train", *make.SETTINGS, *make.RUNS["interrupted"], "training.steps=2")

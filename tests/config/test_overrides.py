@@ -55,7 +55,14 @@ def test_what_hydra_reads_is_left_alone() -> None:
 
 def test_of_a_setting_given_twice_the_last_value_is_used_and_a_line_says_so(caplog: pytest.LogCaptureFixture) -> None:
     register()
-    typed = ["training.steps=5", "model=gpt_2m", "++training.seed=1", "training.steps=7", "model=tiny", "training.seed=1"]
+    typed = [
+        "training.steps=5",
+        "model=gpt_2m",
+        "++training.seed=1",
+        "training.steps=7",
+        "model=tiny",
+        "training.seed=1",
+    ]
     with caplog.at_level(logging.WARNING):
         job = compose_config(typed)
     assert (job.config.training.steps, job.config.training.seed) == (7, 1)

@@ -50,7 +50,7 @@ COMMANDS = (
     Command(
         name="report",
         usage="[RUN …]",
-        summary="write one HTML page that compares runs: curves, table, settings, stories",
+        summary="write one HTML page that compares runs",
         description="Write one HTML page that compares runs: curves, table, settings that differ, stories. "
         "Needs no network.",
         run=report,
@@ -102,7 +102,7 @@ COMMANDS = (
     Command(
         name="upload",
         usage="RUN",
-        summary="send W&B what it lacks of a run, from the run's own files",
+        summary="send W&B what it lacks of a run, from the run's files",
         description="Send W&B what it lacks of a run, from the run's own files: after a full disk, a killed service, "
         "or on a machine without W&B's package. A run that was kept whole offline can be sent by `wandb sync` too.",
         run=upload,

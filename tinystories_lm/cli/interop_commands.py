@@ -29,7 +29,7 @@ COMMANDS = (
     Command(
         name="export",
         usage="RUN DIR",
-        summary="write a folder that transformers loads; --gguf for llama.cpp",
+        summary="write a folder for transformers; --gguf for llama.cpp",
         description="Write a run's model as a folder that transformers loads without code of ours, and read it back.",
         run=export,
         arguments=(
@@ -42,7 +42,7 @@ COMMANDS = (
     Command(
         name="import",
         usage="DIR RUN",
-        summary="make a run of a folder that holds a Llama-shaped model",
+        summary="make a run of a folder with a Llama-shaped model",
         description="Make a run of a folder that holds a Llama-shaped model (safetensors) and its tokenizer, "
         "to sample and evaluate it here.",
         run=import_,

@@ -90,13 +90,14 @@ def overview() -> str:
     groups = "\n\n".join("\n".join([f"{title}:", *map(_overview_line, commands)]) for title, commands in GROUPS.items())
     codes = "\n".join(f"  {code:>2}  {code.meaning}" for code in ExitCode)
     return f"""\
-Train small language models from scratch: reproducibly, cheaply, and with understanding.
+Train small language models from scratch: reproducibly, cheaply, and with
+understanding.
 
 Usage: {PROGRAM} COMMAND [arguments]
 
 {groups}
 
-An override is a setting and its value: {PROGRAM} train experiment=round2 training.steps=500
+An override is a setting and its value: experiment=round2 training.steps=500.
 RUN is a run folder, a preset's name (its newest run) or `latest`.
 `{PROGRAM} COMMAND --help` describes a command's arguments.
 

@@ -1,9 +1,11 @@
-"""Commands that inspect one run or list all: runs, show, sample, diagnose, evaluate, replay."""
+"""Commands that inspect one run or list all: runs, show, diff, sample, diagnose, evaluate, replay."""
 
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from shutil import get_terminal_size
 
 from tinystories_lm.cli.command import RUN, Command, argument, device, json_flag, positive, precision
 from tinystories_lm.config.choices import Device, Precision, RunOrder
@@ -14,12 +16,36 @@ def runs(options: Namespace) -> None:
     from tinystories_lm.runs.listing import describe, list_runs
     from tinystories_lm.system.json_files import to_ascii_json
 
+    if options.delete and not options.filter:
+        raise UsageError("runs: --delete deletes the runs that match; name a sweep, a run or a word of theirs")
     found = list_runs(options.filter, sort=RunOrder(options.sort))
     if options.json:
         for run in found:
             print(to_ascii_json(asdict(run)))
+    elif found:
+        print(describe(found, columns=get_terminal_size().columns))
     else:
-        print(describe(found) if found else f"no run contains {' and '.join(options.filter)}")
+        print(f"no run matches {' and '.join(options.filter)}")
+    if options.delete and found:
+        _delete([Path(run.run) for run in found], confirmed=options.yes)
+
+
+def _delete(folders: Sequence[Path], *, confirmed: bool) -> None:
+    from tinystories_lm.runs.deletion import delete_runs, size_of
+    from tinystories_lm.runs.folder import RunFolder
+    from tinystories_lm.system.console import counted, storage
+
+    runs = [RunFolder(folder) for folder in folders]
+    what = f"{counted(len(runs), 'run')}, {storage(sum(map(size_of, runs)))}"
+    if not confirmed:
+        if not sys.stdin.isatty():
+            raise UsageError("runs: --delete asks before it deletes, and no terminal can answer; add --yes")
+        print(f"delete {what}, with their checkpoints? [y/N] ", end="", flush=True, file=sys.stderr)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            print("nothing was deleted", file=sys.stderr)
+            return
+    delete_runs(runs)
+    print(f"deleted {what}", file=sys.stderr)
 
 
 def show(options: Namespace) -> None:
@@ -29,6 +55,18 @@ def show(options: Namespace) -> None:
 
     found = read_shown(find_run(options.run))
     print(to_ascii_json(as_record(found), indent=2, default=str) if options.json else describe(found))
+
+
+def diff(options: Namespace) -> None:
+    from tinystories_lm.analysis.diff import compare, describe
+    from tinystories_lm.runs.lookup import find_run
+    from tinystories_lm.system.json_files import to_ascii_json
+
+    found = compare(find_run(options.run), find_run(options.other))
+    if options.json:
+        print(to_ascii_json(asdict(found), indent=2, default=str))
+    else:
+        print(describe(found))
 
 
 def sample(options: Namespace) -> None:
@@ -100,15 +138,18 @@ COMMANDS = (
     Command(
         name="runs",
         usage="[FILTER]",
-        summary="list runs: status, verdict, size, steps, loss, dollars, age",
-        description="List the runs under outputs/, newest first.",
+        summary="list runs: settings, status, verdict, loss, cost",
+        description="List the runs under outputs/, newest first, as many columns as the terminal has room for, or "
+        "delete some.",
         run=runs,
         arguments=(
             argument(
                 "filter",
                 nargs="*",
-                help="words that a run's folder, status, verdict or settings must contain: done gpt_2m",
+                help="a sweep, or words that a run's folder, status, verdict or settings must contain: done gpt_2m",
             ),
+            argument("--delete", action="store_true", help="delete the runs that match, after a question"),
+            argument("--yes", action="store_true", help="with --delete: do not ask"),
             argument("--sort", choices=[*map(str, RunOrder)], default="age", help="sort key (age)"),
             json_flag("print one JSON object a run, for programs"),
         ),
@@ -116,16 +157,25 @@ COMMANDS = (
     Command(
         name="show",
         usage="RUN",
-        summary="show one run: the command that started it, its figures, its loss curve",
+        summary="show one run: its command, figures and loss curve",
         description="Show one run: the command that started it, how far it came, its figures, its verdict and its "
         "validation loss as a line of bars. With --json also all its settings.",
         run=show,
         arguments=(RUN, json_flag()),
     ),
     Command(
+        name="diff",
+        usage="RUN RUN",
+        summary="compare two runs: settings, conditions and losses",
+        description="Compare two runs: the settings, versions, machines and texts that differ, their figures, and the "
+        "first step at which their losses differ.",
+        run=diff,
+        arguments=(RUN, argument("other", metavar="RUN", help="the run to compare it with"), json_flag()),
+    ),
+    Command(
         name="sample",
         usage="RUN",
-        summary="write text with a trained model; --grid compares decoding settings",
+        summary="write text with a model; --grid compares decoding",
         description="Write text with a trained model. Settings that are not given come from the run's config.",
         run=sample,
         arguments=(
@@ -158,7 +208,7 @@ COMMANDS = (
     Command(
         name="diagnose",
         usage="RUN",
-        summary="name what limited a run, with the evidence, and what to do next",
+        summary="name what limited a run, and what to do next",
         description="Diagnose a run: diverged, too early, data-bound, undertrained, capacity-bound or healthy, and "
         "whether its samples loop; with the numbers behind the verdict and the next thing to do. The thresholds are "
         "the run's own (verdict.*).",
@@ -168,7 +218,7 @@ COMMANDS = (
     Command(
         name="evaluate",
         usage="RUN",
-        summary="score the whole validation split and measure the model's stories",
+        summary="score the whole validation split, and stories",
         description="Score the whole validation split, every token with context before it, and measure the model's "
         "stories beside held-out ones. Writes evaluation.json into the run folder.",
         run=evaluate,
@@ -187,7 +237,7 @@ COMMANDS = (
     Command(
         name="replay",
         usage="RUN",
-        summary="repeat a run and report whether it is identical, or where it first differs",
+        summary="repeat a run, and name the first difference",
         description="Train a run again from its stored config, in a folder of its own, and compare: identical bit for "
         "bit (exit 0), or where the two first differ and under which differing conditions (exit 1).",
         run=replay,

@@ -106,7 +106,7 @@ COMMANDS = (
     Command(
         name="prepare",
         usage="[overrides]",
-        summary="write the tokenizer and the token cache of a corpus, and stop",
+        summary="write the tokenizer and the token cache of a corpus",
         description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
         run=prepare,
         arguments=(overrides("settings, such as data=wikitext2 data.path=FOLDER"), CONFIG_DIR),
@@ -118,7 +118,7 @@ COMMANDS = (
     Command(
         name="presets",
         usage="",
-        summary="list the presets: the question of each, its size and its cost",
+        summary="list the presets: question, size and cost of each",
         description="List the presets of conf/experiment: the question of each, how to train it, its size, and what it "
         "costs on an H100.",
         run=presets,
@@ -127,7 +127,7 @@ COMMANDS = (
     Command(
         name="plan",
         usage="[overrides]",
-        summary="predict parameters, tokens, memory, time and dollars of a run",
+        summary="predict a run's parameters, memory, time and dollars",
         description="Predict a run: parameters, tokens, operations, memory, time and dollars on each hardware, and "
         "what is likely to limit it. Trains nothing.",
         run=plan,

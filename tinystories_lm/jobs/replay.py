@@ -16,6 +16,7 @@ from tinystories_lm.jobs.reproducibility import with_recorded_attention
 from tinystories_lm.planning.estimate import Speed
 from tinystories_lm.planning.preflight import ResolvedJob, find_speeds
 from tinystories_lm.runs.checkpoint import list_checkpoints
+from tinystories_lm.runs.conditions import compare_conditions
 from tinystories_lm.runs.folder import OUTPUTS, RunFolder, locked, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples
@@ -126,37 +127,3 @@ def _file_difference(original: RunFolder, again: RunFolder) -> str | None:
         if sha256_of(first[0] / name) != sha256_of(second[0] / name):
             return f"in {first[0].name}/{name}, though all losses agree"
     return None
-
-
-def compare_conditions(one: RunRecord, other: RunRecord) -> list[str]:
-    """Return the settings, versions, machine and text that differ."""
-    found = [] if one.exact is not False else ["changed on its way (its summary has exact=false), in one process"]
-    for key in ("fingerprint", "tokenizer_sha256"):
-        before, after = str(getattr(one.corpus, key, None)), str(getattr(other.corpus, key, None))
-        if before != after:
-            found.append(f"the text's {key}: {before[:12]}, {after[:12]}")
-    weights = ["" if record.init_from is None else record.init_from.sha256[:12] for record in (one, other)]
-    if weights[0] != weights[1]:
-        found.append(f"the weights it started with: {weights[0]}, {weights[1]}")
-    for segment in one.segments:
-        found += _segment_differences(segment, other.segments[-1])
-    return list(dict.fromkeys(found))
-
-
-def _segment_differences(before: Segment, now: Segment) -> list[str]:
-    machines = msgspec.structs.asdict(before.machine), msgspec.structs.asdict(now.machine)
-    found = [
-        f"{key}: {old.get(key)}, {value}"
-        for old, new in ((before.packages, now.packages), machines)
-        for key, value in new.items()
-        if old.get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour")
-    ]
-    if before.git_commit != now.git_commit:
-        found.append(f"commit: {_short(before.git_commit)}, {_short(now.git_commit)}")
-    return found
-
-
-def _short(commit: str) -> str:
-    """Return twelve digits of a commit, with `+changes` where files differed from it."""
-    digits, changes, _ = commit.partition("+changes")
-    return digits[:12] + changes

@@ -110,7 +110,7 @@ def read_config(run: RunFolder, *, to_train: bool = False) -> Config:
 def data_order(run: RunFolder) -> int | None:
     """Return the data.order_version that the run in the folder began with; None where no config can be read."""
     with contextlib.suppress(DamagedError, UsageError):
-        return read_config(run).data.order_version if run.config.is_file() else None
+        return read_config(run, to_train=True).data.order_version if run.config.is_file() else None
     return None
 
 

@@ -4,8 +4,9 @@ import contextlib
 import difflib
 import logging
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from tinystories_lm.system.errors import DamagedError, UsageError
 
 DEEPEST = 4  # levels below a named folder that are searched
 MARKS = ("config.yaml", "status.json", "summary.json", "metrics.jsonl")  # one of them makes a folder a run's
+STARTED_AT = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?=[0-9a-f]{8}$)")  # in a folder's name
 MOST_NAMED = 12  # names in one message
 RUN_FORMS = "a run folder, a preset's name, or `latest`"
 SWEEP_FORMS = "a sweep's name, or a folder of run folders"
@@ -50,10 +52,21 @@ def _one(name: str, outputs: Path, *, besides: RunFolder | None = None) -> RunFo
     runs = [run for run in runs_below(outputs) if besides is None or run.path.resolve() != besides.path.resolve()]
     if runs and name == "latest":
         return runs[0]
-    for names in ([run.path.parent.name for run in runs], [run.path.name for run in runs]):
-        if name in names:
-            return runs[names.index(name)]
-    return None
+    namings: tuple[Callable[[RunFolder], str], ...] = (
+        lambda run: run.path.parent.name,
+        lambda run: run.path.name,
+        lambda run: short_name(run, outputs),
+        lambda run: short_name(run, outputs).rpartition("/")[2],
+    )
+    return next((run for naming in namings for run in runs if naming(run) == name), None)
+
+
+def short_name(run: RunFolder, outputs: Path = OUTPUTS) -> str:
+    """Return the run's folder below outputs/ without its time, such as run/8c8126c6: a name of the newest such run."""
+    if outputs not in run.path.parents:
+        return os.path.relpath(run.path)
+    name = run.path.relative_to(outputs).as_posix().removeprefix("sweeps/")
+    return STARTED_AT.sub("", name)
 
 
 def find_runs(names: Sequence[str], *, outputs: Path = OUTPUTS) -> list[RunFolder]:
@@ -91,13 +104,20 @@ def find_sweep(name: str, *, outputs: Path = OUTPUTS) -> Sweep:
 
     Raises UsageError with the nearest names.
     """
+    if (found := sweep_named(name, outputs=outputs)) is not None:
+        return found
+    if os.path.isfile(Path(name) / "config.yaml"):
+        raise UsageError(f"{name} is a single run: name the folder that holds it and others")
+    raise _unknown(name, "sweep", SWEEP_FORMS, outputs)
+
+
+def sweep_named(name: str, *, outputs: Path = OUTPUTS) -> Sweep | None:
+    """Return a sweep as `find_sweep` does; None where the name means none."""
     for folder in _places(name, outputs):
         runs = [*run_folders(folder)]
         if runs and runs[0].path != folder:
             return Sweep(folder, runs)
-    if os.path.isfile(Path(name) / "config.yaml"):
-        raise UsageError(f"{name} is a single run: name the folder that holds it and others")
-    raise _unknown(name, "sweep", SWEEP_FORMS, outputs)
+    return None
 
 
 def _places(name: str, outputs: Path) -> tuple[Path, Path, Path]:

@@ -150,18 +150,27 @@ def coloured(word: str) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int]) -> str:
     """Return the rows under a header and a line; the columns in `right`, by number, are aligned to the right."""
     cells = [list(header), *map(list, rows)]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(width_of, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["─" * width for width in widths])
     return "\n".join(
         "  ".join(
-            " " * (width - _width(cell)) + cell if place in right else cell + " " * (width - _width(cell))
+            " " * (width - width_of(cell)) + cell if place in right else cell + " " * (width - width_of(cell))
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in cells
     )
 
 
-def _width(cell: str) -> int:
+def shortened(text: str, columns: int) -> str:
+    """Return the text, or its beginning with … where it is longer than `columns` of a terminal."""
+    if width_of(text) <= columns:
+        return text
+    while text and width_of(text) > columns - 1:
+        text = text[:-1]
+    return f"{text}…"
+
+
+def width_of(cell: str) -> int:
     """Return the columns that a terminal takes: two for a wide character, none for a combining one."""
     text = ESCAPE.sub("", cell)
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
