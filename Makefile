@@ -55,13 +55,14 @@ record: install  ## put the newest run of a round into the lab notebook and the 
 docs: install  ## write the generated tables of README.md and docs/
 	$(BIN)/python docs/generate.py
 
-bench: install  ## speed against peers: training, decoding, preparing, sweeps, start (35 minutes); lands in experiments/benchmarks
+bench: install  ## speed against peers: training, decoding, preparing, sweeps, start (50 minutes); lands in experiments/benchmarks
 	mkdir -p experiments/benchmarks
 	$(BIN)/python benchmarks/generate.py --json experiments/benchmarks/generate.json
 	$(BIN)/python benchmarks/sweep.py --json experiments/benchmarks/sweep.json
 	$(BIN)/python benchmarks/train.py --rounds 3 --steps 40 --json experiments/benchmarks/train.json
 	$(BIN)/python benchmarks/prepare.py --rounds 2 --json experiments/benchmarks/prepare.json
 	$(BIN)/python benchmarks/start.py --json experiments/benchmarks/start.json
+	$(BIN)/python benchmarks/busy.py --json experiments/benchmarks/busy.json
 	$(BIN)/python benchmarks/deterministic.py --json experiments/benchmarks/deterministic.json
 	$(BIN)/python benchmarks/estimate.py
 

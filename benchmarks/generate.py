@@ -29,8 +29,8 @@ from tinystories_lm.generation.text import Text
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.interop.huggingface import generation_config, stock_config, tensor_names
 from tinystories_lm.model.transformer import Transformer
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.processes import usable_cores
 
 PROMPT = list(range(300, 312))
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

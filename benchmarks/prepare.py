@@ -26,8 +26,8 @@ from tinystories_lm.data.encoding import encode_batches, make_encoder, merge_ran
 from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.token_cache import open_cache
 from tinystories_lm.data.tokenizer import END_OF_TEXT, load_tokenizer
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.processes import usable_cores
 
 DATA = Path(os.environ.get("TINYSTORIES_DATA", Path(__file__).parents[1] / "../shared/data")) / "tinystories"
 BATCH_BYTES = 1 << 20

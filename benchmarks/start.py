@@ -21,8 +21,8 @@ import torch
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_metrics
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.processes import usable_cores
 
 PROGRAM = [sys.executable, "-m", "tinystories_lm"]
 BARS = {"--help": 0.4, "train --cfg job": 0.4, "plan": 2.5, "first step of smoke": 6.0}  # seconds

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware.detect import device_name
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.json_files import write_json
-from tinystories_lm.system.processes import usable_cores
 
 SMALL = [
     "model.n_layers=1", "model.d_model=32", "model.n_heads=2", "model.d_ff=64", "model.context_tokens=32",

@@ -179,6 +179,20 @@ def performance_sweeps() -> str:
     return f"{_machine(found)}\n\n" + table(["launcher", "seconds"], rows, right=(1,))
 
 
+def performance_busy() -> str:
+    """Return the tokens a second of two runs beside busy processes, by how torch's threads wait."""
+    found = read_json(BENCHMARKS / "busy.json")
+    ways = list(found["rows"][0]["tokens_per_second"])
+    rows = []
+    for row in found["rows"]:
+        speeds = row["tokens_per_second"]
+        rows.append(
+            [row["run"], str(row["busy_processes"]), *(f"{speeds[way]:,}" if way in speeds else "" for way in ways)]
+        )
+    header = ["run", "busy processes", *ways]
+    return f"{_machine(found)}\n\n" + table(header, rows, right=range(1, 7))
+
+
 def performance_deterministic() -> str:
     """Return seconds a step with and without training.deterministic."""
     found = read_json(BENCHMARKS / "deterministic.json")
@@ -231,5 +245,5 @@ def scaling() -> str:
 
 PARTS = names(
     rounds, recipe, performance_train, performance_start, performance_prepare, performance_decoding,
-    performance_sweeps, performance_deterministic, decoding, scaling,
+    performance_sweeps, performance_busy, performance_deterministic, decoding, scaling,
 )  # fmt: skip

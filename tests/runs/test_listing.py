@@ -2,14 +2,20 @@
 
 import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.analysis.report.runs import make_run as make_formula_run
 from tests.conftest import Command
 from tests.interop.test_export import make_run
+from tinystories_lm.runs.deletion import delete_runs, size_of
+from tinystories_lm.runs.folder import RunFolder, locked
 from tinystories_lm.runs.listing import describe, list_runs
+from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.status import TIME_FORMAT, Status, write_status
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import write_json
@@ -83,3 +89,78 @@ def test_the_command_answers_people_and_programs(outputs: Path, command: Command
     lines = command("runs", "--json", "--sort", "name").stdout.splitlines()
     assert len(lines) == 3 and all("age_seconds" in json.loads(line) for line in lines)
     assert command("runs", "--sort", "colour").returncode == 2
+
+
+@pytest.fixture
+def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Create a sweep over models and seeds, and two runs of one command, and make their folder the current one."""
+    monkeypatch.chdir(tmp_path)
+    for number, (model, seed) in enumerate((model, seed) for model in ("gpt_2m", "gpt_5m") for seed in (0, 1)):
+        typed = ["+sweep=wide", f"model={model}", f"training.seed={seed}", "tracking=off"]
+        make_formula_run(Path(f"outputs/sweeps/wide/aaaa000{number}"), typed=typed)
+    for second in (1, 2):
+        make_formula_run(Path(f"outputs/run/2026-11-27_10-00-0{second}_bbbb0000"), typed=["training.seed=4"])
+    return tmp_path
+
+
+def test_what_was_swept_is_shown_and_every_name_finds_its_run(swept: Path) -> None:
+    runs = {one.short: one for one in list_runs()}
+    assert runs["wide/aaaa0003"].swept == {"model": "gpt_5m", "training.seed": "1"}
+    assert "model=gpt_5m seed=1" in describe([*runs.values()], columns=80)
+    assert set(runs) > {"run/bbbb0000", "wide/aaaa0000"} and len(runs) == 6
+    for name, one in runs.items():
+        assert find_run(name).path == Path(one.run)
+    assert runs["run/bbbb0000"].run.endswith("10-00-02_bbbb0000"), "the newest of two"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+def test_the_table_fits_the_terminal(swept: Path, columns: int) -> None:
+    text = describe(list_runs(["wide"]), columns=columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert "seed=1" in text and "loss" in text
+    assert ("perplexity" in text) == (columns >= 140) and ("verdict" in text) == (columns >= 80)
+
+
+def test_a_sweeps_name_means_its_runs_wherever_they_are(swept: Path, tmp_path: Path) -> None:
+    make_formula_run(Path("elsewhere/one"))
+    assert len(list_runs(["wide"])) == 4 and len(list_runs(["wide", "gpt_2m"])) == 2
+    assert [one.run for one in list_runs(["elsewhere"])] == ["elsewhere/one"]
+
+
+def test_runs_are_deleted_after_a_question_and_not_while_they_are_trained(swept: Path, command: Command) -> None:
+    assert command("runs", "--delete").returncode == 2
+    refused = command("runs", "wide", "seed=1", "--delete")
+    assert refused.returncode == 2 and "--yes" in refused.stderr
+    with locked(Path("outputs/sweeps/wide/aaaa0001")):
+        in_use = command("runs", "wide", "seed=1", "--delete", "--yes")
+    assert in_use.returncode == 8 and len(list(Path("outputs/sweeps/wide").iterdir())) == 4
+    done = command("runs", "wide", "seed=1", "--delete", "--yes")
+    assert done.returncode == 0 and "deleted 2 runs" in done.stderr
+    assert sorted(path.name for path in Path("outputs/sweeps/wide").iterdir()) == ["aaaa0000", "aaaa0002"]
+    assert command("runs", "wide", "--delete", "--yes").returncode == 0
+    assert not Path("outputs/sweeps/wide").exists() and len(list_runs()) == 2
+
+
+def test_an_answer_other_than_yes_deletes_nothing(swept: Path, environment: dict[str, str]) -> None:
+    """The question is asked at a terminal."""
+    for answer, left in (("\n", 6), ("n\n", 6), ("y\n", 2)):
+        master, terminal = os.openpty()
+        os.write(master, answer.encode())
+        words = [sys.executable, "-m", "tinystories_lm", "runs", "wide", "--delete"]
+        done = subprocess.run(words, stdin=terminal, env=environment, capture_output=True, text=True, check=True)
+        os.close(terminal)
+        os.close(master)
+        assert "[y/N]" in done.stderr and len(list_runs()) == left
+
+
+def test_a_link_is_not_deleted_and_leftovers_of_a_killed_deletion_are(swept: Path) -> None:
+    os.symlink(Path("sweeps/wide/aaaa0000").resolve(), "outputs/linked")
+    with pytest.raises(UsageError, match="is a link"):
+        delete_runs([RunFolder(Path("outputs/linked"))])
+    left = Path("outputs/sweeps/wide/.deleted-aaaa0009")
+    left.mkdir()
+    (left / "config.yaml").write_text("half")
+    run = RunFolder(Path("outputs/sweeps/wide/aaaa0001"))
+    assert size_of(run) == sum(path.stat().st_size for path in run.path.rglob("*") if path.is_file())
+    delete_runs([run])
+    assert not left.exists() and not run.path.exists()

@@ -1,7 +1,6 @@
 """A process for each task: what happens to one of them leaves the others running."""
 
 import json
-import math
 import os
 import signal
 import subprocess
@@ -155,17 +154,6 @@ def test_ctrl_c_asks_the_running_task_and_begins_no_other(
     said, errors = driver.communicate(timeout=20)
     assert said == "False 75\n", errors
     assert not (tmp_path / "next").exists()
-
-
-def test_a_quota_and_a_variable_limit_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(processes.os, "sched_getaffinity", lambda _: {0, 1, 2, 3})
-    for quota, cores in ((math.inf, 4), (8.0, 4), (1.5, 2), (0.2, 1)):
-        monkeypatch.setattr(processes, "cpu_limit", lambda quota=quota: quota)
-        assert processes.usable_cores() == processes.default_threads() == cores
-    for value, threads in (("3", 3), ("2,1", 2), ("many", 1), ("0", 1)):
-        monkeypatch.setenv("OMP_NUM_THREADS", value)
-        assert processes.default_threads() == threads
 
 
 def test_processes_that_cannot_be_bound_to_cores_take_fewer_threads(monkeypatch: pytest.MonkeyPatch) -> None:

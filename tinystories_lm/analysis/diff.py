@@ -45,13 +45,13 @@ def compare(first: RunFolder, second: RunFolder) -> Difference:
     configs = [reader.config() for reader in readers]
     chosen = [settings(config) if config is not None else {} for config in configs]
     both = [name for name in chosen[0] if name in chosen[1]]
-    records = [reader.record() for reader in readers]
+    one, other = (reader.record() for reader in readers)
     figures = [reader.newest_figures() for reader in readers]
     equal, parting = _parting(readers[0].metrics(), readers[1].metrics())
     return Difference(
         runs=(short_name(first), short_name(second)),
         settings={name: (chosen[0][name], chosen[1][name]) for name in both if chosen[0][name] != chosen[1][name]},
-        conditions=compare_conditions(*records) if records[0] is not None and records[1] is not None else [],
+        conditions=compare_conditions(one, other) if one is not None and other is not None else [],
         figures={name: (_figure(figures[0], name), _figure(figures[1], name)) for name in FIGURES},
         same_losses=equal,
         first_step=parting,

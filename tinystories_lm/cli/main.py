@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tinystories_lm import __version__
 from tinystories_lm.cli import compare_commands, interop_commands, run_commands, train_commands
 from tinystories_lm.cli.command import PROGRAM, Command
+from tinystories_lm.system.cores import limit_spinning
 from tinystories_lm.system.errors import CommandError, ExitCode, UsageError
 from tinystories_lm.system.redaction import print_traceback, redact, redact_logs
 from tinystories_lm.system.signals import stop_by_interrupt, was_interrupted
@@ -44,6 +45,7 @@ def main() -> None:
     """Run the command line of this process and exit with its code."""
     open_missing()
     show_safely()
+    limit_spinning()
     sys.excepthook = print_traceback
     words = sys.argv[1:]
     if words and words[0] in COMMANDS and COMMANDS[words[0]].outlives_terminal:

@@ -16,8 +16,8 @@ from tokenizers import Tokenizer, pre_tokenizers
 
 from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.errors import DamagedError
-from tinystories_lm.system.processes import usable_cores
 
 # The pattern of pre_tokenizers.ByteLevel in tiktoken's syntax (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

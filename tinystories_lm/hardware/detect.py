@@ -11,8 +11,8 @@ import torch
 from tinystories_lm.config.choices import Device, Precision
 from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.hardware.processor import chosen_precision
+from tinystories_lm.system.cores import default_threads
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.processes import default_threads
 
 ARRAY_BYTES = 2**25  # more than most caches hold
 # A config of conf/hardware and the words that its GPU's name contains.

@@ -12,8 +12,8 @@ from tinystories_lm.config.schema import HardwareConfig
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, choose_attention
 from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_device, is_present, use_threads
 from tinystories_lm.hardware.machine import Machine
+from tinystories_lm.system.cores import default_threads
 from tinystories_lm.system.errors import UsageError
-from tinystories_lm.system.processes import default_threads
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # parameters of glibc's mallopt(3)
 

@@ -19,7 +19,7 @@ from tinystories_lm.system.stdio import escape_controls
 
 NOT_SHOWN = ("hydra.", "tracking", "training.fresh", "name")  # settings by which nobody tells runs apart
 DISPENSABLE = ("perplexity", "dollars", "size", "age", "verdict")  # columns left out one by one on a narrow terminal
-LEAST_SETTINGS_COLUMNS = 16
+LEAST_SETTINGS_COLUMNS = 32  # shown before any column of DISPENSABLE
 GAP = 2  # columns between two of a table
 
 
@@ -135,14 +135,12 @@ def describe(runs: Sequence[Listed], *, columns: int) -> str:
     if not any(cells["settings"]):
         del cells["settings"]
     widths = {name: max(map(width_of, [name, *column])) for name, column in cells.items()}
+    least = min(LEAST_SETTINGS_COLUMNS, widths.get("settings", 0))
     for name in DISPENSABLE:
-        if sum(widths.values()) + GAP * (len(widths) - 1) > columns:
-            spare = _spare(widths, columns)
-            if "settings" in widths and spare >= LEAST_SETTINGS_COLUMNS:
-                break
+        if _spare(widths, columns) < least:
             del widths[name]
     if "settings" in widths:
-        most = max(LEAST_SETTINGS_COLUMNS, _spare(widths, columns))
+        most = max(least, _spare(widths, columns))
         cells["settings"] = [shortened(cell, most) for cell in cells["settings"]]
     rows = [*zip(*(cells[name] for name in widths), strict=True)]
     numbers = [place for place, name in enumerate(widths) if name not in ("run", "settings", "status", "verdict")]
@@ -150,8 +148,9 @@ def describe(runs: Sequence[Listed], *, columns: int) -> str:
 
 
 def _spare(widths: dict[str, int], columns: int) -> int:
-    """Return the columns that are left for the settings."""
-    return columns - sum(width + GAP for name, width in widths.items() if name != "settings")
+    """Return the columns of the terminal that the others leave for the settings; below 0 where there are too few."""
+    others = sum(width + GAP for name, width in widths.items() if name != "settings")
+    return columns - (others if "settings" in widths else others - GAP)
 
 
 def _cells(runs: Sequence[Listed]) -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ within milliseconds, in memory that no other task has used.
 """
 
 import contextlib
-import math
 import multiprocessing
 import os
 import signal
@@ -20,7 +19,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tinystories_lm.system.control_groups import cpu_limit
+from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.errors import CommandError, ExitCode
 from tinystories_lm.system.files import open_plain
 from tinystories_lm.system.redaction import print_traceback, redact
@@ -28,19 +27,6 @@ from tinystories_lm.system.signals import stop_by_interrupt, stop_on_signals
 
 TICK_SECONDS = 0.5
 GRACE_SECONDS = 30.0  # to save a checkpoint, between the request to stop and the kill
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use: a container or a batch system may leave it fewer than there are."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cpu_limit()
-    return cores if quota >= cores else max(1, math.ceil(quota))
-
-
-def default_threads() -> int:
-    """Return OMP_NUM_THREADS where it is set to a number, else the usable cores."""
-    chosen = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
-    return int(chosen) if chosen.isdecimal() and int(chosen) > 0 else usable_cores()
 
 
 @dataclass(frozen=True)
