@@ -111,9 +111,10 @@ def evaluated(command: Command, folder: Path) -> dict[str, Any]:
 
 
 def reported(command: Command, folder: Path) -> dict[str, Any]:
-    """Return the rows of the report; a verdict's words are those that the run stored."""
+    """Return the rows of the report by folder; a verdict's words are those that the run stored."""
     named = [f"{PLACE}/{run}" for run in RUNS if run not in CONFIG_ONLY]
-    return {"runs": json.loads(command("report", *named, "outputs/sweeps/seeds", "--json"))["runs"]}
+    runs = json.loads(command("report", *named, "outputs/sweeps/seeds", "--json"))["runs"]
+    return {"runs": sorted(runs, key=lambda run: str(run["run"]))}
 
 
 def exported(command: Command, folder: Path) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from tinystories_lm.system.errors import UsageError
 
 
 def report(options: Namespace) -> None:
-    from tinystories_lm.analysis.report.build import OUT, gather, to_record, watch, write_report
+    from tinystories_lm.analysis.report.build import OUT, gather, watch, write_report
     from tinystories_lm.analysis.report.read_runs import Reader
+    from tinystories_lm.analysis.report.record import to_record
     from tinystories_lm.system.json_files import to_ascii_json
 
     if options.json:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import shlex
 import time
@@ -22,6 +23,8 @@ from tinystories_lm.system.yaml_files import from_yaml
 
 CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
+GROUPS = ("experiment", "model", "optimizer", "schedule", "data", "hardware", "sampling", "tracking")  # of conf/
+HYDRAS_CHOICES = "\n    choices:\n"  # precedes them in hydra.yaml
 OUTPUTS = Path("outputs")  # below the folder a command is started in
 
 
@@ -146,6 +149,24 @@ def overrides_of(run: RunFolder) -> list[str]:
     except (OSError, ValueError):
         return []
     return [override for override in typed if isinstance(override, str)] if isinstance(typed, list) else []
+
+
+def choices_of(run: RunFolder) -> dict[str, str]:
+    """Return the choice of each group (model, experiment, …) that the run was composed of; {} where it is not recorded.
+
+    Without Hydra's full record, the choices are those of its overrides.
+    """
+    typed = (override.lstrip("+").partition("=") for override in overrides_of(run))
+    choices: dict[str, str] = {key: value for key, _, value in typed if key in GROUPS}
+    try:
+        text = read_plain(run.path / ".hydra" / "hydra.yaml", most_bytes=MOST_CONFIG_BYTES).decode()
+        _, _, below = text.partition(HYDRAS_CHOICES)
+        lines = itertools.takewhile(lambda line: line.startswith("      "), below.splitlines())
+        recorded = from_yaml("\n".join(lines))  # to read the rest takes ten times as long
+    except (OSError, ValueError):
+        return choices
+    recorded = recorded if isinstance(recorded, dict) else {}
+    return choices | {key: recorded[key] for key in GROUPS if isinstance(recorded.get(key), str)}
 
 
 def own_overrides(run: RunFolder) -> list[str]:

@@ -1,17 +1,15 @@
 """Format a sweep's tables: what is planned, and the results."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from tinystories_lm.analysis.spread import SEED, spread
 from tinystories_lm.runs.status import Status
 from tinystories_lm.sweeps.members import Member, Result
 from tinystories_lm.system.console import amount, coloured, counted, duration, table
-
-SEED = "training.seed"
 
 
 def describe_plan(members: Sequence[Member]) -> str:
@@ -105,8 +103,8 @@ def describe_seeds(members: Sequence[Member]) -> str:
 
 
 def _spread(values: Sequence[float], *, digits: int) -> str:
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    return f"{mean} ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else mean
+    found = spread(values)
+    return f"{found.mean:.{digits}f}" + ("" if found.deviation is None else f" ± {found.deviation:.{digits}f}")
 
 
 def _keys(members: Sequence[Member]) -> list[str]:

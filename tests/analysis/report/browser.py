@@ -16,6 +16,8 @@ PATIENCE_SECONDS = 20.0
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-pipe",
     "--no-first-run", "--disable-background-networking", "--disable-extensions", "--hide-scrollbars",
+    # A mouse, as at a desk: a machine without a screen has none.
+    "--blink-settings=primaryHoverType=2,availableHoverTypes=2,primaryPointerType=4,availablePointerTypes=4",
 )  # fmt: skip
 
 

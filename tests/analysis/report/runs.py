@@ -20,7 +20,7 @@ def loss_at(step: int) -> float:
     return 2.0 + 6.0 / (1.0 + step / 20)
 
 
-def rows_of(steps: int, *, every: int = 10, evaluate: int = 50) -> list[dict[str, Any]]:
+def rows_of(steps: int, *, every: int = 10, evaluate: int = 50, shift: float = 0.0) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for step in range(0, steps + 1, every):
         tokens, seconds = step * TOKENS_PER_STEP, 1.0 + step * SECONDS_PER_STEP
@@ -32,7 +32,7 @@ def rows_of(steps: int, *, every: int = 10, evaluate: int = 50) -> list[dict[str
             "time/train_seconds": seconds,
         }
         speed = 4000.0 + step % 7
-        loss = loss_at(step)
+        loss = loss_at(step) + shift
         if step:
             details = {"optimizer/lr": 1e-3, "optimizer/grad_norm": 1.0}
             rates = {"speed/tokens_per_second": speed, "speed/mfu": speed / 1e4}
@@ -58,10 +58,11 @@ def make_run(
     text: str = STORY,
     typed: Sequence[str] = (),
     verdict: dict[str, Any] | None = None,
+    shift: float = 0.0,
 ) -> RunFolder:
     run = RunFolder(folder)
     run.path.mkdir(parents=True)
-    rows = rows_of(steps)
+    rows = rows_of(steps, shift=shift)
     write_config(run, composed(*overrides))
     run.metrics.write_text("".join(to_json(row) + "\n" for row in rows), encoding="utf-8")
     sample = {"step": steps, "prompt": "Once", "text": text, "settings": {"temperature": 0.8}}

@@ -135,7 +135,7 @@ def test_dragging_zooms_and_a_double_click_shows_all(tab: Tab) -> None:
 def test_pointing_at_a_curve_names_its_run(tab: Tab) -> None:
     x, y = tab.ask(
         "(() => { document.querySelector('#curve').scrollIntoView({block: 'center'}); const box ="
-        " document.querySelector('#curve circle.dot').getBoundingClientRect(); return [box.x + 2, box.y + 2]; })()"
+        " document.querySelector('#curve path.dot').getBoundingClientRect(); return [box.x + 2, box.y + 2]; })()"
     )
     tab.mouse("mouseMoved", x, y)
     tab.settle()
@@ -170,14 +170,14 @@ def test_runs_are_switched_off_and_filtered(tab: Tab) -> None:
 
 
 def test_a_click_on_a_head_sorts_within_the_groups(tab: Tab) -> None:
-    tab.click("#runs thead th:nth-child(5) button")
+    tab.click("#runs thead th:nth-child(8) button")
     tokens = "[...document.querySelectorAll('#runs tbody')].map((body) => [...body.querySelectorAll('tr.run')].map("
-    tokens += "(row) => row.children[4].textContent))"
-    head = "document.querySelector('#runs thead th:nth-child(5)').getAttribute('aria-sort')"
+    tokens += "(row) => row.children[7].textContent))"
+    head = "document.querySelector('#runs thead th:nth-child(8)').getAttribute('aria-sort')"
     assert tab.ask(head) == "ascending"
     groups = tab.ask(tokens)
     assert groups[0][0] == "102k" and groups[-1] == ["–"] and [len(group) for group in groups] == [3, 4, 1, 1]
-    tab.click("#runs thead th:nth-child(5) button")
+    tab.click("#runs thead th:nth-child(8) button")
     assert tab.ask(head) == "descending" and tab.ask(tokens)[0] == ["410k"]
 
 

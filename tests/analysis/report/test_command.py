@@ -78,7 +78,8 @@ def test_the_table_for_programs(work: Path, capsys: pytest.CaptureFixture[str]) 
         ("sweeps/seeds/0", "seed=0", "done"),
         ("sweeps/seeds/1", "seed=1", "done"),
     ]
-    assert found["differences"] == [{"setting": "training.seed", "kind": "exact", "values": ["0", "1"]}]
+    assert found["differences"] == [{"setting": "training.seed", "kind": "exact", "values": ["0", "1"], "choice": None}]
+    assert (found["choices"], [setting["seeds"] for setting in found["settings"]]) == ([], [2])
     assert not (work / "outputs" / "report.html").exists()
 
 

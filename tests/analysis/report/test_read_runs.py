@@ -11,8 +11,7 @@ import pytest
 
 from tests.analysis.report.runs import loss_at, make_run, rows_of
 from tinystories_lm.analysis.report.build import published_rounds
-from tinystories_lm.analysis.report.read_runs import Reader, differences, read_run, shown
-from tinystories_lm.config.fields import Effect
+from tinystories_lm.analysis.report.read_runs import Reader, read_run, shown
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status
 from tinystories_lm.system.json_files import write_json
@@ -94,18 +93,6 @@ def test_half_a_last_line_is_no_damage_and_one_in_the_middle_is_told(tmp_path: P
     assert read_run(run).problems == () and len(read_run(run).rows) == len(rows_of(200))
     run.metrics.write_text('{"progress/st\n' + whole)
     assert read_run(run).problems == ("1 line of metrics.jsonl left out: damaged",)
-
-
-def test_differences_are_those_of_the_settings(tmp_path: Path) -> None:
-    first = read_run(make_run(tmp_path / "a", "training.seed=1", "optimizer.lr=0.002"))
-    second = read_run(make_run(tmp_path / "b", "training.seed=2", "optimizer.lr=0.002", "hardware.threads=1"))
-    broken = make_run(tmp_path / "c")
-    broken.config.write_text("model: [")
-    assert differences([first, second, read_run(broken)]) == [
-        ("training.seed", Effect.changes_numbers, ["1", "2", None]),
-        ("hardware.threads", Effect.changes_rounding, ["0", "1", None]),
-    ]
-    assert differences([first]) == []
 
 
 def test_places_of_this_machine_are_left_out(tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-import msgspec
-
 from tinystories_lm import __version__
 from tinystories_lm.analysis.published import read_published
 from tinystories_lm.analysis.report.curves import DOLLARS, FLOPS, SECONDS, STEP, TOKENS, TRAINING, VALIDATION, encode
-from tinystories_lm.analysis.report.read_runs import Reader, Run, clean, differences, shown
-from tinystories_lm.config.presets import swept_settings
+from tinystories_lm.analysis.report.labels import label_runs
+from tinystories_lm.analysis.report.read_runs import Reader, Run, clean
+from tinystories_lm.analysis.report.record import to_record
+from tinystories_lm.analysis.report.seeds import encode_means, gather_settings
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import find_runs
@@ -31,11 +31,19 @@ from tinystories_lm.system.json_files import to_json
 OUT = OUTPUTS / "report.html"
 WATCH_SECONDS = 5
 POINTS_PER_CURVE, POINTS_IN_ALL, FEWEST_POINTS = 600, 60_000, 60
-SCRIPTS = ("elements.js", "chart.js", "table.js", "page.js")  # in the order of their dependencies
+SCRIPTS = (
+    "elements.js",
+    "scale.js",
+    "ends.js",
+    "chart.js",
+    "table.js",
+    "means.js",
+    "page.js",
+)  # in the order of their dependencies
 
 
 def gather(names: Sequence[str], reader: Reader) -> list[Run]:
-    """Read the named runs: the most recent group first, sorted by size and length within a group.
+    """Read the named runs: the most recent group first, sorted by their labels within a group.
 
     Raises UsageError for a name that matches no run.
     """
@@ -43,16 +51,11 @@ def gather(names: Sequence[str], reader: Reader) -> list[Run]:
     newest: dict[str, float] = {}
     for run in runs:
         newest[run.group] = max(newest.get(run.group, 0.0), run.updated or 0.0)
-    return sorted(
-        runs,
-        key=lambda run: (
-            -newest[run.group],
-            run.group,
-            run.figures.get("parameters", 0.0),
-            run.figures.get("training.steps", 0.0),
-            run.path,
-        ),
-    )
+    order = [
+        (-newest[run.group], run.group, label.order, run.path)
+        for run, label in zip(runs, label_runs(runs), strict=True)
+    ]
+    return [runs[number] for number in sorted(range(len(runs)), key=order.__getitem__)]
 
 
 def write_report(names: Sequence[str], out: Path = OUT, *, reader: Reader, reload_seconds: int = 0) -> str:
@@ -93,12 +96,7 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int) ->
     folders: the names as they were typed.
     reload_seconds: the interval at which the page reloads itself; 0 means never.
     """
-    limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
-    data = to_record(runs) | {"reload_seconds": reload_seconds, "published": published_rounds(runs)}
-    for run, entry in zip(runs, data["runs"], strict=True):
-        entry["training"] = encode(run.rows, TRAINING, limit=limit)
-        entry["validation"] = encode(run.rows, VALIDATION, limit=limit)
-        entry["samples"] = [asdict(sample) for sample in run.samples]
+    data = page_data(runs) | {"reload_seconds": reload_seconds, "published": published_rounds(runs)}
     script = "".join(["(() => {\n'use strict';\n", *map(_file, SCRIPTS), "})();\n"])
     refresh = f'<noscript><meta http-equiv="refresh" content="{reload_seconds}"></noscript>' if reload_seconds else ""
     made = time.strftime("%Y-%m-%d %H:%M:%S %Z")
@@ -115,44 +113,21 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int) ->
     )
 
 
-def to_record(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the table as JSON types, for programs."""
-    return {
-        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "runs": [
-            {
-                "run": run.path,
-                "label": label,
-                "group": run.group,
-                "group_name": run.group_name,
-                "name": None if run.config is None else clean(run.config.name),
-                "status": run.state,
-                "reason": run.reason,
-                "updated": run.updated,
-                "verdict": msgspec.to_builtins(run.verdict),
-                "figures": run.figures,
-                "problems": run.problems,
-            }
-            for run, label in zip(runs, _labels(runs), strict=True)
-        ],
-        "differences": [
-            {"setting": key, "kind": str(kind), "values": values} for key, kind, values in differences(runs)
-        ],
-    }
-
-
-def _labels(runs: Sequence[Run]) -> list[str]:
-    """Label each run: in a sweep by the settings that distinguish it from the others, else by its folder's name."""
-    labels = [run.folder for run in runs]
-    groups: dict[str, list[int]] = {}
-    for number, run in enumerate(runs):
-        if run.group_name.startswith("sweep ") and run.overrides:
-            groups.setdefault(run.group, []).append(number)
-    for numbers in groups.values():
-        for number, swept in zip(numbers, swept_settings([runs[one].overrides for one in numbers]), strict=True):
-            label = " ".join(f"{key.lstrip('+').rpartition('.')[2]}={shown(value)}" for key, value in swept.items())
-            labels[number] = label or labels[number]
-    return labels
+def page_data(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the table with the curves and stories of each run, and the means of each setting with several seeds."""
+    limit = max(FEWEST_POINTS, min(POINTS_PER_CURVE, POINTS_IN_ALL // max(1, len(runs))))
+    data = to_record(runs)
+    for run, entry in zip(runs, data["runs"], strict=True):
+        entry["training"] = encode(run.rows, TRAINING, limit=limit)
+        entry["validation"] = encode(run.rows, VALIDATION, limit=limit)
+        entry["samples"] = [asdict(sample) for sample in run.samples]
+    mean_limit = max(FEWEST_POINTS, limit // 3)  # a mean is smoother than its runs
+    for setting, entry in zip(gather_settings(runs, label_runs(runs)), data["settings"], strict=True):
+        if len(setting.seeds) > 1:
+            rows = [runs[number].rows for number in setting.finished or setting.seeds]
+            entry["training"] = encode_means(rows, TRAINING, limit=mean_limit)
+            entry["validation"] = encode_means(rows, VALIDATION, limit=mean_limit)
+    return data
 
 
 def published_rounds(runs: Sequence[Run]) -> list[dict[str, Any]]:

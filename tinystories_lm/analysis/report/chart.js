@@ -1,45 +1,6 @@
-// A chart of many curves: axes, zoom by dragging, the nearest point under the pointer, arrow keys.
+// A chart of many curves: axes, bands, zoom by dragging, the nearest point under the pointer, arrow keys.
 
-const LEFT = 54, RIGHT = 14, TOP = 14, BOTTOM = 30, NEAR = 48, SHORTEST_DRAG = 8;
-
-class Scale {
-  constructor(low, high, from, to, log) {
-    [this.low, this.high, this.from, this.to, this.log] = [low, high, from, to, log];
-    this.bend = log ? Math.log : (value) => value;
-    this.unbend = log ? Math.exp : (value) => value;
-  }
-
-  at(value) {
-    const low = this.bend(this.low), high = this.bend(this.high);
-    return this.from + ((this.bend(value) - low) / (high - low)) * (this.to - this.from);
-  }
-
-  value(place) {
-    const low = this.bend(this.low), high = this.bend(this.high);
-    return this.unbend(low + ((place - this.from) / (this.to - this.from)) * (high - low));
-  }
-
-  // Round values about `wanted` in number. unit: of what they are round multiples (60 for minutes in seconds).
-  ticks(wanted, unit = 1) {
-    const decades = this.log ? Math.log10(this.high / this.low) : 0;
-    if (decades >= 1) {
-      const found = [], every = Math.max(1, Math.ceil(decades / wanted));
-      const steps = decades > 4 ? [1] : decades > 2 ? [1, 3] : decades > 1.3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 7];
-      const first = Math.floor(Math.log10(this.low / unit));
-      for (let power = first; power <= Math.log10(this.high / unit); power += every) {
-        for (const step of steps) found.push(step * 10 ** power * unit);
-      }
-      return found.filter((tick) => tick >= this.low && tick <= this.high);
-    }
-    const rough = (this.high - this.low) / unit / wanted, power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 2.5, 5, 10].find((one) => one * power >= rough) * power * unit;
-    const found = [];
-    for (let number = Math.ceil(this.low / step - 1e-9); number * step <= this.high * (1 + 1e-12) && found.length < 99; number++) {
-      found.push(Number((number * step).toPrecision(12)));
-    }
-    return found;
-  }
-}
+const LEFT = 54, MARGIN = 14, TITLE = 12, BOTTOM = 30, NEAR = 48, MANY = 24, SHORTEST_DRAG = 8;
 
 class Chart {
   // changed(zoom): the reader has zoomed; pointed(run): a run's number is under the pointer, or null.
@@ -53,7 +14,8 @@ class Chart {
     new ResizeObserver(() => this.draw()).observe(host);
   }
 
-  // curves: {run, hue, title, what, thin, dotted, points: [[x, y]…]}; marks: {name, points}; levels: {name, y}
+  // curves: {run, look, title, what, thin, dotted, points: [[x, y, deviation of y where it is a mean]…]}
+  // ends: {runs, look, name, short}, the names of curves; marks: {name, points}; levels: {name, y}
   // x, y: {title, text(value, digits), log}; x also {word(value), unit(high)}, y also {fromZero}
   show(view) {
     this.view = view;
@@ -63,8 +25,8 @@ class Chart {
   }
 
   draw() {
-    if (!this.view) return;
     [this.width, this.height] = [this.host.clientWidth, this.host.clientHeight];
+    if (!this.view || !this.width) return; // the observer calls again once there is a width
     const { x, y } = this.view;
     const fits = ([a, b]) => (!x.log || a > 0) && (!y.log || b > 0);
     this.curves = this.view.curves.map((curve) => ({ ...curve, points: curve.points.filter(fits) }));
@@ -78,9 +40,22 @@ class Chart {
       this.svg.append(shape('text', { class: 'nothing', x: this.width / 2, y: this.height / 2, 'text-anchor': 'middle' }, words));
       return;
     }
+    this.ends = this.view.ends ?? [];
+    this.right = this.width - MARGIN - this.room();
+    this.top = MARGIN + (this.view.y.title ? TITLE : 0);
     this.range(points);
     this.axes();
     this.lines();
+    this.names();
+    this.light(this.lit ?? null);
+  }
+
+  // The width that the names need, which on a narrow screen are in their short form.
+  room() {
+    if (!this.ends.length) return 0;
+    const most = Math.min(LONGEST_NAME, this.width * 0.27);
+    for (const end of this.ends) end.text = shortened(this.width < NARROW ? end.short : end.name, most);
+    return GAP + Math.max(...this.ends.map((end) => widthOf(end.text))) - MARGIN / 2;
   }
 
   // Why there is nothing to draw; empty where there is something.
@@ -96,11 +71,12 @@ class Chart {
     const [left, right] = isNumber(x0) ? [x0, x1] : extent(points.map(([a]) => a), this.view.x.log, 0);
     const inside = points.filter(([a]) => a >= left && a <= right);
     const levels = this.view.levels.map((one) => one.y);
-    const heights = [...(inside.length ? inside : points).map(([, b]) => b), ...levels];
+    const positive = (value) => !this.view.y.log || value > 0;
+    const heights = [...(inside.length ? inside : points).flatMap(([, b, deviation]) => (deviation ? [b + deviation, b - deviation] : [b])).filter(positive), ...levels];
     if (this.view.y.fromZero) heights.push(0);
     const [bottom, top] = isNumber(y0) ? [y0, y1] : extent(heights, this.view.y.log, 0.05);
-    this.x = new Scale(left, right, LEFT, this.width - RIGHT, this.view.x.log);
-    this.y = new Scale(bottom, top, this.height - BOTTOM, TOP, this.view.y.log);
+    this.x = new Scale(left, right, LEFT, this.right, this.view.x.log);
+    this.y = new Scale(bottom, top, this.height - BOTTOM, this.top, this.view.y.log);
   }
 
   axes() {
@@ -108,46 +84,46 @@ class Chart {
     const heights = this.y.ticks(this.height / 55), heightWords = distinct(heights, y.text);
     for (const [number, tick] of heights.entries()) {
       const place = Math.round(this.y.at(tick)) + 0.5;
-      this.svg.append(shape('line', { class: 'grid', x1: LEFT, x2: this.width - RIGHT, y1: place, y2: place }));
+      this.svg.append(shape('line', { class: 'grid', x1: LEFT, x2: this.right, y1: place, y2: place }));
       texts.push(shape('text', { x: LEFT - 6, y: place + 4, 'text-anchor': 'end' }, heightWords[number]));
     }
     let free = 0;
     const unit = x.unit?.(this.x.high) ?? { size: 1, text: x.text };
-    const places = this.x.ticks(Math.max(3, this.width / 110), unit.size), placeWords = distinct(places, unit.text);
+    const places = this.x.ticks(Math.max(3, (this.right - LEFT) / 100), unit.size), placeWords = distinct(places, unit.text);
     for (const [number, tick] of places.entries()) {
       const place = Math.round(this.x.at(tick)) + 0.5, words = placeWords[number], half = words.length * 3.3;
-      this.svg.append(shape('line', { class: 'grid', x1: place, x2: place, y1: TOP, y2: bottom }));
+      this.svg.append(shape('line', { class: 'grid', x1: place, x2: place, y1: this.top, y2: bottom }));
       if (place - half < free || place - half < 8) continue;
       free = place + half + 10;
       const end = place + half > this.width - 4;
       texts.push(shape('text', { x: end ? this.width - 4 : place, y: bottom + 15, 'text-anchor': end ? 'end' : 'middle' }, words));
     }
-    if (y.title) texts.push(shape('text', { class: 'published-name', x: this.width - RIGHT - 4, y: TOP + 4, 'text-anchor': 'end' }, y.title));
-    texts.push(shape('text', { x: this.width - RIGHT, y: this.height - 4, 'text-anchor': 'end' }, x.title));
+    if (y.title) texts.push(shape('text', { class: 'published-name', x: 8, y: MARGIN + 1 }, y.title));
+    texts.push(shape('text', { x: this.right, y: this.height - 4, 'text-anchor': 'end' }, x.title));
     this.svg.append(...texts);
   }
 
   lines() {
     const bottom = this.height - BOTTOM;
-    const area = shape('g', { class: this.curves.length > 24 ? 'many' : null, 'clip-path': `url(#${this.clip})` });
+    const area = shape('g', { class: this.curves.filter((curve) => !curve.thin).length > MANY ? 'many' : null, 'clip-path': `url(#${this.clip})` });
     this.svg.append(
-      shape('clipPath', { id: this.clip }, shape('rect', { x: LEFT - 5, y: TOP - 6, width: this.width - LEFT - RIGHT + 10, height: bottom - TOP + 12 })),
+      shape('clipPath', { id: this.clip }, shape('rect', { x: LEFT - 5, y: this.top - 6, width: this.right - LEFT + 10, height: bottom - this.top + 12 })),
       area,
     );
     this.area = area;
-        for (const curve of this.curves) {
-      const places = curve.points.map(([a, b]) => [this.x.at(a), this.y.at(b)]);
-      const path = places.map(([a, b], number) => `${number ? 'L' : 'M'}${a.toFixed(1)} ${b.toFixed(1)}`).join('');
-      if (places.length > 1) area.append(shape('path', { class: `curve${curve.thin ? ' thin' : ''}`, 'data-run': curve.run, hue: curve.hue, d: path }));
+    for (const curve of this.curves.filter((one) => one.points.some(([, , deviation]) => deviation))) area.append(this.band(curve));
+    for (const curve of this.curves) {
+      const { colour, dash } = curve.look, places = curve.points.map(([a, b]) => [this.x.at(a), this.y.at(b)]);
+      if (places.length > 1) area.append(shape('path', { class: `curve${curve.thin ? ' thin' : ''}`, 'data-run': curve.run, colour, 'stroke-dasharray': curve.thin ? null : dash || null, d: joined(places) }));
       if (curve.dotted || places.length === 1) {
-        for (const [a, b] of places) area.append(shape('circle', { class: 'dot', 'data-run': curve.run, hue: curve.hue, cx: a.toFixed(1), cy: b.toFixed(1), r: 2.2 }));
+        for (const [a, b] of places) area.append(mark(curve.look, a, b, { 'data-run': curve.run }));
       }
     }
     for (const { name, y } of this.view.levels) {
       const place = this.y.at(y);
       area.append(
-        shape('line', { class: 'published-level', x1: LEFT, x2: this.width - RIGHT, y1: place, y2: place }),
-        shape('text', { class: 'published-name', x: this.width - RIGHT - 4, y: place - 5, 'text-anchor': 'end' }, name),
+        shape('line', { class: 'published-level', x1: LEFT, x2: this.right, y1: place, y2: place }),
+        shape('text', { class: 'published-name', x: this.right - 4, y: place - 5, 'text-anchor': 'end' }, name),
       );
     }
     for (const mark of this.marks) {
@@ -158,14 +134,49 @@ class Chart {
       const last = mark.points.at(-1);
       if (last) area.append(shape('text', { class: 'published-name', x: this.x.at(last[0]) - 9, y: this.y.at(last[1]) + 14, 'text-anchor': 'end' }, mark.name));
     }
-    this.light(this.lit ?? null);
+  }
+
+  // From mean + deviation to mean - deviation, which on a log axis ends at the bottom where it is not positive.
+  band({ run, look: { colour }, thin, points }) {
+    const height = (value) => (this.y.log && value <= 0 ? this.height - BOTTOM : this.y.at(value));
+    const upper = points.map(([a, b, deviation]) => [this.x.at(a), height(b + (deviation || 0))]);
+    const lower = points.map(([a, b, deviation]) => [this.x.at(a), height(b - (deviation || 0))]);
+    return shape('path', { class: `band${thin ? ' thin' : ''}`, 'data-run': run, colour, d: `${joined([...upper, ...lower.reverse()])}z` });
+  }
+
+  // Each name stands right of the plot, with a line from where its curves end in view.
+  names() {
+    const bottom = this.height - BOTTOM, found = [];
+    for (const end of this.ends) {
+      const places = this.curves.filter((curve) => !curve.thin && end.runs.includes(curve.run)).map((curve) => this.lastInView(curve)).filter(Boolean);
+      if (!places.length) continue;
+      const mean = (which) => places.reduce((sum, place) => sum + place[which], 0) / places.length;
+      found.push({ ...end, x: mean(0), y: mean(1) });
+    }
+    const shown = withRoom(found, bottom - this.top + LINE).sort((left, right) => left.y - right.y);
+    const heights = spreadOut(shown.map((end) => end.y), this.top, bottom), left = this.right + GAP - MARGIN;
+    this.labels = shape('g', {}, ...shown.map(({ look, runs, text, name, x, y }, number) => {
+      const height = heights[number], line = `M${x.toFixed(1)} ${y.toFixed(1)}L${(this.right + 2).toFixed(1)} ${y.toFixed(1)}L${left - 9} ${height.toFixed(1)}`;
+      return shape('g', { class: 'name', 'data-runs': ` ${runs.join(' ')} ` },
+        shape('title', {}, name), shape('path', { class: 'leader', colour: look.colour, d: line }),
+        mark(look, left - 5, height), shape('text', { x: left + 2, y: height + 4 }, text));
+    }));
+    this.svg.append(this.labels);
+  }
+
+  lastInView({ points }) {
+    const inside = (at, low, high) => at >= low - 0.5 && at <= high + 0.5;
+    const places = points.map(([a, b]) => [this.x.at(a), this.y.at(b)]);
+    return places.findLast(([a, b]) => inside(a, LEFT, this.right) && inside(b, this.top, this.height - BOTTOM));
   }
 
   // Let one run stand out.
   light(run) {
     this.lit = run;
-    this.area?.classList.toggle('dim', run !== null && this.curves.some((curve) => curve.run === run));
+    const dim = run !== null && this.curves.some((curve) => curve.run === run);
+    for (const area of [this.area, this.labels]) area?.classList.toggle('dim', dim);
     for (const part of this.area?.querySelectorAll('[data-run]') ?? []) part.classList.toggle('lit', part.dataset.run === String(run));
+    for (const part of this.labels?.children ?? []) part.classList.toggle('lit', part.dataset.runs.includes(` ${run} `));
   }
 
   setZoom(zoom) {
@@ -193,8 +204,8 @@ class Chart {
   place(event) {
     const box = this.svg.getBoundingClientRect();
     return [
-      Math.min(Math.max(event.clientX - box.left, LEFT), this.width - RIGHT),
-      Math.min(Math.max(event.clientY - box.top, TOP), this.height - BOTTOM),
+      Math.min(Math.max(event.clientX - box.left, LEFT), this.right),
+      Math.min(Math.max(event.clientY - box.top, this.top), this.height - BOTTOM),
     ];
   }
 
@@ -202,7 +213,7 @@ class Chart {
   dragged(event) {
     const [a, b] = this.from, [c, d] = this.place(event);
     const flat = event.pointerType === 'touch' || Math.abs(d - b) < 24;
-    return { left: Math.min(a, c), right: Math.max(a, c), top: flat ? TOP : Math.min(b, d), bottom: flat ? this.height - BOTTOM : Math.max(b, d), flat };
+    return { left: Math.min(a, c), right: Math.max(a, c), top: flat ? this.top : Math.min(b, d), bottom: flat ? this.height - BOTTOM : Math.max(b, d), flat };
   }
 
   drag(event) {
@@ -246,13 +257,12 @@ class Chart {
     const run = found?.curve.run ?? null;
     if (run !== this.lit) this.pointed(run);
     if (!found) return;
-    const [a, b] = found.curve.points[found.number], { x, y } = this.view;
+    const [a, b, deviation] = found.curve.points[found.number], { x, y } = this.view;
     const [across, down] = [this.x.at(a), this.y.at(b)];
     this.spot = this.svg.appendChild(shape('circle', { class: 'spot', cx: across, cy: down, r: 5 }));
-    const swatch = found.curve.hue === undefined ? null : element('span', { class: 'swatch', hue: found.curve.hue });
     this.tip.replaceChildren(
-      element('div', {}, swatch, found.curve.title ?? found.curve.name),
-      element('small', {}, `${found.curve.what ?? 'published'} ${y.text(b, 5)} · ${x.word(a)}`),
+      element('div', {}, found.curve.look ? swatch(found.curve) : null, found.curve.title ?? found.curve.name),
+      element('small', {}, `${found.curve.what ?? 'published'} ${y.text(b, 5)}${isNumber(deviation) ? ` ± ${y.text(deviation, 2)}` : ''} · ${x.word(a)}`),
     );
     const box = this.tip.getBoundingClientRect();
     this.tip.style.left = `${Math.max(4, Math.min(across + 12, this.width - box.width - 4))}px`;
@@ -272,27 +282,12 @@ class Chart {
       const next = drawn[(drawn.indexOf(curve) + across + drawn.length) % drawn.length];
       this.point({ curve: next, number: Math.min(number, next.points.length - 1) });
     } else if (zoom) {
-      const middle = this.nearest ? this.x.at(curve.points[number][0]) : (LEFT + this.width - RIGHT) / 2;
-      const half = ((this.width - LEFT - RIGHT) / 2) * zoom;
+      const middle = this.nearest ? this.x.at(curve.points[number][0]) : (LEFT + this.right) / 2;
+      const half = ((this.right - LEFT) / 2) * zoom;
       this.setZoom([this.x.value(middle - half), this.x.value(middle + half)]);
     } else if (event.key === 'Escape') {
       this.setZoom(null);
     } else return;
     event.preventDefault();
   }
-}
-
-// The range of the values with a margin, and with some width even where they are all one.
-function extent(values, log, margin) {
-  let low = Infinity, high = -Infinity;
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  if (log) {
-    const room = high > low ? (high / low) ** margin : 1.5;
-    return [low / room, high * room];
-  }
-  const room = high > low ? (high - low) * margin : Math.abs(high) * 0.1 || 1;
-  return [low - room, high + room];
 }

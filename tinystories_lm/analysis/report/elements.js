@@ -14,7 +14,7 @@ function shape(name, attributes = {}, ...children) {
 function fill(made, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name === 'hue') made.style.setProperty('--hue', value);
+    if (name === 'colour') made.style.setProperty('--colour', `var(--colour-${value})`);
     else if (name.startsWith('on')) made.addEventListener(name.slice(2), value);
     else made.setAttribute(name, value === true ? '' : value);
   }
@@ -42,18 +42,13 @@ function plain(value, digits = 4) {
   return size < 1e-3 || size >= 1e6 ? value.toExponential(Math.max(1, digits - 2)).replace(/\.?0*e/, 'e') : trim(value.toPrecision(digits));
 }
 
+// The two largest units: 5.2 s, 12 s, 1 min 51 s, 2 h 5 min, 3 d 4 h.
 function duration(seconds) {
-  if (seconds < 120) return `${trim(seconds.toPrecision(3))} s`;
-  const whole = Math.round(seconds);
-  if (seconds < 7200) return `${Math.floor(whole / 60)} min${whole % 60 ? ` ${whole % 60} s` : ''}`;
-  const hours = Math.floor(whole / 3600), minutes = Math.floor((whole % 3600) / 60);
-  return `${hours} h${minutes ? ` ${minutes} min` : ''}`;
-}
-
-function age(seconds) {
-  const steps = [[86400 * 2, 86400, 'days'], [7200, 3600, 'h'], [120, 60, 'min'], [0, 1, 's']];
-  const [, unit, name] = steps.find(([least]) => seconds >= least) ?? steps[3];
-  return `${Math.max(0, Math.floor(seconds / unit))} ${name}`;
+  if (seconds < 10) return `${trim(seconds.toPrecision(2))} s`;
+  const whole = Math.round(seconds), units = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
+  const place = units.findIndex(([size]) => whole >= size), [size, name] = units[place], [next, rest] = units[place + 1] ?? [1, ''];
+  const left = Math.floor((whole % size) / next);
+  return `${Math.floor(whole / size)} ${name}${left ? ` ${left} ${rest}` : ''}`;
 }
 
 const dollars = (value) => `$${value !== 0 && value < 0.1 ? value.toPrecision(2) : value.toFixed(2)}`;
@@ -66,4 +61,27 @@ function distinct(values, text) {
     if (new Set(words).size === words.length) return words;
   }
   return values.map((value) => text(value, 8));
+}
+
+// A setting has a colour and, from the ninth on, another shape of its points; its seeds have different dashes.
+
+const COLOURS = 8, RADIUS = 2.6;
+const SHAPES = [
+  (x, y, r) => `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0z`,
+  (x, y, r) => `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}z`,
+  (x, y, r) => `M${x} ${y - 1.4 * r}l${1.4 * r} ${2.4 * r}h${-2.8 * r}z`,
+  (x, y, r) => `M${x} ${y + 1.4 * r}l${1.4 * r} ${-2.4 * r}h${-2.8 * r}z`,
+];
+const DASHES = ['', '7 3', '2 2.5', '10 3 2 3', '14 4', '5 2 1 2 1 2'];
+
+const look = (setting, seed) => ({ colour: setting % COLOURS, shape: Math.floor(setting / COLOURS) % SHAPES.length, dash: DASHES[seed % DASHES.length] });
+
+function mark({ colour, shape: number }, x, y, attributes = {}) {
+  return shape('path', { class: 'dot', colour, d: SHAPES[number](Number(x.toFixed(1)), Number(y.toFixed(1)), RADIUS), ...attributes });
+}
+
+// How a run is drawn, for tables and headings.
+function swatch({ look: { colour, shape: number, dash } }) {
+  const line = shape('path', { class: 'line', colour, d: 'M1 6H23', 'stroke-dasharray': dash || null });
+  return shape('svg', { class: 'swatch', width: 24, height: 12, 'aria-hidden': 'true' }, line, mark({ colour, shape: number }, 12, 6));
 }

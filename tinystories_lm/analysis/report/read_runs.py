@@ -13,10 +13,9 @@ from pathlib import Path
 import msgspec
 
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION
-from tinystories_lm.config.fields import Effect
-from tinystories_lm.config.schema import SETTINGS, Config, settings
+from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
+from tinystories_lm.runs.folder import OUTPUTS, RunFolder, choices_of, overrides_of
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, VerdictRecord
 from tinystories_lm.runs.status import Status, StatusFile
 from tinystories_lm.runs.tolerant_reader import TolerantReader
@@ -49,6 +48,7 @@ class Run:
     group: str  # where it lies: the sweep or preset
     group_name: str
     overrides: tuple[str, ...]
+    choices: Mapping[str, str]  # by which it was started: model, experiment, …
     state: str  # a Status, "imported" (a model from elsewhere: no curve), or "unknown" (its status cannot be read)
     reason: str
     updated: float | None
@@ -99,6 +99,7 @@ def read_run(folder: RunFolder) -> Run:
         group=_typed(folder.path.parent),
         group_name=clean(f"sweep {group.name}" if group.parent.name == "sweeps" else group.name),
         overrides=tuple(map(clean, overrides_of(folder))),
+        choices={clean(group): shown(choice) for group, choice in choices_of(folder).items()},
         state=state,
         reason=shown(status.reason) if status is not None else "",
         updated=_updated(folder, status),
@@ -128,17 +129,6 @@ def shown(value: object) -> str:
         except RecursionError:  # nested deeper than it can be written
             value = "…"
     return clean(re.sub(r"(?<![\w.…~/-])/(?:[^/\s'\",;:]+/)+", "…/", str(value)))
-
-
-def differences(runs: Sequence[Run]) -> list[tuple[str, Effect, list[str | None]]]:
-    """List the settings in which the runs differ: name, effect, each run's value (None where unreadable)."""
-    known = [None if run.config is None else settings(run.config) for run in runs]
-    differing = []
-    for key, (_, effect, _) in SETTINGS.items():
-        if len({str(found[key]) for found in known if found is not None}) > 1:
-            differing.append((key, effect, [None if found is None else shown(found[key]) for found in known]))
-    order = list(Effect)
-    return sorted(differing, key=lambda found: order.index(found[1]))
 
 
 def _typed(path: Path) -> str:

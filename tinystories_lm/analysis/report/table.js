@@ -1,36 +1,40 @@
-// The table of runs: sorted by a click, grouped by sweep, filtered by words; it is the charts' legend too.
+// The table of runs, or of the means over their seeds: sorted by a click, grouped by sweep, filtered by words; it is the
+// charts' legend too.
 
 const figure = (name) => (run) => run.figures[name];
 const COLUMNS = [
   { key: 'run', title: 'run', value: (run) => run.number },
-  { key: 'status', title: 'status', value: (run) => run.status },
-  { key: 'verdict', title: 'verdict', value: (run) => run.verdict?.name },
-  { key: 'parameters', title: 'parameters', value: figure('parameters'), text: amount },
-  { key: 'progress/tokens', title: 'tokens', value: figure('progress/tokens'), text: amount },
   { key: 'val/loss', title: 'val loss', value: figure('val/loss'), text: (value) => value.toFixed(4), best: Math.min },
+  { key: 'seeds', title: 'n', value: (run) => run.finished, text: String, of: (run) => run.seeds },
   { key: 'val/perplexity', title: 'perplexity', value: figure('val/perplexity'), text: (value) => (value < 1e4 ? value.toFixed(2) : plain(value, 5)), best: Math.min },
   { key: 'val/bits_per_byte', title: 'bits/byte', value: figure('val/bits_per_byte'), text: (value) => value.toFixed(3), best: Math.min },
+  { key: 'status', title: 'status', value: (run) => run.status },
+  { key: 'verdict', title: 'verdict', value: (run) => run.verdict?.name },
+  { key: 'parameters', title: 'parameters', value: figure('parameters'), text: amount, exact: true },
+  { key: 'progress/tokens', title: 'tokens', value: figure('progress/tokens'), text: amount, exact: true },
   { key: 'time/train_seconds', title: 'time', value: figure('time/train_seconds'), text: duration },
   { key: 'cost/usd', title: 'dollars', value: figure('cost/usd'), text: dollars },
   { key: 'speed/tokens_per_second', title: 'tokens/s', value: figure('speed/tokens_per_second'), text: amount, best: Math.max },
   { key: 'speed/mfu', title: 'utilisation', value: figure('speed/mfu'), text: percent, best: Math.max },
-  { key: 'age', title: 'age', value: (run) => (isNumber(run.updated) ? Math.max(0, Date.now() / 1000 - run.updated) : undefined), text: age },
+  { key: 'age', title: 'age', value: (run) => (isNumber(run.updated) ? Math.max(0, Date.now() / 1000 - run.updated) : undefined), text: (value) => duration(Math.floor(value)) },
 ];
 
 class Table {
-  // toggled(run, on), pointed(run or null), sorted(key, descending)
+  // runs: or means of them; toggled(run, on), pointed(run or null), sorted(key, descending)
   constructor(host, runs, { toggled, pointed, sorted }) {
     Object.assign(this, { runs, toggled, pointed, sorted });
-    this.columns = COLUMNS.filter((column) => column.key !== 'verdict' || runs.some((run) => run.verdict));
+    const averaged = runs.some((run) => run.members);
+    const empty = { verdict: !runs.some((run) => run.verdict), seeds: !averaged };
+    this.columns = COLUMNS.filter((column) => !empty[column.key]);
     this.heads = new Map();
     this.boxes = new Map();
     const head = element('tr', {}, ...this.columns.map((column) => this.head(column)));
-    this.table = element('table', {}, element('caption', { class: 'unseen' }, 'Runs and their figures'), element('thead', {}, head));
+    this.table = element('table', {}, element('caption', { class: 'unseen' }, averaged ? 'Mean ± sample standard deviation over the finished seeds of each setting' : 'Runs and their figures'), element('thead', {}, head));
     const groups = new Map();
     for (const run of runs) groups.set(run.group, [...(groups.get(run.group) ?? []), run]);
     this.groups = [...groups].map(([group, members]) => this.group(group, members));
     this.table.append(...this.groups.map((group) => group.body));
-    host.append(this.table);
+    host.replaceChildren(this.table);
   }
 
   head(column) {
@@ -42,7 +46,8 @@ class Table {
 
   group(group, members) {
     const unfinished = members.filter((run) => !['done', 'imported'].includes(run.status)).length;
-    const count = `${members.length} run${members.length === 1 ? '' : 's'}${unfinished ? `, ${members.length - unfinished} done` : ''}`;
+    const what = members.some((run) => run.members) ? 'setting' : 'run';
+    const count = `${members.length} ${what}${members.length === 1 ? '' : 's'}${unfinished ? `, ${members.length - unfinished} done` : ''}`;
     const all = element('input', {
       type: 'checkbox', 'aria-label': `show all of ${members[0].group_name}`,
       onchange: (event) => members.forEach((run) => this.toggled(run, event.target.checked)),
@@ -61,7 +66,7 @@ class Table {
   row(run, best) {
     const box = element('input', { type: 'checkbox', onchange: (event) => this.toggled(run, event.target.checked) });
     this.boxes.set(run, box);
-    const name = element('th', { scope: 'row', title: run.run }, element('label', {}, box, element('span', { class: 'swatch', hue: run.hue }), run.label), ...notesOf(run));
+    const name = element('th', { scope: 'row', title: run.run }, element('label', {}, box, swatch(run), run.label), ...notesOf(run));
     const cells = this.columns.slice(1).map((column) => this.cell(run, column, best));
     const point = (on) => () => this.pointed(on ? run.number : null);
     return element('tr', { class: 'run', onmouseenter: point(true), onmouseleave: point(false), onfocusin: point(true), onfocusout: point(false) }, name, ...cells);
@@ -72,7 +77,10 @@ class Table {
     if (column.key === 'verdict') return element('td', { class: 'verdict' }, verdictOf(run));
     const value = column.value(run);
     const marked = run.status === 'done' && best.has(column.key) && best.get(column.key) === value;
-    return element('td', { class: `number${marked ? ' best' : ''}` }, isNumber(value) ? column.text(value) : '–');
+    const deviation = run.deviations?.[column.key];
+    const spread = isNumber(deviation) && (deviation > 0 || !column.exact) ? ` ± ${column.text(deviation)}` : '';
+    const of = column.of && column.of(run) !== value ? ` of ${column.of(run)}` : '';
+    return element('td', { class: `number${marked ? ' best' : ''}` }, isNumber(value) ? `${column.text(value)}${spread}${of}` : '–');
   }
 
   clicked(key) {
@@ -128,6 +136,7 @@ function notesOf(run) {
 }
 
 function stateOf(run) {
+  if (run.states) return element('div', {}, ...run.states.map(([state, count]) => element('span', { class: `state ${state}` }, `${count} ${state} `)));
   const [step, steps] = [run.figures['progress/step'], run.figures['training.steps']];
   const part = ['running', 'interrupted', 'failed'].includes(run.status) && steps > 0 && isNumber(step) ? step / steps : null;
   const state = element('span', { class: `state ${run.status}` }, run.status + (part === null ? '' : ` ${Math.floor(100 * part)}%`));
