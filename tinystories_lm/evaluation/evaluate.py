@@ -57,6 +57,9 @@ def evaluate(
     trained = load_model(name, device=machine.device.type)
     refuse_links(trained.run)
     data = changed(trained.config.data, {} if data_path is None else {"path": data_path})
+    log.info(
+        "scoring %s on %s; then the model writes %d stories", trained.checkpoint, data.path or data.name, n_stories
+    )
     source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
     if (corpus := read_record(trained.run).corpus) is not None and corpus.fingerprint not in (None, source):
         log.warning("%s differs from the text that the run was trained on", data.path or data.name)

@@ -53,7 +53,17 @@ def sample(
                 write_json_lines(steps, group, out)
             else:
                 out.write("\n" if number else "")
-                show(steps, group, out)
+                _show_or_end_the_line(steps, group, out)
+
+
+def _show_or_end_the_line(steps: Iterable[None], texts: Sequence[Text], out: TextIO) -> None:
+    """Show the texts; when stopped, end the line, so that the message after it stands on its own."""
+    try:
+        show(steps, texts, out)
+    except KeyboardInterrupt:
+        out.write("\n")
+        out.flush()
+        raise
 
 
 def changed(section: Section, settings: Mapping[str, object]) -> Section:

@@ -169,7 +169,7 @@ def _data_warnings(plan: Plan, config: Config) -> list[str]:
     if plan.tokens_per_parameter < STARVED_TOKENS_PER_PARAMETER:
         few = f"{plan.tokens_per_parameter:.2g} tokens a parameter"
         found.append(
-            f"with {few} this run ends before that: expect it undertrained"
+            f"{few}: expect this run to end undertrained, before the size of the corpus limits it"
             if found
             else f"{few}: expect an undertrained run; 20 a parameter would be {amount(wanted)} tokens"
         )

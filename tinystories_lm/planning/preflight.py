@@ -18,7 +18,7 @@ from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
 from tinystories_lm.runs.folder import RunFolder, data_order
 from tinystories_lm.runs.status import step_reached
-from tinystories_lm.system.console import storage
+from tinystories_lm.system.console import duration, storage
 from tinystories_lm.system.errors import UsageError
 
 PUBLISHED_HARDWARE = {"round1": "Apple's MPS", "round2": "an h100", "round3": "an h100", "round4": "an h100"}
@@ -175,12 +175,12 @@ def check_what_is_left(job: ResolvedJob) -> None:
 
 def check_affordable(config: Config, expected: Estimate) -> None:
     """Raise UsageError for a run that would outlast training.max_hours or cost more than training.max_dollars."""
-    hours, where = expected.seconds / 3600, f"on this {config.hardware.name}"
+    takes, where = duration(expected.seconds), f"on this {config.hardware.name}"
     published = PUBLISHED_HARDWARE.get(config.name)
     advice = f"; it was published on {published}: use one, or" if published else ": use faster hardware,"
-    if hours > config.training.max_hours:
+    if expected.seconds / 3600 > config.training.max_hours:
         raise UsageError(
-            f"{config.name} would take about {hours:,.0f} h {where}{advice} fewer steps (training.steps=…), "
+            f"{config.name} would take about {takes} {where}{advice} fewer steps (training.steps=…), "
             f"or raise training.max_hours={config.training.max_hours:g}"
         )
     if expected.dollars > config.training.max_dollars:

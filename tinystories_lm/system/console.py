@@ -31,7 +31,8 @@ class ProgressBar:
             file=sys.stderr,
             disable=not is_terminal(sys.stderr),
             dynamic_ncols=True,
-            bar_format="{percentage:3.0f}% |{bar:24}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix}",
+            # The bar comes last, and takes the columns that the figures leave.
+            bar_format="{percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix} |{bar}|",
         )
         self._last_line = time.monotonic()
         self._above = contextlib.ExitStack()

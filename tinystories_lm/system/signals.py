@@ -33,7 +33,8 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         log.warning("%s: saving a checkpoint and stopping; send it again to leave at once", signal.Signals(number).name)
 
     before = {number: signal.signal(number, ask) for number in _obeyed()}
-    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if _may_handle():
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield lambda: asked
     finally:
@@ -79,7 +80,14 @@ def stop_by_interrupt() -> None:
 
 def _obeyed() -> list[signal.Signals]:
     """Return the signals to handle: not those that are ignored on purpose, as in a shell's background jobs."""
+    if not _may_handle():
+        return []
     return [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _may_handle() -> bool:
+    """Return whether Python lets this thread handle signals; in any other, the program's own handlers stay."""
+    return threading.current_thread() is threading.main_thread()
 
 
 def was_interrupted() -> bool:
