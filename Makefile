@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-faults lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
+.PHONY: help install demo test test-all test-faults matrix lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,17 @@ test-all: install lint  ## the slow tests too
 
 test-faults: install  ## 300 runs killed at random and inside a save, 229 power cuts, 1,000 damaged files, full disks, signals (40 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
+
+# Each environment needs about 6 GB: PyPI's torch with CUDA, where pip's configuration offers no CPU build.
+matrix: build/matrix/gpu-image/.installed build/matrix/newest/.installed  ## the quick tests on the GPU image's versions and on the newest (25 minutes)
+	for each in gpu-image newest; do OMP_NUM_THREADS=1 build/matrix/$$each/bin/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile || exit; done
+
+build/matrix/gpu-image/.installed: MATRIX_PYTHON ?= python3.12
+build/matrix/newest/.installed: MATRIX_PYTHON ?= python3.13
+build/matrix/%/.installed: tests/matrix/%.txt pyproject.toml
+	$(MATRIX_PYTHON) -m venv build/matrix/$*
+	build/matrix/$*/bin/python -m pip install --quiet --constraint tests/matrix/$*.txt --editable '.[dev]'
+	touch $@
 
 lint: install
 	$(BIN)/ruff check .

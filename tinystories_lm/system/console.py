@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 PLAIN_LINE_SECONDS = 60.0
+# The bar itself comes last, and takes the columns that the figures leave.
+BAR = "{percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix} |{bar}|"
+LARGE = 100_000  # from here on a bar's count is shown as 123k
 
 
 class ProgressBar:
@@ -31,8 +34,7 @@ class ProgressBar:
             file=sys.stderr,
             disable=not is_terminal(sys.stderr),
             dynamic_ncols=True,
-            # The bar comes last, and takes the columns that the figures leave.
-            bar_format="{percentage:3.0f}% {n_fmt}/{total_fmt} [{elapsed}<{remaining}]{postfix} |{bar}|",
+            bar_format=BAR,
         )
         self._last_line = time.monotonic()
         self._above = contextlib.ExitStack()
@@ -124,10 +126,11 @@ def progress_bar(what: str, total: int, unit: str) -> "tqdm[NoReturn]":
         total=total,
         desc=what,
         unit=unit,
-        unit_scale=True,
+        unit_scale=not 0 < total < LARGE,
         file=sys.stderr,
         disable=not is_terminal(sys.stderr),
         leave=False,
+        bar_format=f"{{desc}}: {BAR}" if total else None,
     )
 
 
