@@ -57,12 +57,8 @@ def evaluate(
     trained = load_model(name, device=machine.device.type)
     refuse_links(trained.run)
     data = changed(trained.config.data, {} if data_path is None else {"path": data_path})
-    log.info(
-        "scoring %s on %s; then the model writes %d stories", trained.checkpoint, data.path or data.name, n_stories
-    )
-    source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
-    if (corpus := read_record(trained.run).corpus) is not None and corpus.fingerprint not in (None, source):
-        log.warning("%s differs from the text that the run was trained on", data.path or data.name)
+    log.info("scoring %s, then it writes %d stories", trained.checkpoint, n_stories)
+    source = _fingerprint(trained, data)
     stride_tokens = stride_tokens or max(1, trained.config.model.context_tokens // 2)
     found = score_split(trained, data, Split.VALIDATION, machine, stride_tokens=stride_tokens)
     config = for_stories(trained.config.sampling, max_tokens)
@@ -78,6 +74,14 @@ def evaluate(
     write_json(trained.run.evaluation, result)
     _track(trained, result)
     return result
+
+
+def _fingerprint(trained: LoadedModel, data: DataConfig) -> str:
+    """Return the hash of the corpus; warn where it is not the text that the run was trained on."""
+    source = fingerprint(data, notes=OUTPUTS / "cache" / NOTES)
+    if (corpus := read_record(trained.run).corpus) is not None and corpus.fingerprint not in (None, source):
+        log.warning("%s differs from the text that the run was trained on", data.path or data.name)
+    return source
 
 
 def score_split(trained: LoadedModel, data: DataConfig, split: Split, machine: Machine, *, stride_tokens: int) -> Score:
