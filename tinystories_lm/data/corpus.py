@@ -4,7 +4,6 @@ The white space around a document is stripped and lines end in LF, so that the s
 every file format. Nothing else is changed: a lone CR, U+2028 and decomposed accents stay.
 """
 
-import functools
 import hashlib
 import itertools
 import json
@@ -16,11 +15,11 @@ from typing import Any, NamedTuple
 
 from tinystories_lm.config.choices import Boundary, DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
+from tinystories_lm.data.hub import load_dataset
 from tinystories_lm.data.segmentation import Chunk, at_separators, at_titles, documents_of_rows, held_out, normalise
-from tinystories_lm.data.table_reader import ROWS, Rows, estimate_parquet_text, file_rows, first_line, no_column, texts
-from tinystories_lm.data.text_reader import Block, blocks, reading
-from tinystories_lm.system.console import quiet_libraries
-from tinystories_lm.system.errors import DamagedError, UsageError
+from tinystories_lm.data.table_reader import ROWS, Rows, estimate_parquet_text, file_rows, no_column, texts
+from tinystories_lm.data.text_reader import HOW_TO_PROVIDE, Block, blocks, reading
+from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.hashing import remembered_sha256
 
 RULES_VERSION = 1  # raise it when a change here makes other documents of the same files
@@ -38,7 +37,6 @@ class Split(StrEnum):
 FORMATS = dict.fromkeys((".txt", ".text", ".tokens", ".raw", ""), "text")
 FORMATS |= {".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".tar", ".tgz")
-HOW_TO_PROVIDE = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
 
 
 class LocalFiles(NamedTuple):
@@ -89,7 +87,7 @@ def splits(config: DataConfig) -> list[Split]:
         return [Split.TRAIN, Split.VALIDATION] if files.is_single else list(files.of)
     if config.source is Source.grammar:
         return [Split.TRAIN, Split.VALIDATION]
-    names = list(_hub_dataset(config))
+    names = list(load_dataset(config))
     if missing := {Split.TRAIN, Split.VALIDATION}.difference(names):
         raise UsageError(
             f"{config.hub_path} lacks the split {' and '.join(sorted(missing))}: it has {names}; name another dataset"
@@ -129,7 +127,7 @@ def training_bytes(config: DataConfig) -> int:
         return file_sizes(config)[Split.TRAIN]
     if config.source is Source.grammar:
         return config.grammar_bytes
-    return int(_hub_dataset(config)[Split.TRAIN].data.nbytes)
+    return int(load_dataset(config)[Split.TRAIN].data.nbytes)
 
 
 def count_replaced(config: DataConfig, split: Split) -> int:
@@ -257,37 +255,8 @@ def _parts(file: Path, config: DataConfig) -> Iterator[Block] | Iterator[Rows]:
 # The hub and the grammar
 
 
-def _hub_dataset(config: DataConfig) -> Any:
-    """Load the dataset of that name and revision, which `datasets` downloads once and then keeps.
-
-    Raises DamagedError for a damaged file, UsageError where it cannot be loaded.
-    """
-    import datasets
-
-    corpus = f"the corpus {config.name} ({config.hub_path})"
-    try:
-        with quiet_libraries("httpx", "httpcore", "urllib3", "filelock", "fsspec", "huggingface_hub", "datasets"):
-            if Path(config.hub_path).is_dir():  # its files may change, and loading them again costs little
-                return datasets.load_dataset(config.hub_path, config.hub_name or None)
-            return _load_from_hub(config.hub_path, config.hub_name or None, config.hub_revision or None)
-    except datasets.exceptions.DatasetGenerationError as error:
-        raise DamagedError(f"{corpus} has a damaged file: {first_line(error.__cause__ or error)}") from error
-    except Exception as error:  # each cause has its own type: network, name, access, disk
-        raise UsageError(
-            f"cannot load {corpus} from the Hugging Face hub ({first_line(error)}): without a network, {HOW_TO_PROVIDE}"
-        ) from error
-
-
-@functools.lru_cache(maxsize=1)
-def _load_from_hub(path: str, name: str | None, revision: str | None) -> Any:
-    """Load a dataset once for all that ask about it: each load asks the hub about every file."""
-    import datasets
-
-    return datasets.load_dataset(path, name, revision=revision)
-
-
 def _hub_rows(config: DataConfig, split: Split) -> Iterator[list[str]]:
-    found = _hub_dataset(config)
+    found = load_dataset(config)
     if split in found:
         for batch in found[split].iter(batch_size=ROWS):
             if config.text_column not in batch:

@@ -23,6 +23,7 @@ FOREIGN = {
     b"PAR1\x15": "Parquet: name it .parquet",
     b"%PDF-1.": "PDF: save it as text",
 }
+HOW_TO_PROVIDE = "name a file or a folder of train*, valid* and test* files (.txt, .jsonl, .parquet): data.path=FOLDER"
 HEAD_BYTES = 16  # length of the longest of them, at least
 
 

@@ -20,6 +20,7 @@ from tinystories_lm.system.errors import (
     DamagedError,
     DivergedError,
     Interrupted,
+    UnreachableError,
     UsageError,
 )
 from tinystories_lm.system.files import read_plain, replacing
@@ -82,7 +83,7 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
             return Status.INTERRUPTED, "signal"
         case _OutOfMemoryError():
             return Status.FAILED, str(error).replace("out of memory", "oom", 1)
-        case UsageError() | DamagedError() | DivergedError():
+        case UsageError() | DamagedError() | DivergedError() | UnreachableError():
             return Status.FAILED, str(error)
     return Status.FAILED, f"{type(error).__name__}: {error}"
 

@@ -63,19 +63,19 @@ class ProgressBar:
 
 
 @contextlib.contextmanager
-def quiet_libraries(*names: str) -> Iterator[None]:
-    """Let the loggers of these libraries write warnings only, unless everything is to be logged (hydra.verbose)."""
+def quiet_libraries(*names: str, level: int = logging.WARNING) -> Iterator[None]:
+    """Let the loggers of these libraries write from `level` on, unless everything is to be logged (hydra.verbose)."""
     if logging.getLogger().level == logging.DEBUG:
         yield
         return
     before = {name: logging.getLogger(name).level for name in names}
     for name in names:
-        logging.getLogger(name).setLevel(max(logging.WARNING, before[name]))
+        logging.getLogger(name).setLevel(max(level, before[name]))
     try:
         yield
     finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+        for name, earlier in before.items():
+            logging.getLogger(name).setLevel(earlier)
 
 
 def counted(number: int, what: str) -> str:
