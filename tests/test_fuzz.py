@@ -13,7 +13,7 @@ from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.data.tokenizer import load_tokenizer
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.runs.checkpoint import check_checkpoint, load_weights
-from tinystories_lm.runs.folder import RunFolder, overrides_of, read_config
+from tinystories_lm.runs.folder import RunFolder, choices_of, overrides_of, read_config
 from tinystories_lm.runs.records import read_metrics, read_record, read_samples, read_summary
 from tinystories_lm.runs.status import read_status_file
 from tinystories_lm.system.errors import CommandError
@@ -43,6 +43,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     run.samples.write_text('{"step": 1, "prompt": "One", "text": "One day", "settings": {}}\n' * 3)
     (run.path / ".hydra").mkdir()
     (run.path / ".hydra" / "overrides.yaml").write_text("- model=tiny\n- optimizer.lr=1e-3\n")
+    (run.path / ".hydra" / "hydra.yaml").write_text(
+        "hydra:\n  runtime:\n    choices:\n      model: tiny\n  verbose: 1\n"
+    )
     return run
 
 
@@ -66,6 +69,7 @@ READERS: list[tuple[str, Callable[[RunFolder], object], int]] = [
     ("metrics.jsonl", read_metrics, 2000),
     ("samples.jsonl", read_samples, 2000),
     (".hydra/overrides.yaml", overrides_of, 2000),
+    (".hydra/hydra.yaml", choices_of, 2000),
     ("config.yaml", read_config, 800),
     ("tokenizer.json", lambda run: load_tokenizer(run.tokenizer), 1000),
     ("checkpoints/step-00000012/manifest.json", checkpoint_of, 2000),
@@ -91,7 +95,7 @@ def test_a_broken_file_is_read_or_refused_in_one_line(
         except CommandError as error:
             refusals.append(str(error))
     assert not [refusal for refusal in refusals if "\n" in refusal]
-    tolerant = name in ("metrics.jsonl", "samples.jsonl", ".hydra/overrides.yaml")
+    tolerant = name in ("metrics.jsonl", "samples.jsonl", ".hydra/overrides.yaml", ".hydra/hydra.yaml")
     assert tolerant or len(refusals) > count * share / 4, "it does look"
 
 

@@ -165,6 +165,7 @@ def test_sizes_that_cannot_be_are_refused_before_they_are_believed(
         ("config.yaml", "name: ${oc.env:HOME}"),
         (".hydra/overrides.yaml", BOMB.replace("a: ", "- ", 1)),
         (".hydra/overrides.yaml", "- " * 20_000),
+        (".hydra/hydra.yaml", "\n    choices:\n      " + BOMB.replace("\n", "\n      ")),
         ("environment.json", '{"a":' * 200_000),
         ("environment.json", '{"run_id": "../../outside", "pieces": []}'),
         ("environment.json", '{"run_id": "abc", "pieces": [{"machine": 5}]}'),

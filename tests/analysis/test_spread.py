@@ -10,7 +10,8 @@ from tinystories_lm.analysis.spread import Spread, spread
 
 @pytest.mark.parametrize("count", [2, 3, 5, 100])
 def test_mean_and_deviation_are_those_of_the_standard_library(count: int) -> None:
-    values = [random.Random(count).gauss(3, 0.01) for _ in range(count)]
+    draw = random.Random(count)
+    values = [draw.gauss(3, 0.01) for _ in range(count)]
     found = spread(values)
     assert (found.mean, found.count) == (pytest.approx(statistics.fmean(values), rel=1e-14), count)
     assert found.deviation == pytest.approx(statistics.stdev(values), rel=1e-9)

@@ -22,6 +22,11 @@ def test_numbers_are_sorted_by_size_and_seeds_stand_together(tmp_path: Path) -> 
     ]
 
 
+def test_the_seed_is_last_among_settings_of_its_section(tmp_path: Path) -> None:
+    jobs = [f"training.seed={seed} training.steps={steps}" for steps in (50, 100) for seed in (0, 1)]
+    assert labels_in_order(tmp_path, *jobs) == [f"steps={steps} seed={seed}" for steps in (50, 100) for seed in (0, 1)]
+
+
 def test_models_are_sorted_by_their_size(tmp_path: Path) -> None:
     sizes = ("gpt_700k", "gpt_2m", "gpt_28m", "gpt_91m")
     for model in sizes:

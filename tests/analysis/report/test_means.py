@@ -12,6 +12,7 @@ from tests.analysis.report.browser import CHROMIUM, Browser, Tab
 from tests.analysis.report.runs import loss_at, make_run
 from tinystories_lm.analysis.report.build import write_report
 from tinystories_lm.analysis.report.read_runs import Reader
+from tinystories_lm.runs.status import Status
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 
@@ -182,3 +183,55 @@ def test_a_phone_shows_the_loss_and_hears_of_no_keys(browser: Browser, page: Pat
     desk.open(page)
     assert "arrow keys" in desk.ask("document.body.innerText")
     desk.close()
+
+
+def test_a_page_that_reloads_itself_keeps_the_switch_and_one_that_is_opened_does_not(
+    browser: Browser, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        make_run(tmp_path / "runs" / str(seed), f"training.seed={seed}", steps=50)
+    write_report([str(tmp_path / "runs")], tmp_path / "page.html", reader=Reader(), reload_seconds=1)
+    tab = Tab(browser)
+    tab.open(tmp_path / "page.html")
+    tab.click("#means")
+    make_run(tmp_path / "runs" / "2", "training.seed=2", steps=50)
+    write_report([str(tmp_path / "runs")], tmp_path / "page.html", reader=Reader(), reload_seconds=1)
+    tab.wait(lambda: bool(tab.ask("document.title.startsWith('3 runs') && document.readyState === 'complete'")))
+    assert tab.ask("document.querySelector('#means').checked") is True and tab.ask(f"{LINES}.length") == 1
+    tab.close()
+    other = Tab(browser)
+    other.open(tmp_path / "page.html")
+    assert other.ask("document.querySelector('#means').checked") is False and other.complaints() == []
+    other.close()
+
+
+def test_a_seed_that_failed_is_counted_but_not_averaged(browser: Browser, tmp_path: Path) -> None:
+    for seed, shift in enumerate((0.0, 0.2, 5.0)):
+        status = Status.FAILED if seed == 2 else Status.DONE
+        make_run(tmp_path / "runs" / str(seed), f"training.seed={seed}", steps=50, shift=shift, status=status)
+    write_report([str(tmp_path / "runs")], tmp_path / "page.html", reader=Reader())
+    tab = Tab(browser)
+    tab.open(tmp_path / "page.html")
+    tab.click("#means")
+    ((_, loss, seeds, _, _, status, *_),) = tab.ask(ROWS)
+    assert loss == f"{loss_at(50) + 0.1:.4f} ± {statistics.stdev((0.0, 0.2)):.4f}"
+    assert seeds == "2 of 3" and status.split() == ["2", "done", "1", "failed"]
+    tab.close()
+
+
+def test_more_settings_than_colours_differ_in_the_shape_of_their_points(browser: Browser, tmp_path: Path) -> None:
+    rates = [f"optimizer.lr={number / 10_000}" for number in range(1, 21)]
+    for rate in rates:
+        make_run(tmp_path / "sweeps" / "rates" / rate, rate, typed=[rate], steps=50)
+    write_report([str(tmp_path / "sweeps")], tmp_path / "page.html", reader=Reader())
+    tab = Tab(browser)
+    tab.open(tmp_path / "page.html")
+    drawn = tab.ask(
+        "[...document.querySelectorAll('#runs .swatch')].map((one) => one.lastChild)"
+        ".map((mark) => [mark.style.cssText, mark.getAttribute('d')])"
+    )
+    assert len({tuple(one) for one in drawn}) == len(rates) and len({colour for colour, _ in drawn}) == 8
+    assert len(tab.ask(NAMES)) == len(rates)
+    places = sorted(box["y"] for box in boxes(tab, "#curve .name text"))
+    assert min(below - above for above, below in itertools.pairwise(places)) > 12, "all curves end in one point"
+    tab.close()

@@ -53,6 +53,13 @@ def test_runs_of_another_folder_or_without_a_config_are_settings_of_their_own(tm
     assert [len(setting.runs) for setting in settings_of(gather([str(tmp_path)], Reader()))] == [1, 1, 1, 1]
 
 
+def test_what_affects_no_result_does_not_part_the_seeds(tmp_path: Path) -> None:
+    for seed, other in ((0, "tracking.project=a"), (1, "tracking.project=b"), (2, "hardware.threads=1")):
+        make_run(tmp_path / "group" / str(seed), f"training.seed={seed}", other, steps=50)
+    found = settings_of(gather([str(tmp_path)], Reader()))
+    assert [len(setting.seeds) for setting in found] == [2, 1], "another number of threads rounds differently"
+
+
 def test_a_seed_that_was_run_twice_counts_once(tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         make_run(tmp_path / "group" / name, f"training.seed={seed}", steps=50)
