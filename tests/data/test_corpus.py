@@ -62,6 +62,7 @@ def data_config(**settings: Any) -> DataConfig:
         "tokenizer_bytes": 50_000_000,
         "allow_smaller_vocabulary": False,
         "cache_dir": "nowhere",
+        "order_version": 2,
     }
     return DataConfig(**defaults | {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()})
 
