@@ -127,7 +127,7 @@ def begin(overrides: list[str], *, stacked: bool) -> Subject:
         context_tokens=config.model.context_tokens,
         sequences=config.training.sequences,
         seed=0,
-        order_version=config.data.order_version,
+        data_version=config.data.version,
     )
     lengths_V = torch.ones(config.data.vocab_size, dtype=torch.int64, device=machine.device)
 

@@ -87,7 +87,7 @@ def test_an_old_sweep_is_resumed_and_its_finished_member_is_not_trained_again(go
     assert contents(finished) == before
 
 
-def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_order_of_the_data(
+def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_data_rules(
     golden: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(golden)
@@ -96,19 +96,19 @@ def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_order_of_the_dat
     done = command("train", *make.SETTINGS, *make.RUNS["interrupted"])
     assert done.returncode == 0, done.stderr
     assert f"resuming the interrupted run in {found}" in done.stderr
-    assert "began under data.order_version=1, which it keeps" in done.stderr
+    assert "began under data.version=1, which it keeps" in done.stderr
     check_ending(make.ending(found), EXPECTED["resumed"])
     again = command("train", *make.SETTINGS, *make.RUNS["interrupted"], "training.steps=2")
     assert again.returncode == 0, again.stderr
-    (new,) = {read_config(RunFolder(path)).data.order_version for path in (golden / "outputs/run").iterdir()}
+    (new,) = {read_config(RunFolder(path)).data.version for path in (golden / "outputs/run").iterdir()}
     assert new == 2
 
 
-def test_an_old_sweep_keeps_its_order_of_the_data_under_hydras_launcher_too(golden: Path, command: Command) -> None:
+def test_an_old_sweep_keeps_its_data_rules_under_hydras_launcher_too(golden: Path, command: Command) -> None:
     members = sorted((golden / "outputs/sweeps/seeds").iterdir())
     done = command("train", "-m", "+sweep=seeds", *make.SWEEP[2:])
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("outputs/sweeps/seeds began under data.order_version=1, which it keeps") == 1
+    assert done.stderr.count("outputs/sweeps/seeds began under data.version=1, which it keeps") == 1
     assert sorted((golden / "outputs/sweeps/seeds").glob("*/config.yaml")) == [run / "config.yaml" for run in members]
     check_ending({run.name: make.ending(run) for run in members}, EXPECTED["swept"])
 

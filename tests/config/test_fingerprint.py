@@ -32,19 +32,19 @@ def test_the_hash_changes_with_every_setting_that_affects_results_and_with_no_ot
     assert base != first == moved != other
 
 
-# A changed hash would give every stored run of this configuration another name. By commit 537aa6a, which had one order
-# of the data, and by the commit that made the second one the default.
+# A changed hash would give every stored run of this configuration another name. By commit 537aa6a, which had the
+# first version of the data's rules, and by the commit that made the second one the default.
 PINNED = {
-    "hardware=mps": ("be93b12a", "7b5e9195"),
-    "experiment=smoke hardware=h100": ("958f9a84", "9caab2cd"),
-    "experiment=round1 hardware=h100": ("146a17e2", "d14dacb6"),
-    "experiment=round2 hardware=h100": ("75658125", "7f264f50"),
-    "experiment=round4 hardware=h100": ("52bf5888", "eab09ebd"),
-    "experiment=speedrun_91m hardware=h100": ("d5589d06", "5a055d40"),
-    "schedule=wsd hardware=h100": ("e3709e44", "4335f51c"),
+    "hardware=mps": ("be93b12a", "f560dfdf"),
+    "experiment=smoke hardware=h100": ("958f9a84", "acd973a1"),
+    "experiment=round1 hardware=h100": ("146a17e2", "28d42ef5"),
+    "experiment=round2 hardware=h100": ("75658125", "2423d834"),
+    "experiment=round4 hardware=h100": ("52bf5888", "17bafbc0"),
+    "experiment=speedrun_91m hardware=h100": ("d5589d06", "22ebb347"),
+    "schedule=wsd hardware=h100": ("e3709e44", "2ba52013"),
     "model=gpt_700k optimizer=muon training.steps=375 training.batch_size=8 optimizer.lr=2.0e-3": (
         "9045a2f3",
-        "dcdd8307",
+        "6be7f31c",
     ),
 }
 
@@ -52,17 +52,17 @@ PINNED = {
 @pytest.mark.parametrize("overrides", PINNED)
 def test_the_hash_of_a_configuration_never_changes(overrides: str) -> None:
     older, newer = PINNED[overrides]
-    assert hash_of(*overrides.split(), "data.order_version=1") == older
+    assert hash_of(*overrides.split(), "data.version=1") == older
     assert hash_of(*overrides.split()) == newer
 
 
 def test_a_later_setting_at_the_value_that_older_runs_meant_leaves_the_hash_as_it_was() -> None:
     register()
-    config = compose_config(["hardware=h100", "data.order_version=1"]).config
+    config = compose_config(["hardware=h100", "data.version=1"]).config
     older = {
         section: dataclasses.replace(getattr(config, section), **values)
         for section, values in values_of_older_runs().items()
     }
     assert config_hash(dataclasses.replace(config, **older)) == config_hash(config)
-    muon = compose_config(["hardware=h100", "optimizer=muon", "data.order_version=1"]).config
+    muon = compose_config(["hardware=h100", "optimizer=muon", "data.version=1"]).config
     assert config_hash(dataclasses.replace(muon, **older)) == config_hash(config) != config_hash(muon)

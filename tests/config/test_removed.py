@@ -77,5 +77,5 @@ def test_a_stored_config_loses_its_removed_settings() -> None:
 
 def test_the_hash_is_that_of_the_version_that_had_the_settings() -> None:
     register()
-    overrides = ["hardware=h100", "model.zero_init=false", "data.order_version=1"]
+    overrides = ["hardware=h100", "model.zero_init=false", "data.version=1"]
     assert config_hash(compose_config(overrides).config) == "976bedbd"

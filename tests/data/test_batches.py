@@ -25,30 +25,30 @@ def batches_of(size: int) -> Callable[[int], range]:
 
 
 def batches(
-    n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0, order_version: int = 2
+    n: int = 1003, *, context_tokens: int = 10, batch_size: int = 7, seed: int = 0, data_version: int = 2
 ) -> Batches:
     return Batches(
         stream(n),
         context_tokens=context_tokens,
         sequences=batches_of(batch_size),
         seed=seed,
-        order_version=order_version,
+        data_version=data_version,
     )
 
 
-@pytest.mark.parametrize("order_version", [1, 2])
-def test_targets_are_the_tokens_after_the_inputs_and_the_first_follows_the_last(order_version: int) -> None:
-    order = batches(order_version=order_version)
+@pytest.mark.parametrize("data_version", [1, 2])
+def test_targets_are_the_tokens_after_the_inputs_and_the_first_follows_the_last(data_version: int) -> None:
+    order = batches(data_version=data_version)
     for step in range(100):
         batch = order.batch(step, device=CPU)
         assert batch.inputs_BT.shape == (7, 10)
         assert torch.equal(batch.targets_BT, (batch.inputs_BT + 1) % 1003)
 
 
-@pytest.mark.parametrize("order_version", [1, 2])
+@pytest.mark.parametrize("data_version", [1, 2])
 @pytest.mark.parametrize("n", [1001, 1003, 1010])
-def test_an_epoch_predicts_every_token_once_except_fewer_than_a_row(n: int, order_version: int) -> None:
-    order = batches(n, batch_size=4, order_version=order_version)
+def test_an_epoch_predicts_every_token_once_except_fewer_than_a_row(n: int, data_version: int) -> None:
+    order = batches(n, batch_size=4, data_version=data_version)
     assert order.rows == 100
     for epoch in range(5):
         steps = range(25 * epoch, 25 * epoch + 25)
@@ -69,7 +69,7 @@ def test_an_epochs_first_row_begins_at_each_of_the_first_places_equally_often(n:
 
 
 def test_the_order_of_older_runs_begins_where_no_row_reaches_the_end() -> None:
-    order = batches(1001, batch_size=100, order_version=1)
+    order = batches(1001, batch_size=100, data_version=1)
     assert {int(order.batch(epoch, device=CPU).inputs_BT.min()) for epoch in range(50)} == {0}
 
 
@@ -91,19 +91,19 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("order_version", "pinned"),
+    ("data_version", "pinned"),
     [(1, [532, 72, 862, 372, 42, 942, 402]), (2, [538, 78, 868, 378, 48, 948, 408])],
 )
-def test_the_order_is_the_same_in_every_process_and_version(order_version: int, pinned: list[int]) -> None:
+def test_the_order_is_the_same_in_every_process_and_version(data_version: int, pinned: list[int]) -> None:
     program = (
         "import numpy as np, torch; from tinystories_lm.data.batches import Batches, token_tensor;"
         "t = token_tensor(np.arange(1003, dtype=np.uint16), torch.device('cpu'));"
         "b = Batches(t, context_tokens=10, sequences=lambda step: range(7 * step, 7 * step + 7), seed=5,"
-        f"order_version={order_version});"
+        f"data_version={data_version});"
         "print(b.batch(20, device=torch.device('cpu')).inputs_BT[:, 0].tolist())"
     )
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    here = batches(seed=5, order_version=order_version).batch(20, device=CPU).inputs_BT[:, 0].tolist()
+    here = batches(seed=5, data_version=data_version).batch(20, device=CPU).inputs_BT[:, 0].tolist()
     assert other.strip() == str(here)
     assert here == pinned
 
@@ -115,7 +115,7 @@ def test_consecutive_steps_read_consecutive_sequences() -> None:
 
 def test_ids_above_32767_are_not_changed() -> None:
     tokens = np.full(100, 65_535, dtype=np.uint16)
-    order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0, order_version=2)
+    order = Batches(token_tensor(tokens, CPU), context_tokens=10, sequences=batches_of(1), seed=0, data_version=2)
     assert order.batch(0, device=CPU).inputs_BT.unique().tolist() == [65_535]
 
 

@@ -61,6 +61,7 @@ def data_config(**settings: Any) -> DataConfig:
         "vocab_size": 300,
         "tokenizer_bytes": 50_000_000,
         "allow_smaller_vocabulary": False,
+        "version": 2,
         "cache_dir": "nowhere",
         "order_version": 2,
     }

@@ -392,7 +392,8 @@ def test_the_tokenizer_is_trained_on_a_share_of_a_large_corpus(
     monkeypatch.setattr(token_cache, "train_tokenizer", train)
     whole = prepare(config)
     size = (Path(config.path or "") / "train.txt").stat().st_size
-    third = prepare(dataclasses.replace(config, tokenizer_bytes=size // 3))
+    text_bytes = sum(len(story.encode()) for story in TRAIN)
+    third = prepare(dataclasses.replace(config, tokenizer_bytes=text_bytes // 3))
     same = prepare(dataclasses.replace(config, tokenizer_bytes=size))
     assert third.folder != whole.folder == same.folder, "a limit without an effect does not change the key"
     stories = read(Path(config.path or ""), Split.TRAIN)

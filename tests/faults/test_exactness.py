@@ -82,7 +82,7 @@ def test_the_order_of_batches_does_not_depend_on_where_a_run_stopped(cut: int) -
     cpu = torch.device("cpu")
 
     def batches() -> Batches:
-        return Batches(stream, context_tokens=8, sequences=training.sequences, seed=5, order_version=2)
+        return Batches(stream, context_tokens=8, sequences=training.sequences, seed=5, data_version=2)
 
     one, other = batches(), batches()
     torch.manual_seed(cut)

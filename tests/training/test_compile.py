@@ -72,7 +72,7 @@ def test_training_and_validation_share_one_graph_without_a_break() -> None:
         context_tokens=16,
         sequences=lambda step: range(ROWS * step, ROWS * step + ROWS),
         seed=0,
-        order_version=2,
+        data_version=2,
     )
     for step in range(3):
         parts = micro_batches(batches.batch(step, device=CPU), 2)

@@ -164,7 +164,7 @@ def run_loop(config: TrainingConfig, *, stop_at: int = -1) -> tuple[bool, Witnes
         schedule=ScheduleConfig(decay_shape=DecayShape.linear, decay_fraction=1.0, final_lr_fraction=0.0),
         peak_lr=ADAMW.lr,
         clip_grad_norm=ADAMW.clip_grad_norm,
-        batches=Batches(stream, context_tokens=16, sequences=config.sequences, seed=0, order_version=2),
+        batches=Batches(stream, context_tokens=16, sequences=config.sequences, seed=0, data_version=2),
         machine=MACHINE,
         loss_of=mean_loss,
     )

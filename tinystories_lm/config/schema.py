@@ -76,7 +76,7 @@ class DataConfig(SetOnce):
     vocab_size: int  # entries of the BPE vocabulary, <|endoftext|> included [V]
     tokenizer_bytes: int = added_later(before=25_000_000)  # training text the tokenizer learns from, evenly sampled
     allow_smaller_vocabulary: bool  # continue when the corpus cannot fill vocab_size
-    order_version: int = added_later(before=1)  # rule for where an epoch's first row begins; 1 is that of older runs
+    version: int = added_later(before=1)  # rules for the tokenizer's sample and for epochs; 1 has those of older runs
     cache_dir: str = changes_nothing()  # folder of tokenizers and token caches
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class DataConfig(SetOnce):
             "must be positive", tokenizer_bytes=self.tokenizer_bytes >= 1, grammar_bytes=self.grammar_bytes >= 1
         )
         self.require("must be finite and not negative", published_tokens=0 <= self.published_tokens < math.inf)
-        self.require("must be 2, or 1 to repeat an older run", order_version=self.order_version in (1, 2))
+        self.require("must be 2, or 1 to repeat an older run", version=self.version in (1, 2))
         if self.path == "":
             raise ValueError("data.path is empty: name a file or a folder, or leave it out")
 
@@ -318,9 +318,9 @@ class Config(SetOnce):
             tuned_at_width=0 < rate < 10,
         )
 
-    def with_data_order(self, version: int) -> "Config":
-        """Return this config under another rule for the order of the data."""
-        return replace(self, data=replace(self.data, order_version=version))
+    def with_data_version(self, version: int) -> "Config":
+        """Return this config under another version of the data's rules."""
+        return replace(self, data=replace(self.data, version=version))
 
     @property
     def tokens(self) -> int:

@@ -50,7 +50,7 @@ class Batches:
     stream's end continues at its beginning.
 
     sequences: maps a step to the numbers of its rows, counted over all epochs.
-    order_version: 1 is the rule of older runs, by which the first row begins only where no row reaches the end: at one
+    data_version: 1 is the rule of older runs, by which the first row begins only where no row reaches the end: at one
         place alone where T divides N - 1.
     """
 
@@ -61,7 +61,7 @@ class Batches:
         context_tokens: int,
         sequences: Callable[[int], range],
         seed: int,
-        order_version: int,
+        data_version: int,
     ) -> None:
         if tokens_N.numel() <= context_tokens:
             raise ValueError(
@@ -71,7 +71,7 @@ class Batches:
         self.tokens_N, self.context_tokens, self.sequences, self.seed = tokens_N, context_tokens, sequences, seed
         self.rows = (tokens_N.numel() - 1) // context_tokens
         slack = tokens_N.numel() - 1 - self.rows * context_tokens
-        self._first_places = slack + 1 if order_version == 1 else context_tokens
+        self._first_places = slack + 1 if data_version == 1 else context_tokens
         self._offsets = torch.arange(context_tokens + 1, device=tokens_N.device)
         self._starts_R: dict[int, Tensor] = {}  # first token of each row, for the epochs of the newest batch
 

@@ -121,6 +121,13 @@ def text_bytes(config: DataConfig) -> int:
         )
 
 
+def is_compressed(config: DataConfig) -> bool:
+    """Return whether a local corpus has Parquet files, which may hold more text than they have bytes."""
+    if config.path is None:
+        return False
+    return any(_format(file) == "parquet" for file in _local_files(Path(config.path)).of[Split.TRAIN])
+
+
 def training_bytes(config: DataConfig) -> int:
     """Estimate the bytes of training text without reading it."""
     if config.path is not None:

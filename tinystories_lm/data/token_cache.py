@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from tinystories_lm.config.choices import Source
+from tinystories_lm.config.choices import DecodeErrors, Source
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.cache_header import FILE_NAME, FORMAT, VERSION, Header, SplitHeader, read_header
 from tinystories_lm.data.contamination import Contamination
@@ -31,6 +31,7 @@ from tinystories_lm.data.corpus import (
     count_replaced,
     file_names,
     fingerprint,
+    is_compressed,
     notes_of,
     splits,
     training_bytes,
@@ -47,6 +48,7 @@ from tinystories_lm.system.locks import lock
 
 TOKENIZER_KIND = "byte-level BPE"
 READ_BYTES = 1 << 24  # of tokens, read at a time
+REPLACEMENT_BYTES = 3  # of U+FFFD, which stands for a byte of invalid UTF-8
 LEAST_TOKENS = 2  # one to read and one to predict
 
 log = logging.getLogger(__name__)
@@ -122,9 +124,10 @@ def _open_or_build(config: DataConfig) -> TokenCache:
 def _key(config: DataConfig, source: str) -> str:
     """Hash all that decides a cache's contents: the corpus by its fingerprint, and the tokenizer's settings."""
     identity = [FORMAT, VERSION, TOKENIZER_KIND, source, config.vocab_size, config.allow_smaller_vocabulary]
-    on_hub = config.path is None and config.source is Source.hub  # whose size is unknown before the download
-    if on_hub or _share_to_train_on(config) < 1:
+    if _may_be_sampled(config):
         identity.append(config.tokenizer_bytes)
+        if config.version > 1 and not _is_grammar(config):
+            identity.append("a share of the text")  # earlier, of the files
     return hashlib.sha256(to_json(identity).encode()).hexdigest()[:16]
 
 
@@ -253,8 +256,31 @@ def _share_to_train_on(config: DataConfig) -> float:
 
     `tokenizers` counts words on one core, and more text changes little: on TinyStories, vocabularies trained on 3 and
     6 MB encode the validation text in 0.42 % and 0.12 % more tokens than one trained on 12 MB.
+
+    The text itself is counted, so that one text has one vocabulary in every format and with every line end; by
+    data.version=1, its files are.
     """
-    return min(1.0, config.tokenizer_bytes / max(1, training_bytes(config)))
+    if not _may_be_sampled(config):
+        return 1.0
+    if config.version == 1 or _is_grammar(config):
+        text_bytes = training_bytes(config)
+    else:
+        text_bytes = sum(len(text.encode()) for text, _ in chunks(config, Split.TRAIN))
+    return min(1.0, config.tokenizer_bytes / max(1, text_bytes))
+
+
+def _may_be_sampled(config: DataConfig) -> bool:
+    """Return whether there may be more training text than the tokenizer is trained on; nothing is read for it."""
+    if config.path is None and config.source is Source.hub:
+        return True  # its size is unknown before the download
+    if config.version > 1 and is_compressed(config):
+        return True
+    grows = config.version > 1 and config.decode_errors is DecodeErrors.replace
+    return training_bytes(config) * (REPLACEMENT_BYTES if grows else 1) > config.tokenizer_bytes
+
+
+def _is_grammar(config: DataConfig) -> bool:
+    return config.path is None and config.source is Source.grammar
 
 
 def _encode(

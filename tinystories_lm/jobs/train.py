@@ -33,7 +33,7 @@ from tinystories_lm.planning.preflight import (
     compose_jobs,
     resolve,
 )
-from tinystories_lm.runs.folder import RunFolder, data_order, locked, own_overrides, refuse_links
+from tinystories_lm.runs.folder import RunFolder, data_version, locked, own_overrides, refuse_links
 from tinystories_lm.runs.lookup import find_run, interrupted_run
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status, read_status
@@ -151,7 +151,7 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
     """
     with locked(job.folder, wait_seconds=wait_seconds):
         refuse_links(job.run)
-        job = _with_recorded_data_order(job)
+        job = _with_recorded_data_version(job)
         _check_resumable(job.run, job.config)
         kept = [override for override in job.overrides if not override.startswith("hydra.run.dir=")]
         task = _HydraTask([job])
@@ -161,17 +161,15 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
         raise task.failures[0]
 
 
-def _with_recorded_data_order(job: ResolvedJob) -> ResolvedJob:
-    """Return the job under the data order with which the run in its folder began, if that is the one of older versions.
+def _with_recorded_data_version(job: ResolvedJob) -> ResolvedJob:
+    """Return the job under the data rules with which the run in its folder began, if they are those of older versions.
 
     Hydra, which composes the config again, gets it as an override.
     """
-    if data_order(job.run) != 1 or job.config.data.order_version == 1:
+    if data_version(job.run) != 1 or job.config.data.version == 1:
         return job
-    print(f"{job.folder} began under data.order_version=1, which it keeps", file=sys.stderr)
-    return replace(
-        job, config=job.config.with_data_order(1), overrides=with_value(job.overrides, "data.order_version", 1)
-    )
+    print(f"{job.folder} began under data.version=1, which it keeps", file=sys.stderr)
+    return replace(job, config=job.config.with_data_version(1), overrides=with_value(job.overrides, "data.version", 1))
 
 
 def run_sweep(launch: Launch) -> None:

@@ -178,7 +178,7 @@ def _training_batches(tokens_N: Tensor, config: Config) -> Batches:
             context_tokens=config.model.context_tokens,
             sequences=config.training.sequences,
             seed=config.training.seed,
-            order_version=config.data.order_version,
+            data_version=config.data.version,
         )
     except ValueError as error:
         raise UsageError(str(error)) from error

@@ -16,7 +16,7 @@ from tinystories_lm.config.presets import swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory
-from tinystories_lm.runs.folder import RunFolder, data_order
+from tinystories_lm.runs.folder import RunFolder, data_version
 from tinystories_lm.runs.status import step_reached
 from tinystories_lm.system.console import duration, storage
 from tinystories_lm.system.errors import UsageError
@@ -82,9 +82,9 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
         fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
         if fitted != request:
             request, jobs = fitted, compose_jobs(fitted)
-    if request.multirun and _began_under_older_order(jobs):
-        print(f"{jobs[0].sweep_folder.parent} began under data.order_version=1, which it keeps", file=sys.stderr)
-        request = replace(request, overrides=with_value(request.overrides, "data.order_version", 1))
+    if request.multirun and _began_under_older_rules(jobs):
+        print(f"{jobs[0].sweep_folder.parent} began under data.version=1, which it keeps", file=sys.stderr)
+        request = replace(request, overrides=with_value(request.overrides, "data.version", 1))
         jobs = compose_jobs(request)
     speeds = find_speeds([job.config for job in jobs], remote=any(job.remote for job in jobs))
     resolved = [
@@ -108,15 +108,15 @@ def compose_jobs(request: Request) -> list[ComposedJob]:
     return [compose_config(job, config_dir=config_dir) for job in jobs]
 
 
-def _began_under_older_order(jobs: Sequence[ComposedJob]) -> bool:
-    """Return whether runs of the sweep are stored under the data order of older versions, and none under today's."""
+def _began_under_older_rules(jobs: Sequence[ComposedJob]) -> bool:
+    """Return whether runs of the sweep are stored under the data rules of older versions, and none under today's."""
     stored: set[int | None] = set()
     for job in jobs:
         older = job.sweep_folder.with_name(
-            job.sweep_folder.name.replace(config_hash(job.config), config_hash(job.config.with_data_order(1)))
+            job.sweep_folder.name.replace(config_hash(job.config), config_hash(job.config.with_data_version(1)))
         )
-        stored |= {data_order(RunFolder(folder)) for folder in {job.sweep_folder, older}}
-    return 1 in stored and 2 not in stored and any(job.config.data.order_version == 2 for job in jobs)
+        stored |= {data_version(RunFolder(folder)) for folder in {job.sweep_folder, older}}
+    return 1 in stored and 2 not in stored and any(job.config.data.version == 2 for job in jobs)
 
 
 def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: int) -> tuple[str, ...]:

@@ -110,10 +110,10 @@ def read_config(run: RunFolder, *, to_train: bool = False) -> Config:
         raise DamagedError(f"{run.config} cannot be read as a run's config: {reason}") from error
 
 
-def data_order(run: RunFolder) -> int | None:
-    """Return the data.order_version that the run in the folder began with; None where no config can be read."""
+def data_version(run: RunFolder) -> int | None:
+    """Return the data.version that the run in the folder began with; None where no config can be read."""
     with contextlib.suppress(DamagedError, UsageError):
-        return read_config(run, to_train=True).data.order_version if run.config.is_file() else None
+        return read_config(run, to_train=True).data.version if run.config.is_file() else None
     return None
 
 

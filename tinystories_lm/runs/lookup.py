@@ -212,9 +212,9 @@ def _folder_problem(name: str) -> str | None:
 def interrupted_run(config: Config, *, outputs: Path = OUTPUTS) -> RunFolder | None:
     """Return the newest run of this config that stopped before its end and can be resumed, None where there is none.
 
-    A run that began under the data order of older versions counts where there is no other.
+    A run that began under the data rules of older versions counts where there is no other.
     """
-    for wanted in dict.fromkeys([config_hash(config), config_hash(config.with_data_order(1))]):
+    for wanted in dict.fromkeys([config_hash(config), config_hash(config.with_data_version(1))]):
         for run in runs_below(outputs, named=wanted):
             try:
                 if _can_resume(run) and config_hash(read_config(run, to_train=True)) == wanted:
