@@ -193,5 +193,5 @@ def test_an_output_of_few_characters_gets_similar_ones_or_escapes_and_json_is_js
         return done.stdout.decode("ascii")
 
     _, rule, row = shown("runs").splitlines()
-    assert set(rule) == {"-", " "} and r"small/\u7269" in row
+    assert set(rule) == {"-", " "} and r"outputs/small/\u7269" in row
     assert json.loads(shown("runs", "--json"))["run"] == "outputs/small/物"

@@ -118,7 +118,8 @@ def test_the_table_fits_the_terminal(swept: Path, columns: int) -> None:
     text = describe(list_runs(["wide"]), columns=columns)
     assert max(map(len, text.splitlines())) <= columns
     assert "seed=1" in text and "loss" in text
-    assert ("perplexity" in text) == (columns >= 140) and ("verdict" in text) == (columns >= 80)
+    assert ("perplexity" in text) == (columns >= 140) and ("outputs/" in text) == (columns >= 100)
+    assert ("verdict" in text) == (columns >= 80)
 
 
 def test_a_sweeps_name_means_its_runs_wherever_they_are(swept: Path, tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from tinystories_lm.system.console import amount, coloured, shortened, table, wi
 from tinystories_lm.system.stdio import escape_controls
 
 NOT_SHOWN = ("hydra.", "tracking", "training.fresh", "name")  # settings by which nobody tells runs apart
-DISPENSABLE = ("perplexity", "dollars", "size", "age", "verdict")  # columns left out one by one on a narrow terminal
+# What is left out, one by one, on a narrow terminal: columns, and the part of a run's path that its name does not need.
+DISPENSABLE = ("perplexity", "dollars", "outputs/", "size", "age", "verdict")
 LEAST_SETTINGS_COLUMNS = 32  # shown before any column of DISPENSABLE
 GAP = 2  # columns between two of a table
 
@@ -131,13 +132,18 @@ def _listed(run: RunFolder, short: str, overrides: list[str], swept: dict[str, s
 
 def describe(runs: Sequence[Listed], *, columns: int) -> str:
     """Return the runs as a table that fits a terminal of so many columns, unless the runs' names alone are wider."""
-    cells = {"run": [escape_controls(one.short) for one in runs], **_cells(runs)}
+    cells = {"run": [escape_controls(one.run) for one in runs], **_cells(runs)}
     if not any(cells["settings"]):
         del cells["settings"]
     widths = {name: max(map(width_of, [name, *column])) for name, column in cells.items()}
     least = min(LEAST_SETTINGS_COLUMNS, widths.get("settings", 0))
     for name in DISPENSABLE:
-        if _spare(widths, columns) < least:
+        if _spare(widths, columns) >= least:
+            break
+        if name == "outputs/":
+            cells["run"] = [escape_controls(one.short) for one in runs]
+            widths["run"] = max(map(width_of, ["run", *cells["run"]]))
+        else:
             del widths[name]
     if "settings" in widths:
         most = max(least, _spare(widths, columns))
