@@ -63,7 +63,6 @@ def data_config(**settings: Any) -> DataConfig:
         "allow_smaller_vocabulary": False,
         "version": 2,
         "cache_dir": "nowhere",
-        "order_version": 2,
     }
     return DataConfig(**defaults | {name: str(v) if isinstance(v, Path) else v for name, v in settings.items()})
 

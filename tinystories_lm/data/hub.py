@@ -18,7 +18,7 @@ from typing import Any
 from tinystories_lm.config.schema import DataConfig
 from tinystories_lm.data.text_reader import HOW_TO_PROVIDE
 from tinystories_lm.system.console import counted, is_terminal, quiet_libraries
-from tinystories_lm.system.errors import CannotWriteError, CommandError, DamagedError, UnreachableError, UsageError
+from tinystories_lm.system.errors import CannotWriteError, CommandError, DamagedError, UsageError
 
 TRIES = 4
 MOST_RETRY_SECONDS = 310  # the hub counts requests in windows of five minutes
@@ -53,8 +53,8 @@ log = logging.getLogger(__name__)
 def load_dataset(config: DataConfig) -> Any:
     """Load the dataset of that name and revision, which `datasets` downloads once and then keeps.
 
-    Raises UsageError where it cannot be had under these settings, DamagedError for a damaged file, CannotWriteError
-    where it cannot be kept, UnreachableError where the hub cannot be reached.
+    Raises UsageError where it cannot be had under these settings or the hub cannot be reached, DamagedError where a file
+    is damaged, CannotWriteError where it cannot be kept.
     """
     import datasets
 
@@ -199,6 +199,4 @@ def _in_one_line(error: Exception, config: DataConfig) -> CommandError:
         copies += f"{datasets.config.HF_DATASETS_CACHE}/{owner}___*"
         advice = "" if Path(config.hub_path).is_dir() else f"; remove {copies} to download it again"
         return DamagedError(f"{corpus} has a damaged file: {_reason(error.__cause__ or error)}{advice}")
-    return UnreachableError(
-        f"cannot download {corpus}: {_reason(error)}; run the same command later, or {HOW_TO_PROVIDE}"
-    )
+    return UsageError(f"cannot download {corpus}: {_reason(error)}; run the same command later, or {HOW_TO_PROVIDE}")

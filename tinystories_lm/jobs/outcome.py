@@ -20,7 +20,6 @@ from tinystories_lm.system.errors import (
     DamagedError,
     DivergedError,
     Interrupted,
-    UnreachableError,
     UsageError,
 )
 from tinystories_lm.system.files import read_plain, replacing
@@ -83,7 +82,7 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
             return Status.INTERRUPTED, "signal"
         case _OutOfMemoryError():
             return Status.FAILED, str(error).replace("out of memory", "oom", 1)
-        case UsageError() | DamagedError() | DivergedError() | UnreachableError():
+        case UsageError() | DamagedError() | DivergedError():
             return Status.FAILED, str(error)
     return Status.FAILED, f"{type(error).__name__}: {error}"
 

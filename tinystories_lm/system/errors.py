@@ -57,10 +57,6 @@ class CannotWriteError(CommandError):
     exit_code = ExitCode.CANNOT_WRITE
 
 
-class UnreachableError(CommandError):
-    """A network or a server fails: the same command may work later."""
-
-
 class DivergedError(CommandError):
     """The loss, a gradient or a weight became NaN or infinite."""
 
