@@ -53,8 +53,8 @@ log = logging.getLogger(__name__)
 def load_dataset(config: DataConfig) -> Any:
     """Load the dataset of that name and revision, which `datasets` downloads once and then keeps.
 
-    Raises UsageError where it cannot be had under these settings or the hub cannot be reached, DamagedError where a file
-    is damaged, CannotWriteError where it cannot be kept.
+    Raises UsageError where it cannot be had under these settings or the hub cannot be reached, DamagedError where a
+    file is damaged, CannotWriteError where it cannot be kept.
     """
     import datasets
 
