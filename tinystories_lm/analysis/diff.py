@@ -89,7 +89,8 @@ def describe(found: Difference) -> str:
     rows += [[name.replace("_", " "), *_figures(name, pair)] for name, pair in found.figures.items() if any(pair)]
     parts = [table(["", *found.runs], [[*map(escape_controls, row)] for row in rows], right=(1, 2))]
     if found.first_step is not None:
-        parts.append(f"losses differ from step {found.first_step:,} on; before it {found.same_losses} are equal")
+        before = f"; they are equal at the {found.same_losses} steps before" if found.same_losses else ""
+        parts.append(f"losses differ from step {found.first_step:,} on{before}")
     elif found.same_losses:
         parts.append(f"losses are equal at all {found.same_losses} steps that both runs logged")
     for title, lines in (("first run, second run:", found.conditions), ("could not be read:", found.problems)):
