@@ -1,5 +1,6 @@
 """The machine: what cannot be trusted is refused before it computes anything."""
 
+import contextlib
 import dataclasses
 import platform
 import subprocess
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend
 
 from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware import attention_kernels, setup
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal
-from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.hardware.setup import open_for_inference
+from tinystories_lm.hardware.machine import KERNELS, Machine
+from tinystories_lm.hardware.setup import open_for_inference, open_machine
 from tinystories_lm.system.errors import UsageError
 
 HERE = Machine(
@@ -167,6 +169,36 @@ def test_the_math_kernel_is_the_one_that_runs(monkeypatch: Any) -> None:
     with Calls(), HERE.attending():
         F.scaled_dot_product_attention(q, q, q, is_causal=True)
     assert [name for name in called if "flash" in name]
+
+
+@pytest.mark.parametrize("kind", KERNELS)
+def test_the_chosen_kernel_comes_before_math_and_no_other_is_allowed(kind: Attention) -> None:
+    allowed = {
+        SDPBackend.FLASH_ATTENTION: torch.backends.cuda.flash_sdp_enabled,
+        SDPBackend.CUDNN_ATTENTION: torch.backends.cuda.cudnn_sdp_enabled,
+        SDPBackend.EFFICIENT_ATTENTION: torch.backends.cuda.mem_efficient_sdp_enabled,
+        SDPBackend.MATH: torch.backends.cuda.math_sdp_enabled,
+    }
+    with dataclasses.replace(HERE, attention=kind).attending():
+        order = torch._C._get_sdp_priority_order()
+        enabled = {backend for backend, is_enabled in allowed.items() if is_enabled()}
+    assert enabled == {KERNELS[kind], SDPBackend.MATH}
+    assert order.index(int(KERNELS[kind])) <= order.index(int(SDPBackend.MATH))
+
+
+@pytest.mark.parametrize(("kind", "runs"), [("flash", True), ("math", True), ("cudnn", False), ("efficient", False)])
+def test_a_kernel_that_does_not_run_here_is_refused_before_the_first_step(kind: str, runs: bool) -> None:
+    register()
+    config = compose_config(["hardware=cpu", f"hardware.attention={kind}", "hardware.precision=float32"]).config
+    refusal = pytest.raises(UsageError, match=f"hardware.attention={kind} does not run on this cpu in float32")
+    with contextlib.nullcontext() if runs else refusal:
+        open_machine(
+            config.hardware,
+            peak_flops_per_second=1e9,
+            compile_pays=False,
+            deterministic=False,
+            attention_shape=config.attention_shape,
+        )
 
 
 def test_a_device_that_is_not_there_is_one_line() -> None:

@@ -28,6 +28,7 @@ from tinystories_lm.training.optimizer import build_optimizer
 pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute
 BF16 = dataclasses.replace(MACHINE, dtype=torch.bfloat16, compile=True)
 ROWS = 4
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def compiled() -> LossOf:
@@ -124,3 +125,32 @@ def test_the_logits_are_held_in_bfloat16_alone() -> None:
         _, code = run_and_get_code(lambda: compiled()(model, data).backward())
     wide = set(re.findall(rf"\((\d+), {VOCAB}\), \({VOCAB}, 1\), torch\.(\w+)", "\n".join(code)))
     assert wide == {(str(ROWS * SMALL.context_tokens), "bfloat16")}
+
+
+KERNEL_THAT_RAN = """
+import dataclasses, sys
+import torch
+from tests.model.test_transformer import build
+from tests.training.test_compile import BF16, ROWS
+from tests.training.test_loop import batch
+from tinystories_lm.config.choices import Attention
+from tinystories_lm.training.compile import compile_loss
+
+machine = dataclasses.replace(BF16, attention=Attention(sys.argv[1]))
+model, part = build(wide=1.0), batch(ROWS)
+loss_of = compile_loss(model, part, machine).loss_of
+with torch.profiler.profile() as profile, machine.computing():
+    loss_of(model, part)
+print(any("flash_attention" in event.key for event in profile.key_averages()))
+"""
+
+
+def test_a_compiled_run_uses_its_own_attention_kernel_whatever_another_run_left_in_the_cache(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """torch's cache of compiled graphs does not tell them apart by the kernel that was chosen (pytorch#185449)."""
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path)
+    for kernel in ("math", "flash", "math"):
+        words = [sys.executable, "-c", KERNEL_THAT_RAN, kernel]
+        done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.stdout.split() == [str(kernel == "flash")], done.stderr

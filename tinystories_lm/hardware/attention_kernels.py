@@ -5,6 +5,7 @@ Shapes: B batch, H heads, T tokens, K head width.
 
 import math
 import time
+import warnings
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch.nn.attention import sdpa_kernel
 
 from tinystories_lm.config.choices import Attention
 from tinystories_lm.hardware.machine import KERNELS, Machine
+from tinystories_lm.hardware.memory import is_out_of_memory
 from tinystories_lm.hardware.processor import BLOCKS_PAY_TOKENS
 from tinystories_lm.model.attention import attention_by_kernel
 from tinystories_lm.system.errors import UsageError
@@ -40,6 +42,28 @@ def check_attention_is_causal(machine: Machine) -> None:
             f"under torch {torch.__version__} (a token sees later ones); use hardware.precision=float32 "
             "hardware.attention=math, another torch, or the CPU"
         )
+
+
+def check_attention_runs(machine: Machine, shape: tuple[int, int, int, int]) -> None:
+    """Raise UsageError where the chosen kernel cannot compute queries of this shape [B, H, T, K] and their gradients.
+
+    torch would compute them by MATH instead, and need the memory of all scores.
+    """
+    if machine.attention not in KERNELS:
+        return
+    leaves = [torch.randn(shape, device=machine.device, dtype=machine.dtype, requires_grad=True) for _ in range(3)]
+    try:
+        with warnings.catch_warnings(), sdpa_kernel([KERNELS[machine.attention]]):
+            warnings.simplefilter("ignore", UserWarning)  # torch says why, in several of them
+            _attention_seconds(leaves, repeats=1)
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
+        precision = str(machine.dtype).removeprefix("torch.")
+        raise UsageError(
+            f"hardware.attention={machine.attention} does not run on this {machine.device.type} in {precision} under "
+            f"torch {torch.__version__}; use hardware.attention=auto, or math"
+        ) from error
 
 
 def choose_attention(machine: Machine, shape: tuple[int, int, int, int], deterministic: bool) -> Attention:

@@ -43,7 +43,8 @@ class Machine:
     def attending(self) -> contextlib.AbstractContextManager[None]:
         if self.attention not in KERNELS:
             return contextlib.nullcontext()
-        return sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH])
+        # Without set_priority torch takes MATH before cuDNN on GPUs for which it does not recommend cuDNN.
+        return sdpa_kernel([KERNELS[self.attention], SDPBackend.MATH], set_priority=True)
 
     @property
     def attention_fn(self) -> AttentionFn:

@@ -9,7 +9,11 @@ import torch
 
 from tinystories_lm.config.choices import Attention, Device, Precision, Switch
 from tinystories_lm.config.schema import HardwareConfig
-from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, choose_attention
+from tinystories_lm.hardware.attention_kernels import (
+    check_attention_is_causal,
+    check_attention_runs,
+    choose_attention,
+)
 from tinystories_lm.hardware.detect import check_hardware, chosen_dtype, find_device, is_present, use_threads
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.system.cores import default_threads
@@ -51,6 +55,8 @@ def open_machine(
     )
     if machine.attention is Attention.auto and attention_shape:
         machine = dataclasses.replace(machine, attention=choose_attention(machine, attention_shape, deterministic))
+    elif attention_shape:
+        check_attention_runs(machine, (1, *attention_shape[1:]))
     for used in dict.fromkeys((machine, machine.for_inference())):
         check_attention_is_causal(used)
     return machine

@@ -33,6 +33,8 @@ def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
     Raises UsageError where torch cannot compile.
     """
     started = time.perf_counter()
+    # The flags that choose an attention kernel are not in the cache's own key (pytorch#185449).
+    torch.compiler.config.cache_key_tag = f"attention={machine.attention}"
     loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
     try:
         with machine.computing():
