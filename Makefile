@@ -32,10 +32,10 @@ test-faults: install  ## 300 runs killed at random and inside a save, 229 power 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
 
 # Each environment needs about 6 GB: PyPI's torch with CUDA, where pip's configuration offers no CPU build.
-matrix: build/matrix/gpu-image/.installed build/matrix/newest/.installed  ## the quick tests on the GPU image's versions and on the newest (25 minutes)
-	for each in gpu-image newest; do OMP_NUM_THREADS=1 build/matrix/$$each/bin/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile || exit; done
+matrix: build/matrix/oldest/.installed build/matrix/gpu-image/.installed build/matrix/newest/.installed  ## the quick tests on the oldest versions, the GPU image's and the newest (40 minutes)
+	for each in oldest gpu-image newest; do OMP_NUM_THREADS=1 build/matrix/$$each/bin/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile || exit; done
 
-build/matrix/gpu-image/.installed: MATRIX_PYTHON ?= python3.12
+build/matrix/oldest/.installed build/matrix/gpu-image/.installed: MATRIX_PYTHON ?= python3.12
 build/matrix/newest/.installed: MATRIX_PYTHON ?= python3.13
 build/matrix/%/.installed: tests/matrix/%.txt pyproject.toml
 	$(MATRIX_PYTHON) -m venv build/matrix/$*
