@@ -68,6 +68,10 @@ def needs_of(name: str, extra: str) -> Iterator[Requirement]:
             yield requirement
 
 
+@pytest.mark.skipif(
+    importlib.metadata.version("torch").partition("+")[0] != pins()["torch"],
+    reason="what is needed is read from the installed packages, and another torch than the locked one needs others",
+)
 def test_every_runtime_dependency_is_locked_in_the_version_that_is_tested() -> None:
     both = locked(LOCKS[0]) | locked(LOCKS[1])
     assert needed() - set(both) == set()
