@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from yaml import MarkedYAMLError
 
+from tinystories_lm.config.presets import choices_of
 from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS
 
@@ -69,7 +70,9 @@ def describe_unknown(key: str) -> str:
     """Return the message for a setting that does not exist, with the nearest one that does."""
     if key in REMOVED:
         return describe_removal(key)
-    close: Sequence[str] = difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0.6)
+    sections = dict.fromkeys(name.partition(".")[0] for name in SETTINGS)
+    groups = [section for section in ("experiment", *sections) if choices_of(section)]
+    close: Sequence[str] = difflib.get_close_matches(key, [*SETTINGS, *groups], n=1, cutoff=0.6)
     if not close:  # the key may be right, and its section wrong or missing
         names = {name.rpartition(".")[2]: name for name in SETTINGS}
         close = [names[tail] for tail in difflib.get_close_matches(key.rpartition(".")[2], names, n=1)]
