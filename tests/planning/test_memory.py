@@ -66,9 +66,9 @@ def test_the_memory_that_plan_shows_is_the_one_that_decides(more: list[str]) -> 
 def test_a_batch_without_end_takes_no_time_to_divide() -> None:
     """A slip of the finger is refused for what it would cost, not searched through."""
     wide = config("training.batch_size=1000000000000")
-    began = time.monotonic()
+    began = time.process_time()  # not the clock's: other processes may have the core
     assert fitting_micro_batch([wide], needed_bytes(wide, 100), most=10**12) == 100
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:

@@ -15,6 +15,7 @@ from tinystories_lm.tracking.wandb_tracker import WandbTracker, start_tracker
 
 KEY = "a1b2c3d4e5" * 4
 INIT_SECONDS, FINISH_SECONDS = 1, 1  # of servers that fail; those that work have longer
+A_MOMENT = 0.5  # seconds: less than any wait for a server, more than another process may hold the core
 PATIENT = {"init_timeout_seconds": 20, "finish_timeout_seconds": 20}
 
 

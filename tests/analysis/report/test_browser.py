@@ -27,13 +27,6 @@ TICKS = "[...document.querySelectorAll('#curve text')].map((text) => text.textCo
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of a sweep, a round, an imported model, and running, failed and broken runs."""
     work = tmp_path_factory.mktemp("work")

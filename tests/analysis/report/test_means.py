@@ -28,13 +28,6 @@ DIFFERING = "[...document.querySelectorAll('#differences .setting')].map((cell) 
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    browser = Browser(tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the report of a sweep of two models with three seeds, and of a single run."""
     work = tmp_path_factory.mktemp("work")
