@@ -36,6 +36,8 @@ LEAST_SECONDS = 12.0  # a part needs more than this to import torch and to do an
 MARGIN_SECONDS = 5.0  # to kill the last part and print the table
 KILL_SECONDS = 2.0  # a process that hangs in the driver may not even die
 GRACE_SECONDS = 0.5  # for what a part has started
+SAVING_SECONDS = 8.0  # before a part's limit: a command that it started is asked to stop, and writes a checkpoint
+RECORD_SECONDS = 3.0  # before a part's limit: it records what it has
 TICK_SECONDS = 0.1
 TAIL_CHARACTERS = 1500
 
@@ -64,7 +66,7 @@ class Settings:
     attention: str = ""  # the kernel to pin; without one each part measures which is the fastest
     steps: int = 40  # timed in a row
     tiny: bool = False
-    seconds: float = 0.0  # the part's own limit
+    until: float = 0.0  # of time.monotonic(): when the part is killed
 
     @property
     def compile_cache(self) -> Path:
@@ -153,10 +155,11 @@ def run_parts(
                 reason = f"stopped by {stopped_by()}" if stopped_by() else "the time was over"
                 keep(settings.out, outcome | {"outcome": "left out", "reason": reason})
                 continue
-            at = time.monotonic()
+            at, cpu_at = time.monotonic(), sum(os.times()[2:4])
             limit = min(part.limit_seconds * scale, left)
-            failure = run_part(part, replace(settings, seconds=limit), script=script, stopped_by=stopped_by)
+            failure = run_part(part, settings, seconds=limit, script=script, stopped_by=stopped_by)
             outcome |= {"outcome": "failed" if failure else "ok", "seconds": round(time.monotonic() - at, 1)}
+            outcome["cpu_seconds"] = round(sum(os.times()[2:4]) - cpu_at, 1)  # of all that it started
             keep(settings.out, outcome | failure)
             print(
                 f"[{at - began:5.0f} s] {part.label}: {outcome['seconds']} s, {failure.get('reason', 'ok')}", flush=True
@@ -164,8 +167,9 @@ def run_parts(
         return stopped_by()
 
 
-def run_part(part: Part, settings: Settings, *, script: Path, stopped_by: Callable[[], str]) -> Record:
+def run_part(part: Part, settings: Settings, *, seconds: float, script: Path, stopped_by: Callable[[], str]) -> Record:
     """Run one part as a process group of its own; return why it failed and the end of its log, else nothing."""
+    settings = replace(settings, until=time.monotonic() + seconds)
     log, records = Path(settings.out, LOG), Path(settings.out, RECORDS)
     size_before = records.stat().st_size if records.exists() else 0
     with log.open("ab") as file:
@@ -177,13 +181,13 @@ def run_part(part: Part, settings: Settings, *, script: Path, stopped_by: Callab
             command, cwd=settings.work, env=environment(settings), stdin=subprocess.DEVNULL, stdout=file,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-        until, reason = time.monotonic() + settings.seconds, ""
+        reason = ""
         while not reason and process.poll() is None:
             time.sleep(TICK_SECONDS)
             if stopped_by():
                 reason = f"stopped by {stopped_by()}"
-            elif time.monotonic() > until:
-                reason = f"the limit of {settings.seconds:.0f} s"
+            elif time.monotonic() > settings.until:
+                reason = f"the limit of {seconds:.0f} s"
         kill_group(process)
         os.fsync(file.fileno())
     said = log.read_bytes()[log_start:].decode(errors="replace").strip()

@@ -17,11 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gpu import REPOSITORY, SECOND, Record, Settings, keep
+from gpu import REPOSITORY, SAVING_SECONDS, SECOND, Record, Settings, keep
 
-STARTED = time.monotonic()
-SAVING_SECONDS = 8.0  # a command that is stopped early writes a checkpoint
-RECORD_SECONDS = 3.0  # a part whose limit comes near records what it has
 LOAD = 8  # variants compiled at a time: together they fit into 80 GB of memory
 
 
@@ -92,7 +89,7 @@ def tests(settings: Settings) -> None:
         return
     command = [sys.executable, "-m", "pytest", "-v", "-rfE", "-p", "no:cacheprovider", "tests/gpu"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    timer = threading.Timer(settings.seconds - SAVING_SECONDS, process.kill)
+    timer = threading.Timer(settings.until - time.monotonic() - SAVING_SECONDS, process.kill)
     timer.start()
     counts: dict[str, int] = {}
     failed: list[str] = []
@@ -113,10 +110,13 @@ def tests(settings: Settings) -> None:
 def speed(settings: Settings, size: str, variant: str) -> None:
     """Time the variant's steps in three windows, then record which attention kernel ran."""
     import torch
-    from gpu_steps import attention_that_ran, first_step, mismatch, profiled
+    from gpu_steps import CUDA_ONLY, attention_that_ran, first_step, mismatch, profiled
 
     from tinystories_lm.model.flops import flops_per_token
 
+    if variant in CUDA_ONLY and settings.tiny and not torch.cuda.is_available():
+        keep(settings.out, {"part": "speed", "size": size, "variant": variant, "skipped": "it needs a GPU"})
+        return
     subject, record = first_step(settings, size, variant)
     for number in range(1, 6):
         float(subject.step(number))
@@ -185,11 +185,13 @@ def compile_one(settings: Settings, size: str, variant: str) -> None:
 
 def warm(settings: Settings) -> None:
     """Compile all variants of the second list, several at a time."""
-    from gpu_steps import overrides_of
+    import torch
+    from gpu_steps import CUDA_ONLY, overrides_of
 
+    left_out = ("eager", *(CUDA_ONLY if settings.tiny and not torch.cuda.is_available() else ()))
     wanted: dict[tuple[str, ...], list[str]] = {}
     for part in SECOND:
-        if part.name == "speed" and part.arguments[1] != "eager":
+        if part.name == "speed" and part.arguments[1] not in left_out:
             lines = overrides_of(settings, *part.arguments)
             wanted.setdefault(tuple(sorted(x for x in lines if x != "optimizer=muon")), list(part.arguments))
     waiting, running, failed = list(wanted.values()), {}, []
@@ -278,95 +280,19 @@ def breakdown(settings: Settings, size: str, variant: str) -> None:
 
 
 def train(settings: Settings, experiment: str, steps: str, compiled: str) -> None:
-    """Train a preset through the command, in a new run folder.
+    """Train a preset through the command; compiled: `cold` empties the compile cache before."""
+    import gpu_runs
 
-    steps: their number, or `epoch`; compiled: `cold` empties the compile cache before.
-    """
-    run = Path(settings.work, f"{experiment}-{steps}")
-    shutil.rmtree(run, ignore_errors=True)
     if compiled == "cold":
         shutil.rmtree(settings.compile_cache, ignore_errors=True)
-    run_command(settings, ("train", experiment, steps, compiled), run)
+    gpu_runs.train(settings, experiment, steps, compiled)
 
 
 def resume(settings: Settings, experiment: str, before: str, steps: str) -> None:
     """Train the run of an earlier part further."""
-    run = Path(settings.work, f"{experiment}-{before}")
-    if not (run / "metrics.jsonl").is_file():
-        sys.exit(f"there is no run to resume in {run}")
-    run_command(settings, ("resume", experiment, before, steps), run)
+    import gpu_runs
 
-
-def run_command(settings: Settings, words: tuple[str, ...], run: Path) -> None:
-    """Train until the last step or shortly before the part's limit, and record what the run's folder holds."""
-    from tinystories_lm.runs.folder import RunFolder
-    from tinystories_lm.runs.records import read_metrics, read_record
-
-    part, experiment, *_ = words
-    overrides, steps = overrides_of_run(settings, experiment, words[2])
-    steps = number_of_steps(settings, int(words[3])) if part == "resume" else steps
-    rows_before = len(read_metrics(RunFolder(run))) if part == "resume" else 0
-    command = [
-        sys.executable,
-        "-m",
-        "tinystories_lm",
-        "train",
-        *overrides,
-        f"training.steps={steps}",
-        f"hydra.run.dir={run}",
-    ]
-    began, first_row_s = time.monotonic(), 0.0
-    process = subprocess.Popen(command, cwd=settings.work)
-    ends = {settings.seconds - SAVING_SECONDS: signal.SIGTERM, settings.seconds - RECORD_SECONDS: signal.SIGKILL}
-    while process.poll() is None:
-        time.sleep(0.1)
-        if not first_row_s and any("train/loss" in row for row in read_metrics(RunFolder(run))[rows_before:]):
-            first_row_s = time.monotonic() - began
-        for seconds in [seconds for seconds in ends if time.monotonic() - STARTED > seconds]:
-            process.send_signal(ends.pop(seconds))
-    rows = read_metrics(RunFolder(run))
-    segments = read_record(RunFolder(run)).segments if (run / "environment.json").is_file() else ()
-    speeds = sorted(row["speed/tokens_per_second"] for row in rows[rows_before:] if "speed/tokens_per_second" in row)
-    stopped = len(ends) < 2
-    keep(settings.out, {
-        "part": part, "arguments": words[1:], "steps": steps, "exit": process.returncode, "stopped": stopped,
-        "text": settings.data or "built-in", "run_seconds": time.monotonic() - began, "first_row_s": first_row_s,
-        "compile_s": round(segments[-1].compile_seconds or 0.0, 2) if segments else None,
-        "attention": str(segments[-1].machine.attention) if segments else None,
-        "val": [[row["progress/step"], row["val/loss"]] for row in rows if "val/loss" in row],
-        "train_loss": [[row["progress/step"], row["train/loss"]] for row in rows if "train/loss" in row][-3:],
-        "tokens_per_second": speeds[len(speeds) // 2] if speeds else 0.0, "fastest": speeds[-1:],
-        "train_seconds": rows[-1]["time/train_seconds"] if rows else None,
-    })  # fmt: skip
-    if process.returncode:
-        sys.exit(f"train ends with exit status {process.returncode}" + ", stopped at the limit" * stopped)
-
-
-def overrides_of_run(settings: Settings, experiment: str, steps: str) -> tuple[list[str], int]:
-    """Return a run's settings and its number of steps: for `epoch`, as many as the text has tokens for."""
-    from gpu_steps import TINY
-
-    from tinystories_lm.config.compose import compose_config, register
-    from tinystories_lm.data.corpus import Split
-    from tinystories_lm.data.token_cache import prepare
-
-    text = [f"data.path={settings.data}"] if settings.data else ["data=stories"]
-    small = [*TINY, "data.vocab_size=512", "training.eval_tokens=2048", "sampling.max_tokens=16"]
-    small += [] if settings.data else ["data.grammar_bytes=400_000"]
-    common = [f"experiment={experiment}", *text, f"data.cache_dir={Path(settings.work, 'cache')}", "tracking=off"]
-    common += [f"hardware.attention={settings.attention}"] if settings.attention else []
-    common += [*small, "hardware.compile=on"] if settings.tiny else []
-    register()
-    config = compose_config(common).config
-    tokens = prepare(config.data).splits[Split.TRAIN].tokens.size if steps == "epoch" else 0
-    epoch = tokens // (config.training.batch_size * config.model.context_tokens)
-    count = number_of_steps(settings, epoch if steps == "epoch" else int(steps))
-    every = max(1, count // 4 if count > 1000 else count // 2)
-    return [*common, f"training.eval_every_steps={every}"], count
-
-
-def number_of_steps(settings: Settings, wanted: int) -> int:
-    return max(1, wanted // 10 if settings.tiny else wanted)
+    gpu_runs.resume(settings, experiment, before, steps)
 
 
 def leave_with_parent() -> None:

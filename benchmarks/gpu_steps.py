@@ -38,6 +38,7 @@ VARIANTS: dict[str, list[str]] = {
     "two micro-batches": ["training.micro_batch_size=32"],
     "deterministic": ["training.deterministic=true", "hardware.attention=auto"],  # torch refuses some kernels then
 }
+CUDA_ONLY = ("cudnn", "efficient")  # variants
 TINY = ["model=tiny", "model.n_layers=2", "model.context_tokens=64", "training.batch_size=4", "hardware.threads=1"]
 STREAM_TOKENS = 20_000_000
 
