@@ -194,7 +194,7 @@ def warm(settings: Settings) -> None:
         if part.name == "speed" and part.arguments[1] not in left_out:
             lines = overrides_of(settings, *part.arguments)
             wanted.setdefault(tuple(sorted(x for x in lines if x != "optimizer=muon")), list(part.arguments))
-    waiting, running, failed = list(wanted.values()), {}, []
+    waiting, running, failed = sorted(wanted.values(), reverse=True), {}, []  # the large model takes longest
     places = max(1, min(LOAD, (os.cpu_count() or 1) // 2))
     while waiting or running:
         while waiting and len(running) < places:
