@@ -1,6 +1,5 @@
 """The token cache holds exactly the corpus, is built once and as a whole, and is never read when damaged."""
 
-import dataclasses
 import errno
 import json
 import logging
@@ -363,9 +362,9 @@ def test_a_giant_word_takes_bounded_time(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(token_cache, "train_tokenizer", train)
     choose = random.Random(0)
     text = " ".join(TRAIN) + "".join(choose.choices("abcdefgh", k=500_000)) + "\n" * 500_000 + "end"
-    began = time.perf_counter()
+    began = time.process_time()  # not the clock's: other processes may have the core
     found = prepare(data_config(path=folder_of(tmp_path / "giant", text, "v v"), cache_dir=tmp_path / "cache"))
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
     assert found.splits[Split.TRAIN].bytes == len(text.encode())
     assert len(" ".join(TRAIN)) + 90_000 < sum(map(len, learned)) < len(" ".join(TRAIN)) + 110_000
     assert load_tokenizer(found.folder / "tokenizer.json").decode(found.splits[Split.TRAIN].tokens.tolist()) == text
@@ -381,35 +380,6 @@ def test_real_stories_are_decoded_exactly(tmp_path: Path) -> None:
     assert tokenizer.decode(tokens, skip_special_tokens=False) == "".join(story + END_OF_TEXT for story in stories)
     train = found.splits[Split.TRAIN]
     assert 3.8 < train.bytes / train.tokens.size < 4.3, "bytes per token; GPT-2's vocabulary has 4.06"
-
-
-def test_the_tokenizer_is_trained_on_a_share_of_a_large_corpus(
-    config: DataConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    learned: list[list[str]] = []
-
-    def train(texts: Iterable[str], *arguments: Any, **options: Any) -> Any:
-        learned.append(list(texts))
-        return train_tokenizer(learned[-1], *arguments, **options)
-
-    monkeypatch.setattr(token_cache, "train_tokenizer", train)
-    whole = prepare(config)
-    size = (Path(config.path or "") / "train.txt").stat().st_size
-    text_bytes = sum(len(story.encode()) for story in TRAIN)
-    third = prepare(dataclasses.replace(config, tokenizer_bytes=text_bytes // 3))
-    same = prepare(dataclasses.replace(config, tokenizer_bytes=size))
-    assert third.folder != whole.folder == same.folder, "a limit without an effect does not change the key"
-    stories = read(Path(config.path or ""), Split.TRAIN)
-    assert learned[0] == stories
-    assert learned[1] == stories[2::3] or len(learned[1]) == pytest.approx(len(stories) / 3, abs=2)
-    assert set(learned[1][:3]) < set(stories[:10]) and set(learned[1][-3:]) < set(stories[-10:]), "evenly spaced"
-
-
-def test_the_tokenizer_is_trained_on_a_share_of_a_long_document(config: DataConfig, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "one", " ".join(TRAIN * 40), "v v")
-    size = (folder / "train.txt").stat().st_size
-    found = prepare(data_config(path=folder, cache_dir=config.cache_dir, tokenizer_bytes=size // 3))
-    assert found.vocab_size == 300 and found.splits[Split.TRAIN].documents == 1
 
 
 def test_checking_a_large_cache_takes_no_memory(config: DataConfig) -> None:

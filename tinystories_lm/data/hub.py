@@ -4,7 +4,6 @@
 to its caller is here: trying again after other passing errors, keeping to the revision, and one line for each failure.
 """
 
-import errno
 import functools
 import logging
 import re
@@ -23,10 +22,6 @@ from tinystories_lm.system.errors import CannotWriteError, CommandError, Damaged
 TRIES = 4
 MOST_RETRY_SECONDS = 310  # the hub counts requests in windows of five minutes
 BUSY = {408, 429, 500, 502, 503, 504}
-DISK_ERRORS = {
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS", "EACCES", "EPERM", "ENOTDIR", "EEXIST", "EISDIR")
-}
 COMMIT = re.compile("[0-9a-f]{40}")
 LIBRARIES = ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "filelock", "fsspec", "huggingface_hub")
 ADVERTISER = "huggingface_hub.utils._http"  # the logger that recommends a token, which a public dataset does not need
@@ -45,7 +40,7 @@ REFUSALS = {
     r"Invalid credentials|\b40[13] (?:Client|Forbidden)": f"is closed to this account: {LOG_IN} of another one",
     r"OfflineModeIsEnabled": f"is not on this machine, and HF_HUB_OFFLINE is set: unset it, or {HOW_TO_PROVIDE}",
 }
-NETWORK_LIBRARIES = {"httpx", "httpx2", "huggingface_hub"}
+HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "httpcore2"}
 
 log = logging.getLogger(__name__)
 
@@ -161,10 +156,26 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def _library(error: BaseException) -> str:
+    return type(error).__module__.partition(".")[0]
+
+
 def _is_of_network(error: BaseException) -> bool:
-    library = type(error).__module__.partition(".")[0]
     is_short = "Consistency check" in str(error)  # a file of another size than the hub announced
-    return library in NETWORK_LIBRARIES or isinstance(error, ConnectionError | TimeoutError) or is_short
+    is_of_library = _library(error) in {*HTTP_LIBRARIES, "huggingface_hub"}
+    return is_of_library or isinstance(error, ConnectionError | TimeoutError) or is_short
+
+
+def _disk_error(error: BaseException) -> OSError | None:
+    """Return the error of the system that kept a file from being written; a missing one can be downloaded again."""
+    if any(_library(cause) in HTTP_LIBRARIES for cause in _chain(error)):  # the system's error is the connection's
+        return None
+    for cause in _chain(error):
+        if not isinstance(cause, OSError) or isinstance(cause, ConnectionError | TimeoutError | FileNotFoundError):
+            continue
+        if cause.errno is not None or "Not enough disk space" in str(cause):  # libraries' own errors have no number
+            return cause
+    return None
 
 
 def _reason(error: BaseException) -> str:
@@ -182,12 +193,11 @@ def _in_one_line(error: Exception, config: DataConfig) -> CommandError:
     import huggingface_hub.constants
 
     corpus = f"the corpus {config.name} ({config.hub_path})"
-    for cause in _chain(error):
-        if isinstance(cause, OSError) and (cause.errno in DISK_ERRORS or "Not enough disk space" in str(cause)):
-            where = cause.filename or datasets.config.HF_CACHE_HOME
-            return CannotWriteError(
-                f"cannot keep {corpus}: {where}: {cause.strerror or cause}: free some space or set HF_HOME=FOLDER"
-            )
+    if (cause := _disk_error(error)) is not None:
+        where = cause.filename or datasets.config.HF_CACHE_HOME
+        return CannotWriteError(
+            f"cannot keep {corpus}: {where}: {cause.strerror or cause}: free some space or set HF_HOME=FOLDER"
+        )
     said = "\n".join(f"{type(cause).__name__}: {cause}" for cause in _chain(error))
     for pattern, advice in REFUSALS.items():
         if found := re.search(pattern, said, re.MULTILINE):
