@@ -70,7 +70,7 @@ def test_a_failing_task_costs_nobody_else_anything(tmp_path: Path, kind: str, co
     found = run(
         [
             task(tmp_path, "before", write_note, tmp_path / "before"),
-            task(tmp_path, "fails", fail, kind, deadline_seconds=1.0 if kind == "hang" else 60.0),
+            task(tmp_path, "fails", fail, kind, deadline_seconds=3.0 if kind == "hang" else 60.0),
             task(tmp_path, "after", write_note, tmp_path / "after"),
         ]
     )
@@ -80,6 +80,11 @@ def test_a_failing_task_costs_nobody_else_anything(tmp_path: Path, kind: str, co
     assert said in log and ("Traceback" in log) == (kind in ("raise", "memory"))
     pids = {json.loads((tmp_path / name).read_text())["pid"] for name in ("before", "after")}
     assert len(pids | {os.getpid()}) == 3
+
+
+def test_a_task_that_is_overdue_before_it_can_handle_that_counts_as_stopped(tmp_path: Path) -> None:
+    found = run([task(tmp_path, "late", fail, "hang", deadline_seconds=0.0)])
+    assert found[0].exit_code == 75 and found[0].timed_out
 
 
 def test_our_own_errors_are_one_line_of_the_log_and_their_exit_code(tmp_path: Path) -> None:

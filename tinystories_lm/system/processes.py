@@ -96,7 +96,7 @@ class _Running:
         """Return how the process ended, None for one that runs: overdue it is asked to stop, and killed later."""
         seconds, code = time.monotonic() - self.started, self.process.exitcode
         if code is not None:
-            stopped = stopping and code == -signal.SIGTERM  # before the task could handle the request
+            stopped = (stopping or self.timed_out) and code == -signal.SIGTERM  # before it could handle the request
             return Ending(ExitCode.INTERRUPTED if stopped else code, seconds, self.timed_out)
         if seconds > self.deadline_seconds and not self.timed_out:
             self.timed_out = True
