@@ -15,4 +15,5 @@ pinned() { grep -E "^($1)==" constraints.txt; }
 	--dest build/gpu/wheels $(pinned 'msgspec|einops')
 cp "$text"/train*.txt build/gpu/data/
 for file in "$text"/valid*.txt; do head -c 1048576 "$file" >"build/gpu/data/$(basename "$file")"; done
+git describe --always --exclude='*' --abbrev=40 --dirty=+changes >build/gpu/commit
 du -sh build/gpu

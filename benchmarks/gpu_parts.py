@@ -28,6 +28,7 @@ def facts(settings: Settings) -> None:
 
     from tinystories_lm.jobs.provenance import git_commit
 
+    packed = REPOSITORY / "build" / "gpu" / "commit"  # of a checkout that travels without its history
     record: Record = {
         "part": "facts",
         "gpu": "none",
@@ -36,7 +37,7 @@ def facts(settings: Settings) -> None:
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),
         "cores": os.cpu_count(),
-        "commit": git_commit(),
+        "commit": git_commit() or (packed.read_text().strip() if packed.is_file() else ""),
     }
     on_gpu = torch.cuda.is_available()
     if on_gpu:

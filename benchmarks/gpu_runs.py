@@ -80,7 +80,7 @@ def overrides_of_run(settings: Settings, experiment: str, steps: str) -> tuple[l
     small += [] if settings.data else ["data.grammar_bytes=400_000"]
     common = [f"experiment={experiment}", *text, f"data.cache_dir={Path(settings.work, 'cache')}", "tracking=off"]
     common += [f"hardware.attention={settings.attention}"] if settings.attention else []
-    common += [*small, "hardware.compile=on"] if settings.tiny else []
+    common += [*small, "hardware.compile=off"] if settings.tiny else []
     register()
     config = compose_config(common).config
     tokens = prepare(config.data).splits[Split.TRAIN].tokens.size if steps == "epoch" else 0

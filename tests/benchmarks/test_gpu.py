@@ -17,7 +17,7 @@ from torch.autograd import DeviceType
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SMALL_RUN
 
 BENCHMARKS = REPOSITORY / "benchmarks"
 sys.path.append(str(BENCHMARKS))
@@ -243,6 +243,19 @@ def test_the_table_shows_both_first_steps_and_what_failed(capsys: pytest.Capture
     assert header.split()[-4:] == ["cold", "warm", "ratio", "attention"]
     assert "31.2 s" in row and "4.1 s" in row and "2,500,000" in row
     assert failed == "failed: speed 28M cudnn: signal SIGSEGV"
+
+
+@pytest.mark.slow
+def test_a_run_on_text_files_needs_neither_datasets_nor_wandb(
+    tmp_path: Path, corpus: Path, environment: dict[str, str]
+) -> None:
+    """The machine with the GPU may lack both (benchmarks/gpu_pack.sh)."""
+    for name in ("datasets", "wandb"):
+        (tmp_path / f"{name}.py").write_text(f"raise ImportError('{name} is blocked')")
+    environment |= {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY)])}
+    command = [sys.executable, "-m", "tinystories_lm", "train", *SMALL_RUN, f"data.path={corpus}"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
