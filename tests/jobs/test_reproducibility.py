@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.hardware.test_setup import HERE
-from tinystories_lm.config.choices import Attention
+from tinystories_lm.config.choices import OPTIMIZERS, Attention, OptimizerKind
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.jobs.provenance import describe_machine, describe_segment
@@ -49,8 +49,18 @@ OTHERS = {"device_name": "another", "precision": "bfloat16", "residual": "bfloat
 
 @pytest.mark.parametrize("name", ROUNDS)
 def test_another_machine_choice_or_torch_rounds_differently(name: str) -> None:
-    here = describe_segment(HERE, first_step=0)
+    here = describe_segment(HERE, OptimizerKind.adamw, first_step=0)
     other = msgspec.structs.replace(here, machine=msgspec.structs.replace(here.machine, **{name: OTHERS[name]}))
     assert rounds_alike(here, msgspec.structs.replace(here, first_step=9, git_commit="another"))
     assert not rounds_alike(here, other)
     assert not rounds_alike(here, msgspec.structs.replace(here, packages=here.packages | {"torch": "0.1"}))
+
+
+def test_a_segment_by_an_earlier_muon_rounds_differently_and_one_by_adamw_does_not() -> None:
+    """Records from before the number was written have 1: torch.optim.Muon took the steps."""
+    for kind, alike in ((OptimizerKind.adamw, True), (OptimizerKind.muon, False)):
+        now = describe_segment(HERE, kind, first_step=0)
+        earlier = msgspec.to_builtins(now)
+        assert earlier.pop("optimizer_arithmetic", 1) == OPTIMIZERS[kind].arithmetic
+        assert rounds_alike(msgspec.convert(earlier, Segment), now) is alike
+        assert rounds_alike(now, now)

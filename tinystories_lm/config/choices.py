@@ -73,11 +73,14 @@ class OptimizerTraits(NamedTuple):
     inner_state: int  # float32 numbers kept for each weight but for the vocabulary matrices
     rest_state: int  # for each weight of embedding and head
     diverging_lr: float = math.inf  # peak learning rate from which runs often diverge
+    arithmetic: int = 1  # raised when a step rounds otherwise; a run that resumes across that is not exact
 
 
 OPTIMIZERS = {
     OptimizerKind.adamw: OptimizerTraits("AdamW", inner_state=2, rest_state=2, diverging_lr=5e-3),
-    OptimizerKind.muon: OptimizerTraits("Muon for the inner matrices, beside AdamW", inner_state=1, rest_state=2),
+    OptimizerKind.muon: OptimizerTraits(
+        "Muon for the inner matrices, beside AdamW", inner_state=1, rest_state=2, arithmetic=2
+    ),  # arithmetic 1 was torch.optim.Muon's
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tinystories_lm.config.choices import Device
+from tinystories_lm.config.choices import OPTIMIZERS, Device, OptimizerKind
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.corpus import Split
@@ -58,7 +58,7 @@ def record_start(job: ResolvedJob, resumed: ResumedRun, machine: Machine, cache:
         check_corpus(run, before.corpus, corpus)
     write_text(run.tokenizer, (cache.folder / "tokenizer.json").read_text(encoding="utf-8"))
     initial_weights = find_initial_weights(job, resumed, tokenizer_sha256=corpus.tokenizer_sha256)
-    segment = describe_segment(machine, first_step=progress.step)
+    segment = describe_segment(machine, job.config.optimizer.kind, first_step=progress.step)
     _update_exactness(progress, before, segment)
     corpus_tokens = int(cache.splits[Split.TRAIN].tokens.size)
     plan = make_plan(job.config, corpus_tokens=corpus_tokens, vocab_size=cache.vocab_size)
@@ -138,7 +138,10 @@ def _update_exactness(progress: Progress, before: RunRecord, segment: Segment) -
     progress.exact &= before.exact is not False  # a process that was killed before its first checkpoint left it there
     if not before.segments:
         return
-    progress.exact &= rounds_alike(before.segments[-1], segment)
+    last = before.segments[-1]
+    if last.optimizer_arithmetic != segment.optimizer_arithmetic:
+        log.warning("another version of this program took the run's steps so far: its optimizer rounds otherwise")
+    progress.exact &= rounds_alike(last, segment)
     if not progress.exact:
         log.warning("this run resumes under other conditions: its numbers are not bit for bit those of one process")
 
@@ -167,7 +170,7 @@ def _announce(plan: Plan, left: Estimate, machine: Machine, *, resumed_at: int |
         log.info("resuming from step %s", f"{resumed_at:,}")
 
 
-def describe_segment(machine: Machine, *, first_step: int) -> Segment:
+def describe_segment(machine: Machine, optimizer: OptimizerKind, *, first_step: int) -> Segment:
     """Describe this process, which takes the run's steps after `first_step`."""
     return Segment(
         first_step=first_step,
@@ -177,6 +180,7 @@ def describe_segment(machine: Machine, *, first_step: int) -> Segment:
         platform=platform.platform(),
         packages={name: _version(name) for name in PACKAGES},
         machine=describe_machine(machine),
+        optimizer_arithmetic=OPTIMIZERS[optimizer].arithmetic,
     )
 
 

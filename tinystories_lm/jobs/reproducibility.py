@@ -50,6 +50,7 @@ def with_recorded_attention(config: HardwareConfig, segments: Sequence[Segment])
 
 
 def rounds_alike(before: Segment, now: Segment) -> bool:
-    """Return whether two segments compute the same bits: the same machine, choices and torch."""
+    """Return whether two segments compute the same bits: the same machine, choices, torch and optimizer."""
     same_machine = all(getattr(before.machine, name) == getattr(now.machine, name) for name in ROUNDS)
-    return same_machine and before.packages["torch"] == now.packages["torch"]
+    same_torch = before.packages["torch"] == now.packages["torch"]
+    return same_machine and same_torch and before.optimizer_arithmetic == now.optimizer_arithmetic

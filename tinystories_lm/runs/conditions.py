@@ -28,6 +28,8 @@ def _segment_differences(before: Segment, now: Segment) -> list[str]:
         for key, value in new.items()
         if old.get(key) != value and key not in ("peak_flops_per_second", "dollars_per_hour")
     ]
+    if before.optimizer_arithmetic != now.optimizer_arithmetic:
+        found.append(f"the optimizer's arithmetic: {before.optimizer_arithmetic}, {now.optimizer_arithmetic}")
     if before.git_commit != now.git_commit:
         found.append(f"commit: {_short(before.git_commit)}, {_short(now.git_commit)}")
     return found

@@ -50,6 +50,7 @@ class Segment(Record, frozen=True, kw_only=True):
     packages: dict[str, str]  # versions by name
     machine: MachineRecord
     compile_seconds: float | None = None
+    optimizer_arithmetic: Count = 1  # config/choices.py has the number of each optimizer
 
     def __post_init__(self) -> None:
         if "torch" not in self.packages:

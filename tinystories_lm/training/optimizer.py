@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from tinystories_lm.config.choices import OptimizerKind
 from tinystories_lm.config.schema import OptimizerConfig
 from tinystories_lm.runs.checkpoint import is_fused
+from tinystories_lm.training.muon import Muon
 
 
 class ParameterGroups(NamedTuple):
@@ -50,9 +51,7 @@ def _muon(groups: ParameterGroups, config: OptimizerConfig, device: torch.device
 
     A step of Muon has the root mean square of one of AdamW (Liu et al. 2025, arXiv 2502.16982, eq. 4).
     """
-    muon = torch.optim.Muon(
-        groups.inner, lr=config.lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    muon = Muon(groups.inner, lr=config.lr, weight_decay=config.weight_decay)
     return CombinedOptimizer(muon, _adamw(groups._replace(inner=[]), config, device))
 
 
@@ -95,11 +94,11 @@ def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
 def step_masked(part: torch.optim.Optimizer, finite: Tensor) -> None:
     """Take a step that changes nothing unless `finite`, without reading that flag on the host.
 
-    Fused AdamW checks the flag itself, as in mixed precision with a gradient scaler. A step of any other optimizer is
-    undone: its parameters and every tensor of its state get their values back. That needs a state which exists and lies
-    on the device: where it does not, as in a run's first step, the flag is read.
+    Fused AdamW and Muon check the flag themselves, as in mixed precision with a gradient scaler. A step of any other
+    optimizer is undone: its parameters and every tensor of its state get their values back. That needs a state which
+    exists and lies on the device: where it does not, as in a run's first step, the flag is read.
     """
-    if is_fused(part):
+    if is_fused(part) or isinstance(part, Muon):
         part.found_inf = (~finite).float()  # type: ignore[attr-defined]
         part.step()
     elif _can_undo(part, finite.device):
