@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-faults matrix lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
+.PHONY: help install demo test test-all test-faults test-gpu test-null matrix lint docs bench lock round1 round2 round3 round4 rounds sweep report record clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,14 @@ test-all: install lint  ## the slow tests too
 
 test-faults: install  ## 300 runs killed at random and inside a save, 229 power cuts, 1,000 damaged files, full disks, signals (40 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
+
+test-gpu: install  ## values, steps and runs on the GPU of this machine (3 minutes)
+	$(BIN)/python -m pytest tests/gpu -rs
+
+# A CUDA that computes nothing, for a Python with torch's CUDA build: the GPU image's of `make matrix`, or yours.
+NULL_PYTHON ?= build/matrix/gpu-image/bin/python
+test-null: $(filter build/matrix/gpu-image/.installed,$(NULL_PYTHON:%/bin/python=%/.installed))  ## what a GPU would be asked to do, without one: kernels, launches, waits, memory (10 minutes)
+	OMP_NUM_THREADS=1 $(NULL_PYTHON) -m pytest tests/null -rs
 
 # Each environment needs about 6 GB: PyPI's torch with CUDA, where pip's configuration offers no CPU build.
 matrix: build/matrix/oldest/.installed build/matrix/gpu-image/.installed build/matrix/newest/.installed  ## the quick tests on the oldest versions, the GPU image's and the newest (40 minutes)

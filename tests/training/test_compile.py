@@ -15,6 +15,7 @@ from torch._inductor.utils import run_and_get_code
 from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
+from tinystories_lm.config.choices import Attention
 from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
 from tinystories_lm.model.attention import AttentionFn, attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
@@ -24,7 +25,7 @@ from tinystories_lm.training.loop import micro_batches, train_step, validate
 from tinystories_lm.training.loss import LossOf, mean_loss
 from tinystories_lm.training.optimizer import build_optimizer
 
-pytestmark = pytest.mark.slow  # a compilation takes a quarter of a minute
+slow = pytest.mark.slow  # a compilation takes a quarter of a minute
 BF16 = dataclasses.replace(MACHINE, dtype=torch.bfloat16, compile=True)
 ROWS = 4
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ def losses_of(loss_of: LossOf, residual: torch.dtype, attend: AttentionFn) -> li
     ]
 
 
+@slow
 @pytest.mark.parametrize(
     ("residual", "attend"),
     [(torch.float32, attention_by_kernel), (torch.bfloat16, attention_by_kernel), (torch.float32, attention_in_blocks)],
@@ -63,6 +65,7 @@ def test_compiled_steps_give_the_eager_losses_within_bfloat16s_noise(
     assert eager[-1] < eager[0] - 0.3, "they learn"
 
 
+@slow
 def test_training_and_validation_share_one_graph_without_a_break() -> None:
     loss_of, model = compiled(), build(wide=1.0)
     optimizer = build_optimizer(model, ADAMW, device=CPU)
@@ -83,6 +86,7 @@ def test_training_and_validation_share_one_graph_without_a_break() -> None:
     assert not counters["graph_break"]
 
 
+@slow
 def test_compiling_leaves_the_weights_alone_and_tells_its_time() -> None:
     torch.compiler.reset()
     model, data = build(wide=1.0), batch(ROWS)
@@ -96,6 +100,7 @@ def test_compiling_leaves_the_weights_alone_and_tells_its_time() -> None:
     assert dict(counters["inductor"]) == compiled, "nothing is left to compile, backward neither"
 
 
+@slow
 def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     corpus: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -118,6 +123,7 @@ def test_without_a_compiler_a_run_goes_on_eager_unless_it_was_told_to_compile(
     assert piece["machine"]["compile"] is False and piece["compile_seconds"] == 0
 
 
+@slow
 def test_the_logits_are_held_in_bfloat16_alone() -> None:
     model, data = build(wide=1.0), batch(ROWS)
     with BF16.computing():
@@ -144,6 +150,7 @@ print(any("flash_attention" in event.key for event in profile.key_averages()))
 """
 
 
+@slow
 def test_a_compiled_run_uses_its_own_attention_kernel_whatever_another_run_left_in_the_cache(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -153,3 +160,17 @@ def test_a_compiled_run_uses_its_own_attention_kernel_whatever_another_run_left_
         words = [sys.executable, "-c", KERNEL_THAT_RAN, kernel]
         done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
         assert done.stdout.split() == [str(kernel == "flash")], done.stderr
+
+
+def test_each_kernel_compiles_under_a_name_of_its_own_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+
+    def compile_nothing(loss_of: LossOf, **_: object) -> LossOf:
+        names.append(torch.compiler.config.cache_key_tag)
+        return loss_of
+
+    monkeypatch.setattr(torch.compiler.config, "cache_key_tag", "")
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    for kernel in (Attention.math, Attention.flash, Attention.math):
+        compile_loss(build(wide=1.0), batch(ROWS), dataclasses.replace(BF16, attention=kernel))
+    assert names[0] == names[2] != names[1]

@@ -114,10 +114,11 @@ def validation_batches(
     """
     scored = min(eval_tokens, tokens_N.numel() - 1)
     for first in range(0, scored, batch_size * context_tokens):
-        places = first + torch.arange(batch_size * context_tokens).view(batch_size, context_tokens)
+        # Made where the tokens are: a copy to a GPU would make the host wait in every batch.
+        places = first + torch.arange(batch_size * context_tokens, device=tokens_N.device).view(batch_size, -1)
         inside = places < scored
-        places = torch.where(inside, places, 0).to(tokens_N.device)
-        targets = torch.where(inside.to(tokens_N.device), _ids(tokens_N[places + 1]), IGNORED)
+        places = torch.where(inside, places, 0)
+        targets = torch.where(inside, _ids(tokens_N[places + 1]), IGNORED)
         yield Batch(_ids(tokens_N[places]).to(device), targets.to(device))
 
 

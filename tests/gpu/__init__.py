@@ -1,0 +1,1 @@
+"""Tests of values on a GPU: `make test-gpu`."""

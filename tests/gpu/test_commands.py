@@ -1,0 +1,89 @@
+"""What is read and written with a model on the device equals the CPU's, within the bounds stated here."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.conftest import WarmProcess, clean_environment
+from tests.gpu.conftest import DEVICE, small_run
+from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.load import load_model
+from tinystories_lm.system.json_files import read_json
+
+LOGITS = 1e-3  # the largest difference of two float32 logits
+LOSSES = {"float32": 1e-4, "bfloat16": 1e-2}  # the relative difference of two validation losses
+
+
+class Trained:
+    """A run that was trained on the device, and commands on it."""
+
+    def __init__(self, process: WarmProcess, corpus: Path, folder: Path) -> None:
+        self.process, self.folder, self.run = process, folder, folder / "run"
+        rate = ["training.steps=60", "optimizer.lr=0.01", "training.eval_every_steps=30"]
+        self("train", *small_run(corpus, *rate, f"hydra.run.dir={self.run}"))
+
+    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        done = self.process.run(words, self.folder, clean_environment(), timeout=240)
+        assert done.returncode == 0, done.stderr
+        return done
+
+
+@pytest.fixture(scope="module")
+def trained(warm_process: WarmProcess, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return Trained(warm_process, corpus, tmp_path_factory.mktemp("trained"))
+
+
+def test_logits_and_decoded_steps_are_those_of_the_cpu(trained: Trained) -> None:
+    ids = torch.from_numpy(np.random.default_rng(0).integers(0, 280, (3, 24)))
+    found = {}
+    for device in ("cpu", DEVICE.type):
+        model = load_model(str(trained.run), device=device).model
+        decoder = Decoder(model, 3)
+        with torch.inference_mode():
+            whole = model(ids.to(device))
+            steps = [decoder.read(ids[:, :20].tolist())]
+            steps += [decoder.step(ids[:, position].to(device)) for position in range(20, 24)]
+        found[device] = whole[:, 19:].cpu(), torch.stack(steps, dim=1).cpu()
+    for ours, theirs in zip(found[DEVICE.type], found["cpu"], strict=True):
+        assert (ours - theirs).abs().max() < LOGITS
+    assert (found[DEVICE.type][0] - found[DEVICE.type][1]).abs().max() < LOGITS
+
+
+def test_greedy_samples_are_those_of_the_cpu(trained: Trained) -> None:
+    words = ["--prompt", "One day", "--prompt", "", "--temperature", "0", "--max-tokens", "20", "--json"]
+    texts = {}
+    for device in ("cpu", DEVICE.type):
+        done = trained("sample", str(trained.run), *words, "--device", device, "--precision", "float32")
+        texts[device] = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+    assert texts[DEVICE.type] == texts["cpu"] and len(texts["cpu"]) == 2
+
+
+@pytest.mark.parametrize("precision", LOSSES)
+def test_evaluations_are_those_of_the_cpu(trained: Trained, precision: str) -> None:
+    found: dict[str, Any] = {}
+    for device, asked in (("cpu", "float32"), (DEVICE.type, precision)):
+        words = ["--stories", "2", "--max-tokens", "8", "--device", device, "--precision", asked]
+        trained("evaluate", str(trained.run), *words)
+        found[device, asked] = read_json(trained.run / "evaluation.json")
+    ours, theirs = found[DEVICE.type, precision], found["cpu", "float32"]
+    assert ours["device"].startswith(DEVICE.type) and ours["precision"] == precision
+    assert ours["val/loss"] == pytest.approx(theirs["val/loss"], rel=LOSSES[precision])
+    assert ours["val/tokens"] == theirs["val/tokens"]
+    recorded = read_json(trained.run / "summary.json")["val/loss"]
+    assert theirs["val/loss"] == pytest.approx(recorded, rel=0.1), "the loop's, of windows without overlap"
+
+
+def test_an_exported_run_computes_on_the_device_what_the_run_does_on_the_cpu(trained: Trained) -> None:
+    transformers: Any = pytest.importorskip("transformers", reason="the stock classes are in the hf extra")
+    folder = trained.folder / "exported"
+    trained("export", str(trained.run), str(folder))
+    ids = torch.from_numpy(np.random.default_rng(1).integers(0, 280, (2, 24)))
+    stock = transformers.AutoModelForCausalLM.from_pretrained(folder).to(DEVICE).eval()
+    with torch.inference_mode():
+        ours, theirs = load_model(str(trained.run)).model(ids), stock(ids.to(DEVICE)).logits.cpu()
+    assert (ours - theirs).abs().max() < LOGITS

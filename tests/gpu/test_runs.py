@@ -1,0 +1,135 @@
+"""Runs by the command line on the device: stopped, killed, out of memory, beside each other."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import WarmProcess, clean_environment
+from tests.faults import trials
+from tests.gpu.conftest import small_run
+from tinystories_lm.hardware.detect import visible_gpus
+from tinystories_lm.system.files import write_text
+from tinystories_lm.system.json_files import read_json
+from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
+
+EXACT = ["training.deterministic=true", "training.steps=20", "training.eval_every_steps=8",
+         "training.checkpoint_every_steps=4"]  # fmt: skip
+FREE_BYTES = 4e9  # that the test of memory leaves
+# A batch that takes about 20 GB at once.
+LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=4096",
+         "training.steps=1", "training.eval_every_steps=1"]  # fmt: skip
+ON_A_FULL_GPU = f"""
+import torch
+free, _ = torch.cuda.mem_get_info()
+taken = torch.empty(int(free - {FREE_BYTES}), dtype=torch.uint8, device="cuda")
+from tinystories_lm.cli.main import main
+main()
+"""
+
+
+@pytest.fixture
+def train(warm_process: WarmProcess, corpus: Path, tmp_path: Path) -> Any:
+    def run(name: str, *more: str, fault: str = "") -> "subprocess.CompletedProcess[str]":
+        environment = clean_environment() | ({"TSLM_FAULT": fault} if fault else {})
+        settings = small_run(corpus, f"hydra.run.dir={tmp_path / name}", f"data.cache_dir={tmp_path / 'cache'}", *more)
+        return warm_process.run(["train", *settings], tmp_path, environment, timeout=240)
+
+    return run
+
+
+def test_a_deterministic_run_that_was_stopped_or_killed_ends_with_the_same_bits(train: Any, tmp_path: Path) -> None:
+    done = train("whole", *EXACT)
+    assert done.returncode == 0, done.stderr
+    whole = trials.ending(tmp_path / "whole")
+    for name, fault, code in (("stopped", "step:6:terminate", 75), ("killed", "step:7:kill", -9)):
+        assert train(name, *EXACT, fault=fault).returncode == code
+        done = train(name, *EXACT)
+        assert done.returncode == 0, done.stderr
+        assert not (difference := trials.first_difference(trials.ending(tmp_path / name), whole)), difference
+        summary = read_json(tmp_path / name / "summary.json")
+        assert summary["exact"] and summary["pieces"] == 2
+
+
+def test_a_killed_run_resumes_from_its_last_checkpoint(train: Any, tmp_path: Path, device: torch.device) -> None:
+    settings = ["training.checkpoint_every_steps=4", "optimizer=muon", "hardware.precision=bfloat16"]
+    assert train("run", *settings, fault="step:7:kill").returncode == -9
+    done = train("run", *settings)
+    assert done.returncode == 0, done.stderr
+    assert "resuming from step 4" in done.stderr
+    segments = read_json(tmp_path / "run" / "environment.json")["pieces"]
+    assert [segment["first_step"] for segment in segments] == [0, 4]
+    assert {segment["machine"]["device"] for segment in segments} == {device.type}
+    assert len({segment["machine"]["attention"] for segment in segments}) == 1, "the kernel is kept"
+
+
+def test_a_run_that_finds_no_memory_names_the_micro_batch_that_fits(
+    corpus: Path, tmp_path: Path, device: torch.device
+) -> None:
+    if device.type != "cuda":
+        pytest.skip("tests/planning/test_memory.py does this on a CPU")
+
+    def train(size: int) -> "subprocess.CompletedProcess[str]":
+        words = ["train", *small_run(corpus, *LARGE, f"training.micro_batch_size={size}", "hydra.run.dir=run")]
+        return subprocess.run(
+            [sys.executable, "-c", ON_A_FULL_GPU, *words], cwd=tmp_path, env=clean_environment() | path(),
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    refused = train(4096)
+    last = refused.stderr.splitlines()[-1]
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert last.startswith("tinystories-lm: out of memory: ") and "type training.micro_batch_size=" in last
+    fits = int(last.split("type training.micro_batch_size=")[1].split()[0])
+    done = train(fits)
+    assert done.returncode == 0, done.stderr
+
+
+def path() -> dict[str, str]:
+    """Return the variable that lets a process in another folder import the package that is tested."""
+    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def look_at_gpus(answer: Path) -> None:
+    """Compute on the only GPU that this process sees, and write down which it is."""
+    total = float(torch.ones(1000, device="cuda").sum())
+    visible, count = os.environ["CUDA_VISIBLE_DEVICES"], torch.cuda.device_count()
+    write_text(answer, f"{visible} {count} {total:g}")
+
+
+def test_tasks_beside_each_other_have_a_gpu_each(tmp_path: Path, device: torch.device) -> None:
+    if device.type != "cuda":
+        pytest.skip("a CPU's cores are shared in tests/system/test_processes.py")
+    gpus = visible_gpus()
+    tasks = [
+        Task(work=look_at_gpus, arguments=(tmp_path / f"{n}.txt",), log=tmp_path / f"{n}.log", deadline_seconds=120)
+        for n in range(2 * len(gpus))
+    ]
+    endings: list[Ending] = []
+    run_apart(
+        tasks,
+        slots=share_machine(len(tasks), gpus=gpus),
+        preload=["torch"],
+        ended=lambda _, ending: endings.append(ending),
+        tick=lambda _: None,
+    )
+    assert [ending.exit_code for ending in endings] == [0] * len(tasks), (tmp_path / "0.log").read_text()
+    answers = sorted((tmp_path / f"{n}.txt").read_text().split() for n in range(len(tasks)))
+    assert answers == sorted([gpu, "1", "1000"] for gpu in gpus for _ in range(2))
+
+
+def test_a_sweep_trains_its_members_on_the_device(
+    warm_process: WarmProcess, corpus: Path, tmp_path: Path, device: torch.device
+) -> None:
+    words = ["sweep", "seeds", *small_run(corpus, "training.seed=0,1")]
+    done = warm_process.run(words, tmp_path, clean_environment() | path(), timeout=240)
+    assert done.returncode == 0, done.stderr
+    members = list((tmp_path / "outputs" / "sweeps" / "seeds").glob("*/environment.json"))
+    assert len(members) == 2
+    for member in members:
+        (segment,) = read_json(member)["pieces"]
+        assert segment["machine"]["device"] == device.type

@@ -1,0 +1,69 @@
+// libcuda.so.1, as far as Triton and torch call it: modules load, and a launch is written to the log by its name.
+#define _GNU_SOURCE
+#include <cuda.h>
+#include <dlfcn.h>
+#include "log.h"
+
+#define OK return CUDA_SUCCESS
+
+CUresult cuInit(unsigned flags) { note("init", "cuInit"); OK; }
+CUresult cuDriverGetVersion(int *version) { *version = CUDA_VERSION; OK; }
+CUresult cuDeviceGet(CUdevice *device, int number) { *device = number; OK; }
+CUresult cuDeviceGetCount(int *count) { note("init", "cuDeviceGetCount"); *count = 1; OK; }
+CUresult cuDeviceGetName(char *name, int size, CUdevice device) { snprintf(name, size, "%s", device_name()); OK; }
+CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice device) {
+    switch (attribute) {
+        case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = generation() / 10; break;
+        case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = generation() % 10; break;
+        case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 132; break;
+        case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN: *value = 232448; break;
+        case CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK: *value = 65536; break;
+        case CU_DEVICE_ATTRIBUTE_WARP_SIZE: *value = 32; break;
+        case CU_DEVICE_ATTRIBUTE_CLOCK_RATE: *value = 1980000; break;
+        case CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE: *value = 2619000; break;
+        case CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH: *value = 5120; break;
+        default: *value = 1;
+    }
+    OK;
+}
+CUresult cuDevicePrimaryCtxGetState(CUdevice device, unsigned *flags, int *active) { *flags = 0; *active = 1; OK; }
+CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) { *context = (CUcontext)0x10; OK; }
+CUresult cuCtxGetCurrent(CUcontext *context) { *context = (CUcontext)0x10; OK; }
+CUresult cuCtxSetCurrent(CUcontext context) { OK; }
+CUresult cuCtxGetDevice(CUdevice *device) { *device = 0; OK; }
+CUresult cuCtxGetLimit(size_t *value, CUlimit limit) { *value = 1 << 20; OK; }
+CUresult cuCtxSetLimit(CUlimit limit, size_t value) { OK; }
+CUresult cuCtxSynchronize(void) { note("wait", "context"); OK; }
+CUresult cuStreamSynchronize(CUstream stream) { note("wait", "stream"); OK; }
+CUresult cuGetErrorString(CUresult result, const char **text) { *text = "null device"; OK; }
+CUresult cuGetErrorName(CUresult result, const char **text) { *text = "null device"; OK; }
+CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdeviceptr pointer) {
+    if (attribute == CU_POINTER_ATTRIBUTE_DEVICE_POINTER) *(CUdeviceptr *)value = pointer;
+    else *(int *)value = 0;
+    OK;
+}
+
+CUresult cuModuleLoad(CUmodule *module, const char *file) { *module = (CUmodule)0x20; OK; }
+CUresult cuModuleLoadData(CUmodule *module, const void *image) { *module = (CUmodule)0x20; OK; }
+CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned n, CUjit_option *o, void **v) { *module = (CUmodule)0x20; OK; }
+CUresult cuModuleUnload(CUmodule module) { OK; }
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) { *function = (CUfunction)strdup(name); OK; }
+CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction function) {
+    *value = attribute == CU_FUNC_ATTRIBUTE_NUM_REGS ? 64 : 0;
+    OK;
+}
+CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute attribute, int value) { OK; }
+CUresult cuFuncSetCacheConfig(CUfunction function, CUfunc_cache config) { OK; }
+CUresult cuOccupancyMaxActiveClusters(int *n, CUfunction f, const CUlaunchConfig *config) { *n = 1; OK; }
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, CUfunction f, int size, size_t memory) { *n = 2; OK; }
+
+static CUresult launch(CUfunction function) { note("launch", (const char *)function); OK; }
+CUresult cuLaunchKernel(CUfunction f, unsigned a, unsigned b, unsigned c, unsigned d, unsigned e, unsigned g, unsigned m, CUstream s, void **p, void **x) { return launch(f); }
+CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **p, void **x) { return launch(f); }
+CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned a, unsigned b, unsigned c, unsigned d, unsigned e, unsigned g, unsigned m, CUstream s, void **p) { return launch(f); }
+
+CUresult cuGetProcAddress_v2(const char *name, void **address, int version, cuuint64_t flags, CUdriverProcAddressQueryResult *result) {
+    *address = dlsym(RTLD_DEFAULT, name);
+    if (result) *result = *address ? CU_GET_PROC_ADDRESS_SUCCESS : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+    return *address ? CUDA_SUCCESS : CUDA_ERROR_NOT_FOUND;
+}
