@@ -256,7 +256,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     began = time.monotonic()
     options = parse()
-    both = list(dict.fromkeys([*FIRST, *SECOND]))
+    both = {part.label: part for part in [*FIRST, *SECOND]}.values()
     parts = {"first": FIRST, "second": SECOND, None: [p for p in both if options.only and options.only in p.label]}
     for folder in (options.out, options.work):
         folder.mkdir(parents=True, exist_ok=True)
