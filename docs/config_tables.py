@@ -189,15 +189,16 @@ def _group_choice(preset: Path, group: str) -> str:
 
 
 def hardware() -> str:
-    """Return the choices of conf/hardware with peak, utilisation and price."""
+    """Return the choices of conf/hardware with peak, utilisation, memory and price."""
     rows = []
     for found in hardware_choices():
         peak = f"{found.peak_flops_per_second / 1e12:,.0f} TFLOP/s" if found.peak_flops_per_second else ""
         price = f"{found.dollars_per_hour:.2f}" if found.dollars_per_hour else ""
+        memory = f"{found.memory_bytes / 1e9:.0f} GB" if found.memory_bytes else ""
         device = [str(found.device), str(found.precision)]
-        rows.append([f"`{found.name}`", *device, peak, f"{found.utilisation:.0%}", price])
-    header = ["`hardware=`", "device", "precision", "peak", "assumed utilisation", "dollars per hour"]
-    return table(header, rows, right=(3, 4, 5))
+        rows.append([f"`{found.name}`", *device, peak, f"{found.utilisation:.0%}", memory, price])
+    header = ["`hardware=`", "device", "precision", "peak", "assumed utilisation", "memory", "dollars per hour"]
+    return table(header, rows, right=(3, 4, 5, 6))
 
 
 def corpora() -> str:

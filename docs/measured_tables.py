@@ -9,6 +9,9 @@ from typing import Any
 import yaml
 from markup import names, table
 
+from tinystories_lm.config.compose import compose_config, register
+from tinystories_lm.planning.memory import step_memory
+
 EXPERIMENTS = Path(__file__).resolve().parent.parent / "experiments"
 BENCHMARKS = EXPERIMENTS / "benchmarks"
 
@@ -205,6 +208,26 @@ def performance_deterministic() -> str:
     )
 
 
+def performance_memory() -> str:
+    """Return the memory that steps on a GPU took, beside what plans predict today."""
+    found = read_json(BENCHMARKS / "memory.json")
+    register()
+    rows: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for row in found["rows"]:
+        size, how, case = row["case"].split(" ", 2)
+        predicted = step_memory(compose_config(row["settings"]).config).total
+        figures = [f"{row['allocated'] / 1e9:.2f}", f"{row['needed'] / 1e9:.2f}", f"{predicted / 1e9:.2f}"]
+        rows.setdefault((size, case), {})[how] = figures
+    blank = ["", "", ""]
+    lines = [
+        [f"{size}, {case}", *ways.get("eager", blank), *ways.get("compiled", blank)]
+        for (size, case), ways in sorted(rows.items(), key=lambda item: item[0][0])
+    ]
+    header = ["step", *(f"{how}: {word}" for how in ("eager", "compiled") for word in ("peak", "needed", "predicted"))]
+    about = f"`{found['command']}`, {found['device']}, torch {found['torch']}, {found['date']}; GB."
+    return f"{about}\n\n" + table(header, lines, right=range(1, 7))
+
+
 def decoding() -> str:
     """Return the metrics of a few decoder settings on one model."""
     shown = [(0.0, 1.0, 1.0), (0.0, 1.0, 1.3), (0.8, 1.0, 1.0), (0.8, 0.95, 1.0), (0.8, 0.95, 1.3)]
@@ -245,5 +268,6 @@ def scaling() -> str:
 
 PARTS = names(
     rounds, recipe, performance_train, performance_start, performance_prepare, performance_decoding,
-    performance_sweeps, performance_busy, performance_deterministic, decoding, scaling,
+    performance_sweeps, performance_busy, performance_deterministic, performance_memory,
+    decoding, scaling,
 )  # fmt: skip

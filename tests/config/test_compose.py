@@ -65,7 +65,7 @@ def test_the_hardware_choices_are_those_that_compose() -> None:
     assert [hardware.name for hardware in hardware_choices()] == choices_of("hardware")
     for hardware in hardware_choices():
         assert composed(f"hardware={hardware.name}").config.hardware == hardware
-    assert {"a100", "h100", "rtx4090"} <= {hardware.name for hardware in priced_hardware()}
+    assert {"a100", "h100", "h200", "rtx4090"} <= {hardware.name for hardware in priced_hardware()}
 
 
 def test_swept_settings_are_those_that_differ() -> None:

@@ -16,6 +16,7 @@ from tinystories_lm.config.choices import Attention, Device, Precision
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.hardware import attention_kernels, setup
 from tinystories_lm.hardware.attention_kernels import check_attention_is_causal
+from tinystories_lm.hardware.detect import find_hardware
 from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.hardware.setup import open_for_inference, open_machine
 from tinystories_lm.system.errors import UsageError
@@ -211,3 +212,20 @@ def test_half_precision_is_refused_on_mps(monkeypatch: Any) -> None:
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(UsageError, match="float32 only"):
         open_for_inference(Device.mps, Precision.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("NVIDIA H200", "h200"),
+        ("NVIDIA GH200 480GB", "cuda"),
+        ("NVIDIA A100-SXM4-80GB", "a100"),
+        ("NVIDIA GeForce RTX 4090", "rtx4090"),
+        ("NVIDIA L40S", "cuda"),
+    ],
+)
+def test_a_gpu_is_found_by_the_words_of_its_name(name: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: name)
+    assert find_hardware() == found

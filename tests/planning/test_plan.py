@@ -85,7 +85,7 @@ def test_a_calibration_is_remembered_for_its_own_shape_only(command: Command, co
 def test_the_text_names_every_hardware_with_a_known_peak() -> None:
     plan = plan_of("experiment=round4")
     text = describe(plan)
-    for word in ("91.2M parameters", "a100", "h100", "rtx4090", "Chinchilla: 20", "activations"):
+    for word in ("91.2M parameters", "a100", "h100", "h200", "rtx4090", "Chinchilla: 20", "activations"):
         assert word in text
 
 

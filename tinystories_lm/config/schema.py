@@ -191,6 +191,7 @@ class HardwareConfig(SetOnce):
     threads: int = changes_rounding()  # CPU threads; 0: all cores
     peak_flops_per_second: float = changes_nothing()  # dense peak in that precision; 0: measured at the start
     utilisation: float = changes_nothing()  # share of the peak that training reaches, for estimates
+    memory_bytes: float = changes_nothing(before=0.0)  # a GPU's memory, for plans; 0: unknown (a run asks the GPU)
     dollars_per_hour: float = changes_nothing()  # price of the machine
 
     def __post_init__(self) -> None:
@@ -202,6 +203,7 @@ class HardwareConfig(SetOnce):
             residual=self.residual is not Precision.auto,
         )
         self.require("must lie in (0, 1]", utilisation=0 < self.utilisation <= 1)
+        self.require("must be finite and not negative", memory_bytes=0 <= self.memory_bytes < math.inf)
         self.require("must be finite and not negative", dollars_per_hour=0 <= self.dollars_per_hour < math.inf)
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import re
 import timeit
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from tinystories_lm.system.cores import default_threads
 from tinystories_lm.system.errors import UsageError
 
 ARRAY_BYTES = 2**25  # more than most caches hold
-# A config of conf/hardware and the words that its GPU's name contains.
-GPU_NAMES = {"h100": "H100", "a100": "A100", "rtx4090": "RTX 4090"}
+# A config of conf/hardware and the words that its GPU's name contains. (A GH200 is not an H200: 96 GB.)
+GPU_NAMES = {"h100": "H100", "h200": "H200", "a100": "A100", "rtx4090": "RTX 4090"}
 
 
 def is_present(device: Device) -> bool:
@@ -38,7 +39,7 @@ def find_hardware() -> str:
     if device is not Device.cuda:
         return device.value
     found = torch.cuda.get_device_name()
-    return next((name for name, words in GPU_NAMES.items() if words in found), "cuda")
+    return next((name for name, words in GPU_NAMES.items() if re.search(rf"\b{words}\b", found)), "cuda")
 
 
 def visible_gpus() -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tinystories_lm.analysis.diagnose import describe, diagnose
 from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.detect import check_hardware
-from tinystories_lm.hardware.memory import is_out_of_memory, peak_bytes, usable_bytes
+from tinystories_lm.hardware.memory import Available, available_memory, is_out_of_memory, peak_bytes
 from tinystories_lm.planning.memory import what_would_fit
 from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import RunFolder
@@ -35,14 +35,14 @@ def update_status(run: RunFolder, config: Config, progress: Progress) -> Iterato
     """
     files = (run.config, run.environment, run.status)
     previous = {path: read_plain(path) if path.is_file() else None for path in files}
-    first_step, usable_memory = progress.step, 0.0
+    first_step, memory = progress.step, Available(0.0, 0.0, 0.0)
     write_status(run, Status.RUNNING, reason="", step=progress.step)
     try:
         check_hardware(config.hardware)
-        usable_memory = usable_bytes(config.hardware.device)
+        memory = available_memory(config.hardware.device)
         yield
     except BaseException as error:
-        raised = _error_to_raise(error, config, usable_memory)
+        raised = _error_to_raise(error, config, memory)
         with contextlib.suppress(CannotWriteError):  # the original error matters more
             was_started, took_steps = previous[run.status] is not None, progress.step > first_step
             if isinstance(raised, UsageError | DamagedError) and was_started and not took_steps:
@@ -63,16 +63,14 @@ class _OutOfMemoryError(CommandError):
     """An error for a run that needed more memory than the machine has."""
 
 
-def _error_to_raise(error: BaseException, config: Config, usable_memory: float) -> BaseException:
+def _error_to_raise(error: BaseException, config: Config, memory: Available) -> BaseException:
     """Return the error to raise: a CommandError for Ctrl-C and for memory that ran out, else `error` itself."""
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("stopped before the first step; run the same command again to resume")
     if not isinstance(error, Interrupted | UsageError | DamagedError) and is_out_of_memory(error):
         message = str(error).strip().partition("\n")[0] or type(error).__name__
         peak = storage(peak_bytes(config.hardware.device))
-        return _OutOfMemoryError(
-            f"out of memory: {message}; the peak was {peak}; {what_would_fit(config, usable_memory)}"
-        )
+        return _OutOfMemoryError(f"out of memory: {message}; the peak was {peak}; {what_would_fit(config, memory)}")
     return error
 
 

@@ -25,7 +25,7 @@ from tinystories_lm.planning.estimate import (
     estimate,
     read_calibration,
 )
-from tinystories_lm.planning.memory import Memory, step_memory
+from tinystories_lm.planning.memory import Memory, counts_as_compiled, fitting_on_hardware, step_memory
 from tinystories_lm.system.console import amount, coloured, duration, storage, table
 
 # Bytes per token of a BPE of that many entries, between those of TinyStories and of WikiText-2, which are at most 1.25
@@ -45,6 +45,7 @@ class OnHardware:
     seconds: float | None
     dollars: float | None
     basis: str
+    micro_batch_size: int | None = None  # the most sequences at once that fit its memory; None where that is unknown
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Plan:
     corpus_counted: bool  # False for a guess from the size of the text
     flops_per_token: Flops
     memory: Memory
+    compiled: bool  # whether `memory` is that of compiled steps
+    micro_batch_size: int
     machines: list[OnHardware]
     warnings: list[str]
 
@@ -104,6 +107,8 @@ def make_plan(config: Config, *, corpus_tokens: int | None = None, vocab_size: i
         corpus_counted=corpus_tokens is not None,
         flops_per_token=training_flops(config.model, vocab_size=vocabulary),
         memory=step_memory(config, vocab_size=vocabulary),
+        compiled=counts_as_compiled(config.hardware),
+        micro_batch_size=config.training.micro_batch_size,
         machines=[on_hardware(choice, config, vocab_size=vocabulary) for choice in hardware],
         warnings=[],
     )
@@ -130,10 +135,11 @@ def bytes_per_token(vocab_size: int) -> float:
 
 def on_hardware(hardware: HardwareConfig, config: Config, *, vocab_size: int) -> OnHardware:
     there, speed = replace(config, hardware=hardware), Speed(hardware.peak_flops_per_second)
+    fits = fitting_on_hardware(there)
     if not speed.peak_flops_per_second and read_calibration(there) is None:
-        return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate")
+        return OnHardware(hardware.name, None, None, "not measured yet: plan --calibrate", fits)
     expected = estimate(there, speed, vocab_size=vocab_size)
-    return OnHardware(hardware.name, expected.seconds, expected.dollars, expected.basis)
+    return OnHardware(hardware.name, expected.seconds, expected.dollars, expected.basis, fits)
 
 
 def warnings(plan: Plan, config: Config) -> list[str]:
@@ -188,18 +194,24 @@ def describe(plan: Plan) -> str:
         f"{amount(flops.attention)} in attention (12 D a layer for each key seen)",
         f"memory       {storage(needed.total)}: weights {storage(needed.weights)}, gradients "
         f"{storage(needed.gradients)}, optimizer {storage(needed.optimizer)}, activations "
-        f"{storage(needed.activations)} (eager; one micro-batch)",
+        f"{storage(needed.activations)} ({'compiled' if plan.compiled else 'eager'}; {plan.micro_batch_size} at once)",
         "",
-        table(["hardware", "time", "dollars", "by"], [_row(machine) for machine in plan.machines], right=(1, 2)),
+        table(
+            ["hardware", "time", "dollars", "at once", "by"],
+            [_row(machine, plan.micro_batch_size) for machine in plan.machines],
+            right=(1, 2, 3),
+        ),
     ]
     return "\n".join([*lines, *(f"\n{coloured('warning:')} {warning}" for warning in plan.warnings)])
 
 
-def _row(machine: OnHardware) -> list[str]:
+def _row(machine: OnHardware, micro_batch_size: int) -> list[str]:
+    fits = machine.micro_batch_size
     return [
         "this computer" if machine.hardware == "auto" else machine.hardware,
         "?" if machine.seconds is None else duration(machine.seconds),
         "?" if machine.dollars is None else f"${machine.dollars:.2f}",
+        "" if fits is None else f"{fits} of {micro_batch_size}",
         machine.basis,
     ]
 

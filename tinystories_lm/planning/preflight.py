@@ -62,10 +62,10 @@ class Launch:
     jobs: list[ResolvedJob]
 
 
-def resolve(request: Request, *, places: int = 1) -> Launch:
+def resolve(request: Request, *, places: int = 0) -> Launch:
     """Return the jobs that a request means.
 
-    places: how many jobs are to share the machine at a time.
+    places: how many jobs of a sweep are to share the machine at a time; 0 is one, or one on each GPU.
 
     Raises UsageError for a corpus that is missing and for hardware that is not here, unless the jobs run elsewhere.
     """
@@ -79,7 +79,7 @@ def resolve(request: Request, *, places: int = 1) -> Launch:
             )
         request = replace(request, overrides=_resolve_hardware(request.overrides))
         jobs = compose_jobs(request)
-        fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places))
+        fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places if request.multirun else None))
         if fitted != request:
             request, jobs = fitted, compose_jobs(fitted)
     if request.multirun and _began_under_older_rules(jobs):
@@ -119,22 +119,25 @@ def _began_under_older_rules(jobs: Sequence[ComposedJob]) -> bool:
     return 1 in stored and 2 not in stored and any(job.config.data.version == 2 for job in jobs)
 
 
-def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: int) -> tuple[str, ...]:
-    """Choose how many sequences are computed at once where a whole micro-batch would not fit; the batch stays."""
-    from tinystories_lm.hardware.memory import usable_bytes
+def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: int | None) -> tuple[str, ...]:
+    """Choose how many sequences are computed at once where a whole micro-batch would not fit; the batch stays.
+
+    places: as in hardware/memory.available_memory.
+    """
+    from tinystories_lm.hardware.memory import available_memory
 
     wanted = "training.micro_batch_size"
     if any(override.startswith(f"{wanted}=") for override in overrides):
         return tuple(overrides)
     configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
-    usable = usable_bytes(device) / (places if device is Device.cpu else 1)  # each has a GPU of its own
+    memory = available_memory(device, places=places)
     sizes = [config.training.micro_batch_size for config in configs]
     need, size = max((step_memory(config).total, size) for config, size in zip(configs, sizes, strict=True))
-    if need <= usable:
+    if need <= memory.usable:
         return tuple(overrides)
-    fits = fitting_micro_batch(configs, usable, most=min(sizes)) or 1
+    fits = fitting_micro_batch(configs, memory.usable, most=min(sizes)) or 1
     print(
-        f"{size} sequences at once need about {storage(need)} and this {device} has {storage(usable)}: "
+        f"{size} sequences at once need about {storage(need)} and {memory.describe(device)}: "
         f"{wanted}={fits}; the batch stays the same",
         file=sys.stderr,
     )
@@ -142,12 +145,21 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: i
 
 
 def _resolve_hardware(overrides: Sequence[str]) -> tuple[str, ...]:
-    from tinystories_lm.hardware.detect import find_hardware
+    import torch
+
+    from tinystories_lm.hardware.detect import device_name, find_hardware
 
     given = [override for override in overrides if override.startswith("hardware=")]
     if any("," in override for override in given):
         raise UsageError(f"{given[0]}: auto stands for one hardware only: name each hardware of a sweep")
-    return with_hardware(overrides, find_hardware())
+    name = find_hardware()
+    if name == Device.cuda:
+        print(
+            f"this {device_name(torch.device(name))} is not in conf/hardware, so its price is unknown and counts as $0 "
+            "and its peak is measured now: give hardware.dollars_per_hour=…",
+            file=sys.stderr,
+        )
+    return with_hardware(overrides, name)
 
 
 def check_distinct(jobs: Sequence[ResolvedJob]) -> None:

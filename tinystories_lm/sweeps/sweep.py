@@ -37,7 +37,7 @@ def sweep(
     """
     start_hydra()
     request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=config_dir)
-    launch = resolve(request, places=max(1, parallel))
+    launch = resolve(request, places=parallel)
     check_distinct(launch.jobs)
     members = plan_members(launch.jobs)
     log.info("%s\n%s", name, describe_plan(members))

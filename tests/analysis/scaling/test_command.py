@@ -95,8 +95,8 @@ def test_a_sweep_gives_its_law_forecast_picture_and_record(work: Path, capsys: p
     (predicted,) = record["forecasts"]
     assert predicted["loss"] == pytest.approx(TRUE.loss(predicted["parameters"], predicted["tokens"]), rel=1e-3)
     assert predicted["perplexity"] == pytest.approx(math.exp(predicted["loss"]))
-    assert {one["hardware"] for one in predicted["hardware"]} == {"a100", "h100", "rtx4090"}
-    assert [bought["dollars"] for bought in record["purchases"]] == [2.0] * 3
+    assert {one["hardware"] for one in predicted["hardware"]} == {"a100", "h100", "h200", "rtx4090"}
+    assert [bought["dollars"] for bought in record["purchases"]] == [2.0] * 4
     drawing = ET.fromstring((folder / "scaling.svg").read_text(encoding="utf-8"))
     assert len(drawing.findall(".//{*}circle/{*}title")) == 9
 
