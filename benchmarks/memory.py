@@ -107,7 +107,8 @@ def open_subject(config: Config) -> Subject:
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)
     shape = (config.training.batch_size, config.model.context_tokens)
     ids_BT = torch.randint(vocabulary, shape, device=machine.device)
-    batch, loss_of = Batch(ids_BT, ids_BT), mean_loss
+    batch = Batch(ids_BT, ids_BT)
+    loss_of: LossOf = mean_loss
     if machine.compile:
         part = micro_batches(batch, config.training.micro_batch_size)[0]
         loss_of = compile_loss(model, part, machine).loss_of
