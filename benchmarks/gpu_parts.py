@@ -88,7 +88,7 @@ def tests(settings: Settings) -> None:
         reason = "pytest is not installed" if folder.is_dir() else "there is no tests/gpu"
         keep(settings.out, {"part": "tests", "skipped": reason})
         return
-    command = [sys.executable, "-m", "pytest", "-v", "-rfE", "-p", "no:cacheprovider", "tests/gpu"]
+    command = [sys.executable, "-m", "pytest", "-vv", "-rfE", "-p", "no:cacheprovider", "tests/gpu"]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     timer = threading.Timer(settings.until - time.monotonic() - SAVING_SECONDS, process.kill)
     timer.start()

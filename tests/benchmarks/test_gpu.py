@@ -264,7 +264,7 @@ def test_the_first_command_can_be_tried_on_a_cpu(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCHMARKS / "gpu.py"), "--first", "--tiny", "--steps", "2", *folders]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, "--scale", "5", "--seconds", "1500"], env=environment, capture_output=True, text=True
+        [*command, "--scale", "20", "--seconds", "3000"], env=environment, capture_output=True, text=True
     )
     records = [json.loads(line) for line in (tmp_path / "out" / gpu.RECORDS).read_text().splitlines()]
     failed = [record for record in records if record.get("outcome", "ok") != "ok"]
@@ -272,3 +272,4 @@ def test_the_first_command_can_be_tried_on_a_cpu(tmp_path: Path) -> None:
     assert not failed
     trained, resumed = (record for record in records if record["part"] in ("train", "resume") and "val" in record)
     assert trained["steps"] == 20 and resumed["val"][-1][0] == 22
+    assert all(record["counts"] for record in records if "counts" in record)  # of tests/gpu
