@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tinystories_lm.config.choices import Attention
-from tinystories_lm.hardware.attention_kernels import check_attention_is_causal, check_attention_runs, choose_attention
+from tinystories_lm.hardware import attention_kernels
 from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.system.errors import UsageError
 
@@ -24,7 +24,7 @@ def with_kernel(machine: Machine, kind: Attention, dtype: torch.dtype) -> Machin
     """Return the machine with this kernel; skip the test where the program would refuse it."""
     machine = dataclasses.replace(machine, attention=kind, dtype=dtype)
     try:
-        check_attention_runs(machine, SHAPE)
+        attention_kernels.check_attention_runs(machine, SHAPE)
     except UsageError as error:
         if machine.device.type == "cuda" and (kind, dtype) in EVERYWHERE:
             raise
@@ -69,7 +69,7 @@ def test_values_and_gradients_are_those_of_the_definition(
 @each_kernel
 def test_no_token_depends_on_a_later_one(machine: Machine, kind: Attention, dtype: torch.dtype) -> None:
     machine = with_kernel(machine, kind, dtype)
-    check_attention_is_causal(machine)
+    attention_kernels.check_attention_is_causal(machine)
     q, k, v = inputs = leaves(machine)
     for position in (0, 63, 64, 200):
         with machine.attending():
@@ -86,7 +86,7 @@ def test_no_token_depends_on_a_later_one(machine: Machine, kind: Attention, dtyp
 
 def test_the_fastest_kernel_is_one_that_runs(machine: Machine) -> None:
     machine = dataclasses.replace(machine, dtype=torch.bfloat16)
-    chosen = choose_attention(machine, SHAPE, deterministic=False)
+    chosen = attention_kernels.choose_attention(machine, SHAPE, deterministic=False)
     if machine.device.type == "cuda":
         assert chosen in (Attention.flash, Attention.cudnn, Attention.efficient)
-    check_attention_is_causal(dataclasses.replace(machine, attention=chosen))
+    attention_kernels.check_attention_is_causal(dataclasses.replace(machine, attention=chosen))
