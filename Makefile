@@ -83,6 +83,7 @@ bench: install  ## speed against peers: training, decoding, preparing, sweeps, s
 	$(BIN)/python benchmarks/start.py --json experiments/benchmarks/start.json
 	$(BIN)/python benchmarks/busy.py --json experiments/benchmarks/busy.json
 	$(BIN)/python benchmarks/deterministic.py --json experiments/benchmarks/deterministic.json
+	$(BIN)/python benchmarks/optimizers.py --json experiments/benchmarks/optimizers_cpu.json
 	$(BIN)/python benchmarks/estimate.py
 
 # One resolution for every system and Python, cut in two: torch and what only its CUDA build needs stand apart,

@@ -228,6 +228,22 @@ def performance_memory() -> str:
     return f"{about}\n\n" + table(header, lines, right=range(1, 7))
 
 
+def performance_optimizers() -> str:
+    """Return what a step costs the host by optimizer, on a device that computes nothing and on a CPU."""
+    tables = []
+    for device in ("null", "cpu"):
+        found = read_json(BENCHMARKS / f"optimizers_{device}.json")
+        if device == "null":
+            found["device"] = f"a null device in the place of {found['device']}"
+        cheapest, rows = found["rows"][0]["milliseconds"]["step"], []
+        for row in found["rows"]:
+            step, alone = row["milliseconds"]["step"], row["milliseconds"]["optimizer"]
+            rows.append([row["optimizer"], f"{step:.1f}", f"{step / cheapest:.2f}", f"{alone:.1f}"])
+        header = ["optimizer", "ms a step", "÷ AdamW's", "ms of the optimizer alone"]
+        tables.append(f"{_machine(found)}\n\n" + table(header, rows, right=(1, 2, 3)))
+    return "\n\n".join(tables)
+
+
 def decoding() -> str:
     """Return the metrics of a few decoder settings on one model."""
     shown = [(0.0, 1.0, 1.0), (0.0, 1.0, 1.3), (0.8, 1.0, 1.0), (0.8, 0.95, 1.0), (0.8, 0.95, 1.3)]
@@ -269,5 +285,5 @@ def scaling() -> str:
 PARTS = names(
     rounds, recipe, performance_train, performance_start, performance_prepare, performance_decoding,
     performance_sweeps, performance_busy, performance_deterministic, performance_memory,
-    decoding, scaling,
+    performance_optimizers, decoding, scaling,
 )  # fmt: skip
