@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import torch
-from gpu import Subject, begin  # beside this file
+from gpu_steps import Subject, begin  # beside this file
 
 from tinystories_lm.config.compose import register
 from tinystories_lm.hardware.detect import device_name
@@ -48,7 +48,7 @@ def main() -> None:
     rows = []
     for name, switch in (("eager", "off"), ("compiled", "on")):
         settings = ["training.deterministic=true", *options.settings]  # cuBLAS has to know from the start
-        subject = begin([*settings, f"hardware.compile={switch}"], stacked=False)
+        subject = begin([*settings, f"hardware.compile={switch}"])
         seconds = seconds_of_a_step(subject, rounds=options.rounds)
         told = [f"{key} {1e3 * value:.1f} ms ({value / seconds['off'] - 1:+.1%})" for key, value in seconds.items()]
         print(f"{name:<10}", " | ".join(told), flush=True)

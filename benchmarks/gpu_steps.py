@@ -80,9 +80,9 @@ def open_config_machine(config: Config) -> Machine:
     )
 
 
-def begin(settings: Settings, size: str, variant: str) -> Subject:
-    """Build the variant's model, optimizer and batches of random tokens on the device, and compile its loss."""
-    config = compose_config(overrides_of(settings, size, variant)).config
+def begin(overrides: list[str]) -> Subject:
+    """Build the model, the optimizer and batches of random tokens on the device, and compile the loss."""
+    config = compose_config(overrides).config
     machine = open_config_machine(config)
     model = Transformer(
         config.model, vocab_size=config.data.vocab_size, residual=machine.residual, attention_fn=machine.attention_fn
@@ -123,7 +123,7 @@ def begin(settings: Settings, size: str, variant: str) -> Subject:
 def first_step(settings: Settings, size: str, variant: str) -> tuple[Subject, dict[str, Any]]:
     """Build a variant and take its first step; return it with the seconds of both."""
     began = time.perf_counter()
-    subject = begin(settings, size, variant)
+    subject = begin(overrides_of(settings, size, variant))
     begin_s = time.perf_counter() - began
     if subject.machine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()

@@ -1,6 +1,8 @@
 """Whenever a run is killed, the same command ends it with the same bits."""
 
+import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from tests.faults import trials
 from tests.faults.conftest import Whole
 from tinystories_lm.runs.checkpoint import list_checkpoints
+from tinystories_lm.runs.folder import RunFolder
+from tinystories_lm.runs.records import read_metrics
 
 SLOW = pytest.mark.slow
 
@@ -58,6 +62,21 @@ def test_a_run_killed_at_a_point_ends_with_the_same_bits(whole: Whole, tmp_path:
     if point == "step:7":  # it is killed once more while it resumes
         trials.end(trials.start(whole.corpus, run, cache, fault=f"rows.before_cut:1:kill:{run}"))
     check(whole, run, cache)
+
+
+def test_a_run_goes_on_while_a_checkpoint_is_written_and_may_be_killed_then(whole: Whole, tmp_path: Path) -> None:
+    """The second one hangs; training reaches rows beyond it, which the resumed run writes again."""
+    run, cache = tmp_path / "run", cache_of(tmp_path)
+    pid = trials.start(whole.corpus, run, cache, fault=f"checkpoint.after_weights:2:hang:{run}")
+    until = time.monotonic() + 60
+    while not any(row["progress/step"] > 8 for row in read_metrics(RunFolder(run))):
+        assert time.monotonic() < until, trials.said(run)
+        time.sleep(0.01)
+    assert [path.name for path in list_checkpoints(run / "checkpoints")] == ["step-00000004"]
+    os.kill(pid, signal.SIGKILL)
+    assert trials.end(pid) == -signal.SIGKILL
+    check(whole, run, cache)
+    assert "resuming from step 4" in trials.said(run)
 
 
 # Between the two renames by which a checkpoint replaces another of the same step, and while that is put back.

@@ -33,12 +33,12 @@ IN_THE_LOOP = {
     "a step": (f"{US}.training.loop.learning_rate", 14),
     "an evaluation": (f"{US}.jobs.workspace.mean_loss", 4 + 16 + 4 + 2),  # of four batches each, a step is one
     "samples": (f"{US}.jobs.workspace.write_texts", 4),
-    "a checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 3),
+    "a checkpoint": (f"{US}.jobs.checkpoint_writer.write_checkpoint", 3),
     "the last step": (f"{US}.training.loop.learning_rate", 40),
     "the last evaluation": (f"{US}.jobs.workspace.validate", 6),
 }
 AT_THE_END = {
-    "the last checkpoint": (f"{US}.jobs.recorder.save_checkpoint", 10),
+    "the last checkpoint": (f"{US}.jobs.checkpoint_writer.write_checkpoint", 10),
     "the last stories": (f"{US}.jobs.workspace.write_texts", 7),
     "the summary": (f"{US}.jobs.finish.summarize", 1),
     "the last words": (f"{US}.jobs.finish.show_end", 1),

@@ -122,6 +122,7 @@ def test_a_copy_is_never_the_newest_run(tmp_path: Path, keep_times: bool) -> Non
     for number, run in enumerate((old, new)):
         write_record(run, msgspec.structs.replace(read_record(run), run_id=str(number) * 12))
         write_status(run, Status.DONE, reason="", step=4)
+        write_json(run.status, read_json(run.status) | {"updated": "2026-01-01T00:00:00+0000"})  # in the same second
     shutil.copytree(new.path, tmp_path / "small" / "two.bak", copy_function=shutil.copy2 if keep_times else shutil.copy)
     shutil.copytree(old.path, tmp_path / "small" / "one.bak", copy_function=shutil.copy)
     assert [run.path.name for run in runs_below(tmp_path)][:2] == ["two", "one"]

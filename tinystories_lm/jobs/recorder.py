@@ -9,9 +9,10 @@ from typing import Any
 import torch
 
 from tinystories_lm.config.choices import OnWriteError
+from tinystories_lm.jobs.checkpoint_writer import CheckpointWriter, with_one_retry
 from tinystories_lm.jobs.clock import RunClock
 from tinystories_lm.jobs.workspace import Workspace
-from tinystories_lm.runs.checkpoint import save_checkpoint
+from tinystories_lm.runs.checkpoint import take_snapshot
 from tinystories_lm.system import failpoints
 from tinystories_lm.system.console import ProgressBar, plain
 from tinystories_lm.system.errors import CannotWriteError, DivergedError
@@ -46,6 +47,9 @@ class RunRecorder:
         self.clock = RunClock(progress, dollars_per_hour=work.machine.dollars_per_hour)
         self._next_row_extra = {"progress/pieces": progress.segments} if progress.segments > 1 else {}  # for one row
         self._untracked_row: dict[str, float | int] = {}  # a row not yet sent to W&B: its evaluation adds to it
+        self._writer = CheckpointWriter(
+            self.run.checkpoints, run_id=work.record.run_id, keep=self.config.keep_checkpoints
+        )
         self._pending: list[StepResult] = []  # steps whose results are still on the device
         self._saved_step = progress.step or None  # the newest checkpoint's step; None if an evaluation followed it
         self._previous_best = progress.best_loss, progress.best_step  # restored if the best step's checkpoint fails
@@ -62,6 +66,8 @@ class RunRecorder:
         self.profile_step()
         if self.progress.step % self.config.log_every_steps and self.progress.step != self.config.steps:
             return
+        if self._writer.is_done:
+            self._finish_saving()
         norm = self._read_results()
         loss = self._pop_mean_loss()
         speed = self.clock.measure_speed()
@@ -85,6 +91,7 @@ class RunRecorder:
         progress = self.progress
         if not math.isfinite(validation.loss):
             raise self._diverged(progress.step, f"the validation loss is {validation.loss}")
+        self._finish_saving()  # it may be that of the best step, which this one may replace
         progress.val_step, progress.val_loss = progress.step, validation.loss
         progress.val_bits_per_byte = validation.bits_per_byte
         if progress.step and validation.loss < (math.inf if progress.best_loss is None else progress.best_loss):
@@ -106,54 +113,63 @@ class RunRecorder:
         self.clock.restart_speed()
 
     def save(self) -> None:
-        """Write a checkpoint; retry once if that fails.
+        """Begin to write a checkpoint beside the next steps; wait for that of the last step or of a requested stop.
 
-        Raises CannotWriteError; with on_write_error=continue only at the last step or after a stop request.
+        Raises CannotWriteError, after one retry, for a checkpoint that is waited for; for any other at the next row,
+        evaluation or checkpoint, unless on_write_error=continue.
         """
         self._read_results()
-        if self.progress.step == self._saved_step:
-            return
-        try:
-            self._save_with_retry()
-        except CannotWriteError as error:
-            if self.progress.best_step == self.progress.step:  # best_step must have a checkpoint
-                self.progress.best_loss, self.progress.best_step = self._previous_best
-            if not self._continue_on_error or self.progress.step == self.config.steps or self.stop_requested():
-                raise
-            log.warning("%s; training continues without a checkpoint of step %s", error, f"{self.progress.step:,}")
-        else:
-            self._saved_step = self.progress.step
-        self.clock.restart_speed()
+        if self.progress.step != self._saved_step:
+            self._finish_saving()
+            self._begin_saving()
+            self.clock.restart_speed()
+        if self.progress.step == self.config.steps or self.stop_requested():
+            self._finish_saving()
 
     def close(self) -> None:
         if not self.stop_requested():
             self._log_to_tracker()
+        self._writer.close()
         self.bar.close()
         self.metrics.close()
         self.samples.close()
 
-    def _save_with_retry(self) -> None:
-        try:
-            self._save()
-        except CannotWriteError as error:  # a network file system can fail briefly
-            log.warning("%s; trying once more", error)
-            self._save()
-
-    def _save(self) -> None:
+    def _begin_saving(self) -> None:
         progress = self.progress
         self.clock.count()
-        self.metrics.sync()
-        self.samples.sync()
+        try:
+            with_one_retry(self._sync_rows)
+        except CannotWriteError as error:
+            self._continue_without(progress.step, error)
+            return
         progress.metrics_bytes, progress.metrics_sha256 = self.metrics.size_bytes, self.metrics.sha256
         progress.samples_bytes, progress.samples_sha256 = self.samples.size_bytes, self.samples.sha256
-        save_checkpoint(
-            self.run.checkpoints,
-            self.work.state.model,
-            self.work.state.optimizer,
-            progress,
-            run_id=self.work.record.run_id,
-            keep=self.config.keep_checkpoints,
-        )
+        self._writer.begin(take_snapshot(self.work.state.model, self.work.state.optimizer, progress))
+        self._saved_step = progress.step
+
+    def _sync_rows(self) -> None:
+        self.metrics.sync()
+        self.samples.sync()
+
+    def _finish_saving(self) -> None:
+        """Wait for the checkpoint that is being written; raise CannotWriteError where it is required."""
+        step = self._writer.step
+        try:
+            self._writer.wait()
+        except CannotWriteError as error:
+            assert step is not None
+            self._continue_without(step, error)
+
+    def _continue_without(self, step: int, error: CannotWriteError) -> None:
+        """Warn of a checkpoint that could not be written; raise the error where the run may not continue without it."""
+        progress = self.progress
+        if progress.best_step == step:  # best_step must have a checkpoint
+            progress.best_loss, progress.best_step = self._previous_best
+        self._saved_step = None
+        is_required = step == progress.step and (step == self.config.steps or self.stop_requested())
+        if is_required or not self._continue_on_error:
+            raise error
+        log.warning("%s; training continues without a checkpoint of step %s", error, f"{step:,}")
 
     def _read_results(self) -> float | None:
         """Fetch the pending results from the device; return the newest finite gradient norm.

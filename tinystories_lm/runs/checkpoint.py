@@ -12,6 +12,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,23 +82,51 @@ class Manifest(Struct, frozen=True, kw_only=True):
     files: dict[str, FileRecord]
 
 
-def save_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, *, run_id: str, keep: int
-) -> Path:
-    """Write step-N below `folder`, then delete all but the newest `keep` and the best.
+@dataclass(frozen=True)
+class Snapshot:
+    """What a checkpoint holds, in memory of its own: training may go on while it is written."""
 
-    Raises CannotWriteError, which leaves every earlier checkpoint unchanged, and DivergedError for weights that are no
-    longer finite: such a checkpoint would replace a good one.
+    weights: dict[str, Tensor]
+    optimizer: dict[str, Tensor]
+    progress: Progress
+
+
+def take_snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> Snapshot:
+    """Copy to the CPU what a checkpoint holds.
+
+    Raises DivergedError for weights that are no longer finite: such a checkpoint would replace a good one.
     """
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
             raise DivergedError(f"diverged by step {progress.step}: {name} has values that are not finite")
+    weights, state = _copied(dict(model.named_parameters())), _copied(named_state(model, optimizer))
+    return Snapshot(weights, state, msgspec.structs.replace(progress))
+
+
+def _copied(tensors: dict[str, Any]) -> dict[str, Tensor]:
+    cpu = torch.device("cpu")
+    return {name: tensor.detach().to(cpu, copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress, *, run_id: str, keep: int
+) -> Path:
+    """Take a snapshot and write it; raises what `take_snapshot` and `write_checkpoint` do."""
+    return write_checkpoint(folder, take_snapshot(model, optimizer, progress), run_id=run_id, keep=keep)
+
+
+def write_checkpoint(folder: Path, snapshot: Snapshot, *, run_id: str, keep: int) -> Path:
+    """Write step-N below `folder`, then delete all but the newest `keep` and the best.
+
+    Raises CannotWriteError, which leaves every earlier checkpoint unchanged.
+    """
+    progress = snapshot.progress
     path = folder / f"step-{progress.step:08d}"
     try:
         with new_folder(path, replace=True) as temporary:  # one of the same step is from before a stop, or damaged
-            save_file(_on_cpu(dict(model.named_parameters())), temporary / "model.safetensors")
+            save_file(snapshot.weights, temporary / "model.safetensors")
             failpoints.hit("checkpoint.after_weights", path)
-            save_file(_on_cpu(named_state(model, optimizer)), temporary / "optimizer.safetensors")
+            save_file(snapshot.optimizer, temporary / "optimizer.safetensors")
             failpoints.hit("checkpoint.after_optimizer", path)
             (temporary / "state.json").write_text(to_json(msgspec.to_builtins(progress), indent=2), encoding="utf-8")
             for name in FILES:  # safetensors makes files that only their owner may read, whatever the umask
@@ -120,10 +149,6 @@ def delete_superseded(folder: Path, progress: Progress, *, keep: int) -> None:
     for old in done[keep:]:
         if step_of(old) != progress.best_step:
             remove_folder(old)
-
-
-def _on_cpu(tensors: dict[str, Any]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

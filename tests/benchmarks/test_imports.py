@@ -1,0 +1,28 @@
+"""Every script finds what it imports from the package and from the scripts beside it."""
+
+import ast
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+FOLDER = REPOSITORY / "benchmarks"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
+def test_what_a_script_imports_is_there(script: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(FOLDER), *sys.path])
+    beside = {path.stem for path in SCRIPTS}
+    missing = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+        if node.module in beside or node.module.partition(".")[0] in ("tinystories_lm", "tests")
+        for alias in node.names
+        if not hasattr(importlib.import_module(node.module), alias.name)
+    ]
+    assert not missing
