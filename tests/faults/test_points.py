@@ -56,7 +56,7 @@ def functions_that_write() -> dict[str, bool]:
 
 def test_every_function_that_writes_can_be_broken() -> None:
     writers = functions_that_write()
-    assert {"system.files.replacing", "system.files.new_folder", "runs.checkpoint.save_checkpoint"} <= set(writers), (
+    assert {"system.files.replacing", "system.files.new_folder", "runs.checkpoint.write_checkpoint"} <= set(writers), (
         "the reader reads"
     )
     assert {name for name, broken in writers.items() if not broken} == set(EXEMPT)

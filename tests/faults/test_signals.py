@@ -107,10 +107,14 @@ def test_a_lost_terminal_in_any_phase_ends_nothing(whole: Whole, tmp_path: Path,
 
 
 def test_a_second_request_leaves_at_once_with_the_last_good_checkpoint(whole: Whole, tmp_path: Path) -> None:
-    """It comes just before the checkpoint of the first request, the fourth, is renamed."""
+    """It comes while the checkpoint of the first request, the fourth, hangs before it is renamed."""
     run = tmp_path / "run"
     ask = trials.at_call(f"{US}.training.loop.learning_rate", trials.send(signal.SIGINT), count=14)
-    pid = trials.start(whole.corpus, run, whole.cache, fault=f"folder.before_rename:4:terminate:{run}", first=ask)
+    pid = trials.start(whole.corpus, run, whole.cache, fault=f"folder.before_rename:4:hang:{run}", first=ask)
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not list(run.glob("checkpoints/.tmp-*13-*")):
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGTERM)
     assert trials.end(pid) == 75
     kept = {path.name for path in (run / "checkpoints").glob("step-*")}
     assert kept == {"step-00000008", "step-00000012"}, "the command did not wait for that of step 13"

@@ -1,4 +1,4 @@
-"""Write checkpoints in a thread of their own, while training goes on."""
+"""Write checkpoints in a thread of their own, while training continues."""
 
 import logging
 from collections.abc import Callable

@@ -7,6 +7,7 @@ checkpoints/step-00001000/
     manifest.json           format, run, step, and each file's size and sha256
 """
 
+import copy
 import logging
 import re
 import shutil
@@ -84,7 +85,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a checkpoint holds, in memory of its own: training may go on while it is written."""
+    """What a checkpoint holds, in memory of its own: training may continue while it is written."""
 
     weights: dict[str, Tensor]
     optimizer: dict[str, Tensor]
@@ -100,7 +101,7 @@ def take_snapshot(model: nn.Module, optimizer: torch.optim.Optimizer, progress: 
         if not torch.isfinite(weight).all():
             raise DivergedError(f"diverged by step {progress.step}: {name} has values that are not finite")
     weights, state = _copied(dict(model.named_parameters())), _copied(named_state(model, optimizer))
-    return Snapshot(weights, state, msgspec.structs.replace(progress))
+    return Snapshot(weights, state, copy.copy(progress))
 
 
 def _copied(tensors: dict[str, Any]) -> dict[str, Tensor]:
