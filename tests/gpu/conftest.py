@@ -2,17 +2,20 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, clean_environment
 from tests.training.test_loop import MACHINE
 from tinystories_lm.hardware.machine import Machine
 
 DEVICE = torch.device(os.environ.get("TEST_GPU_DEVICE", "cuda"))
+PROGRAM = os.environ.get("TEST_GPU_PROGRAM", "tinystories_lm")  # tests.null.launcher tries the tests on the null device
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,3 +52,14 @@ def small_run(corpus: Path, *more: str) -> list[str]:
     hardware = ["hardware=auto", "training.max_dollars=1000"] if DEVICE.type == "cuda" else ["hardware=cpu"]
     words = [*SMALL_RUN, *hardware, "hardware.compile=off", f"data.path={corpus}", *more]
     return list({word.partition("=")[0]: word for word in words}.values())
+
+
+def run_program(
+    *words: str, folder: Path, fault: str = "", command: tuple[str, ...] = ("-m", PROGRAM)
+) -> "subprocess.CompletedProcess[str]":
+    """Run the program in a new process: one that is forked from a process that has asked for CUDA cannot use it."""
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | ({"TSLM_FAULT": fault} if fault else {})
+    return subprocess.run(
+        [sys.executable, *command, *words], cwd=folder, env=clean_environment() | variables, capture_output=True,
+        text=True, timeout=240,
+    )  # fmt: skip

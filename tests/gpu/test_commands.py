@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import WarmProcess, clean_environment
-from tests.gpu.conftest import DEVICE, small_run
+from tests.gpu.conftest import DEVICE, run_program, small_run
 from tinystories_lm.generation.decoder import Decoder
 from tinystories_lm.generation.load import load_model
 from tinystories_lm.system.json_files import read_json
@@ -22,20 +21,20 @@ LOSSES = {"float32": 1e-4, "bfloat16": 1e-2}  # the relative difference of two v
 class Trained:
     """A run that was trained on the device, and commands on it."""
 
-    def __init__(self, process: WarmProcess, corpus: Path, folder: Path) -> None:
-        self.process, self.folder, self.run = process, folder, folder / "run"
+    def __init__(self, corpus: Path, folder: Path) -> None:
+        self.folder, self.run = folder, folder / "run"
         rate = ["training.steps=60", "optimizer.lr=0.01", "training.eval_every_steps=30"]
         self("train", *small_run(corpus, *rate, f"hydra.run.dir={self.run}"))
 
     def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        done = self.process.run(words, self.folder, clean_environment(), timeout=240)
+        done = run_program(*words, folder=self.folder)
         assert done.returncode == 0, done.stderr
         return done
 
 
 @pytest.fixture(scope="module")
-def trained(warm_process: WarmProcess, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    return Trained(warm_process, corpus, tmp_path_factory.mktemp("trained"))
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return Trained(corpus, tmp_path_factory.mktemp("trained"))
 
 
 def test_logits_and_decoded_steps_are_those_of_the_cpu(trained: Trained) -> None:

@@ -2,16 +2,14 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.conftest import WarmProcess, clean_environment
 from tests.faults import trials
-from tests.gpu.conftest import small_run
+from tests.gpu.conftest import PROGRAM, run_program, small_run
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.system.files import write_text
 from tinystories_lm.system.json_files import read_json
@@ -27,17 +25,16 @@ ON_A_FULL_GPU = f"""
 import torch
 free, _ = torch.cuda.mem_get_info()
 taken = torch.empty(int(free - {FREE_BYTES}), dtype=torch.uint8, device="cuda")
-from tinystories_lm.cli.main import main
+from {PROGRAM}{".cli.main" * (PROGRAM == "tinystories_lm")} import main
 main()
 """
 
 
 @pytest.fixture
-def train(warm_process: WarmProcess, corpus: Path, tmp_path: Path) -> Any:
+def train(corpus: Path, tmp_path: Path) -> Any:
     def run(name: str, *more: str, fault: str = "") -> "subprocess.CompletedProcess[str]":
-        environment = clean_environment() | ({"TSLM_FAULT": fault} if fault else {})
         settings = small_run(corpus, f"hydra.run.dir={tmp_path / name}", f"data.cache_dir={tmp_path / 'cache'}", *more)
-        return warm_process.run(["train", *settings], tmp_path, environment, timeout=240)
+        return run_program("train", *settings, folder=tmp_path, fault=fault)
 
     return run
 
@@ -74,11 +71,8 @@ def test_a_run_that_finds_no_memory_names_the_micro_batch_that_fits(
         pytest.skip("tests/planning/test_memory.py does this on a CPU")
 
     def train(size: int) -> "subprocess.CompletedProcess[str]":
-        words = ["train", *small_run(corpus, *LARGE, f"training.micro_batch_size={size}", "hydra.run.dir=run")]
-        return subprocess.run(
-            [sys.executable, "-c", ON_A_FULL_GPU, *words], cwd=tmp_path, env=clean_environment() | path(),
-            capture_output=True, text=True,
-        )  # fmt: skip
+        settings = small_run(corpus, *LARGE, f"training.micro_batch_size={size}", "hydra.run.dir=run")
+        return run_program("train", *settings, folder=tmp_path, command=("-c", ON_A_FULL_GPU))
 
     refused = train(4096)
     last = refused.stderr.splitlines()[-1]
@@ -87,11 +81,6 @@ def test_a_run_that_finds_no_memory_names_the_micro_batch_that_fits(
     fits = int(last.split("type training.micro_batch_size=")[1].split()[0])
     done = train(fits)
     assert done.returncode == 0, done.stderr
-
-
-def path() -> dict[str, str]:
-    """Return the variable that lets a process in another folder import the package that is tested."""
-    return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 def look_at_gpus(answer: Path) -> None:
@@ -122,11 +111,8 @@ def test_tasks_beside_each_other_have_a_gpu_each(tmp_path: Path, device: torch.d
     assert answers == sorted([gpu, "1", "1000"] for gpu in gpus for _ in range(2))
 
 
-def test_a_sweep_trains_its_members_on_the_device(
-    warm_process: WarmProcess, corpus: Path, tmp_path: Path, device: torch.device
-) -> None:
-    words = ["sweep", "seeds", *small_run(corpus, "training.seed=0,1")]
-    done = warm_process.run(words, tmp_path, clean_environment() | path(), timeout=240)
+def test_a_sweep_trains_its_members_on_the_device(corpus: Path, tmp_path: Path, device: torch.device) -> None:
+    done = run_program("sweep", "seeds", *small_run(corpus, "training.seed=0,1"), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     members = list((tmp_path / "outputs" / "sweeps" / "seeds").glob("*/environment.json"))
     assert len(members) == 2
