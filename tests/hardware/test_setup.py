@@ -99,8 +99,9 @@ def test_on_a_cpu_short_contexts_are_computed_in_blocks(shape: tuple[int, int, i
 
 def test_freed_memory_is_kept_for_the_next_step() -> None:
     count = """
-import resource, torch
+import ctypes, resource, torch
 from tinystories_lm.hardware.setup import keep_freed_memory
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: a fault is a small page, however much memory is free
 if {keep}: keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
