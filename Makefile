@@ -31,7 +31,7 @@ test-all: install lint  ## the slow tests too
 test-faults: install  ## 300 runs killed at random and inside a save, 229 power cuts, 1,000 damaged files, full disks, signals (40 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
 
-test-gpu: install  ## values, steps and runs on the GPU of this machine (3 minutes)
+test-gpu: install  ## values, steps and runs on the GPU of this machine
 	$(BIN)/python -m pytest tests/gpu -rs
 
 # A CUDA that computes nothing, for a Python with torch's CUDA build: the GPU image's of `make matrix`, or yours.
