@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 install: $(INSTALLED)  ## the environment, in .venv
 
-demo: install  ## train a small model on stories and read what it writes (3 minutes on two cores)
+demo: install  ## train a small model on stories and read what it writes (3 to 5 minutes on two cores)
 	$(BIN)/tinystories-lm train experiment=smoke hydra.run.dir=outputs/smoke/demo
 
 # Two at a time, with a thread each: torch's threads are very slow where they have to share their cores.
