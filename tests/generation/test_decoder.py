@@ -6,31 +6,35 @@ from torch import nn
 
 from tests.model.test_transformer import SMALL, VOCAB, build, tokens, with_
 from tinystories_lm.generation.decoder import Decoder, product
+from tinystories_lm.generation.static_decoder import StaticDecoder
 
 CONTEXT = SMALL.context_tokens
+each_decoder = pytest.mark.parametrize("kind", [Decoder, StaticDecoder])  # on a CPU neither is recorded as a graph
 
 
 def close(got: torch.Tensor, want: torch.Tensor) -> None:
     torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
 
 
+@each_decoder
 @pytest.mark.parametrize("tie", [False, True])
 @pytest.mark.parametrize("qk_norm", [False, True])
 @pytest.mark.parametrize("texts", [1, 3])
 @pytest.mark.parametrize("read", [1, 6, CONTEXT])
 def test_cached_decoding_equals_the_full_pass_up_to_the_context(
-    qk_norm: bool, tie: bool, texts: int, read: int
+    kind: type[Decoder], qk_norm: bool, tie: bool, texts: int, read: int
 ) -> None:
     model, ids = build(with_(SMALL, qk_norm=qk_norm, tie_embeddings=tie), wide=5.0), tokens(texts, CONTEXT)
-    full, decoder = model(ids).detach(), Decoder(model, texts)
+    full, decoder = model(ids).detach(), kind(model, texts)
     close(decoder.read(ids[:, :read].tolist()), full[:, read - 1])
     for place in range(read, CONTEXT):
         close(decoder.step(ids[:, place]), full[:, place])
 
 
-def test_texts_of_different_lengths_give_what_each_gives_alone() -> None:
+@each_decoder
+def test_texts_of_different_lengths_give_what_each_gives_alone(kind: type[Decoder]) -> None:
     model, ids, lengths = build(wide=5.0), tokens(4, CONTEXT), [3, 9, 1, 5]
-    full, decoder = model(ids).detach(), Decoder(model, 4)
+    full, decoder = model(ids).detach(), kind(model, 4)
     logits = decoder.read([row[:length] for row, length in zip(ids.tolist(), lengths, strict=True)])
     for step in range(CONTEXT - max(lengths) + 1):
         for row, length in enumerate(lengths):
@@ -39,9 +43,10 @@ def test_texts_of_different_lengths_give_what_each_gives_alone() -> None:
             logits = decoder.step(torch.stack([ids[row, length + step] for row, length in enumerate(lengths)]))
 
 
-def test_the_shortest_text_may_fill_its_context_beside_a_longer_one() -> None:
+@each_decoder
+def test_the_shortest_text_may_fill_its_context_beside_a_longer_one(kind: type[Decoder]) -> None:
     model, ids = build(wide=5.0), tokens(2, CONTEXT)
-    full, decoder = model(ids[:1]).detach(), Decoder(model, 2)
+    full, decoder = model(ids[:1]).detach(), kind(model, 2)
     logits = decoder.read([ids[0, :2].tolist(), ids[1, :-1].tolist()])
     for place in range(2, CONTEXT):
         close(logits[0], full[0, place - 1])
@@ -49,19 +54,21 @@ def test_the_shortest_text_may_fill_its_context_beside_a_longer_one() -> None:
         assert torch.isfinite(logits).all()
 
 
-def test_a_decoder_forgets_what_it_read_before() -> None:
+@each_decoder
+def test_a_decoder_forgets_what_it_read_before(kind: type[Decoder]) -> None:
     model, ids = build(wide=5.0), tokens(1, CONTEXT)
-    decoder = Decoder(model, 1)
-    first = decoder.read(ids[:, :7].tolist())
-    decoder.step(ids[:, 7])
+    decoder = kind(model, 1)
+    first = decoder.read(ids[:, :7].tolist()), decoder.step(ids[:, 7])
     decoder.read(ids.tolist())
-    assert torch.equal(decoder.read(ids[:, :7].tolist()), first)
+    again = decoder.read(ids[:, :7].tolist()), decoder.step(ids[:, 7])
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
 
 
+@each_decoder
 @pytest.mark.parametrize("texts", [1, 3])
-def test_bfloat16_matrices_give_nearly_the_same(texts: int) -> None:
+def test_bfloat16_matrices_give_nearly_the_same(kind: type[Decoder], texts: int) -> None:
     model, ids = build(wide=3.0), tokens(texts, CONTEXT)
-    full, decoder = model(ids).detach(), Decoder(model, texts, dtype=torch.bfloat16)
+    full, decoder = model(ids).detach(), kind(model, texts, dtype=torch.bfloat16)
     decoder.read(ids[:, :-1].tolist())
     assert (decoder.step(ids[:, -1]) - full[:, -1]).abs().max() < 0.05 * full.abs().max()
 

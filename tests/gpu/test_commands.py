@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from tests.gpu.conftest import DEVICE, run_program, small_run
-from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation import cuda_graph
+from tinystories_lm.generation.cuda_graph import recorded
 from tinystories_lm.generation.load import load_model
+from tinystories_lm.generation.static_decoder import StaticDecoder, open_decoder
 from tinystories_lm.system.json_files import read_json
 
 LOGITS = 1e-3  # the largest difference of two float32 logits
@@ -42,15 +44,41 @@ def test_logits_and_decoded_steps_are_those_of_the_cpu(trained: Trained) -> None
     found = {}
     for device in ("cpu", DEVICE.type):
         model = load_model(str(trained.run), device=device).model
-        decoder = Decoder(model, 3)
+        decoder = open_decoder(model, 3)
         with torch.inference_mode():
             whole = model(ids.to(device))
             steps = [decoder.read(ids[:, :20].tolist())]
-            steps += [decoder.step(ids[:, position].to(device)) for position in range(20, 24)]
-        found[device] = whole[:, 19:].cpu(), torch.stack(steps, dim=1).cpu()
+            steps += [decoder.step(ids[:, position]) for position in range(20, 24)]
+        found[device] = whole[:, 19:].cpu(), torch.stack(steps, dim=1)
     for ours, theirs in zip(found[DEVICE.type], found["cpu"], strict=True):
         assert (ours - theirs).abs().max() < LOGITS
     assert (found[DEVICE.type][0] - found[DEVICE.type][1]).abs().max() < LOGITS
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="only a GPU records graphs")
+def test_texts_of_different_lengths_are_decoded_by_a_graph_to_the_logits_of_the_cpu(trained: Trained) -> None:
+    """Twice with each decoder, the second time in a larger room, so that a graph is recorded again."""
+    ids = torch.from_numpy(np.random.default_rng(2).integers(0, 280, (3, 24)))
+    found, graphs = {}, []
+    for device in ("cpu", DEVICE.type):
+        decoder, logits = open_decoder(load_model(str(trained.run), device=device).model, 3), []
+        for lengths in ((9, 9, 9), (3, 12, 1)):
+            logits.append(decoder.read([row[:length] for row, length in zip(ids.tolist(), lengths, strict=True)]))
+            for step in range(12):
+                newest = torch.stack([ids[row, length + step] for row, length in enumerate(lengths)])
+                logits.append(decoder.step(newest))
+            graphs.append(isinstance(decoder, StaticDecoder) and decoder.is_recorded)
+        found[device] = torch.stack(logits)
+    assert graphs == [False, False, True, True]
+    assert (found[DEVICE.type] - found["cpu"]).abs().max() < LOGITS
+
+
+@pytest.mark.skipif(DEVICE.type != "cuda", reason="only a GPU records graphs")
+def test_a_recording_that_fails_leaves_the_device_usable() -> None:
+    x = torch.ones(4, device=DEVICE)
+    assert recorded(lambda: x * x.sum().item(), x.device) is None
+    cuda_graph._recorder.cache_clear()  # records nothing after a failure
+    assert torch.rand(4, device=DEVICE).sum() > 0 and torch.equal((x + x).cpu(), torch.full((4,), 2.0))
 
 
 def test_greedy_samples_are_those_of_the_cpu(trained: Trained) -> None:

@@ -17,6 +17,8 @@ from tinystories_lm.config.choices import OptimizerKind
 from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.schema import Config
 from tinystories_lm.data.batches import Batch, Batches, token_tensor, validation_batches
+from tinystories_lm.generation.cuda_graph import recorded
+from tinystories_lm.generation.static_decoder import open_decoder
 from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
@@ -162,3 +164,35 @@ def _count_steps(trainee: Trainee, kind: OptimizerKind) -> dict[str, Any]:
     counts = Counter(call.kind for call in calls)
     found: dict[str, Any] = {name: counts[name] / STEPS for name in ("launch", "copy", "wait", "malloc")}
     return found | {"copies": Counter(named(calls, "copy")), "peak_bytes": torch.cuda.max_memory_allocated()}
+
+
+def stories() -> dict[str, Any]:
+    """Decode with several decoders, one after the other; count what a step asks of the device, and what stays there."""
+    config, machine = opened("model=tiny", "hardware=cuda")
+    model = Transformer(config.model, vocab_size=300).to(machine.device)
+    random, tokens_B = torch.cuda.get_rng_state(), torch.tensor([4, 5])
+    reserved, calls, first = [], [], []
+    for _ in range(4):
+        decoder = open_decoder(model, 2)
+        decoder.read([[1, 2], [3]])
+        first = calls_of(lambda decoder=decoder: decoder.step(tokens_B))
+        calls = calls_of(lambda decoder=decoder: [decoder.step(tokens_B) for _ in range(STEPS)])
+        reserved.append(torch.cuda.memory_reserved())
+    return {
+        "step": {kind: count / STEPS for kind, count in Counter(call.kind for call in calls).items()},
+        "captured": Counter(call.kind for call in first)["captured"],
+        "reserved": reserved,
+        "random": torch.equal(random, torch.cuda.get_rng_state()),
+    }
+
+
+def failed_recording() -> dict[str, Any]:
+    """Record what waits for the device, which CUDA refuses; then free memory and draw random numbers."""
+    x = torch.ones(4, device="cuda")
+    found = [recorded(lambda: x * x.sum().item(), x.device) for _ in range(2)]
+    before = torch.cuda.memory_reserved()
+    large = [torch.empty(1 << 24, device="cuda") for _ in range(3)]
+    del large
+    torch.cuda.empty_cache()
+    torch.rand(4, device="cuda")
+    return {"recorded": found, "kept": torch.cuda.memory_reserved() - before}

@@ -40,6 +40,7 @@ class Places(NamedTuple):
     cos: Tensor  # [T, 1, K], or [B, T, 1, K]
     sin: Tensor  # the first half negative
     mask: KernelMask
+    slot_1: Tensor | None = None  # where a single newest token is kept; None: after all that is kept
 
 
 class Decoder:
@@ -56,7 +57,7 @@ class Decoder:
         self.batch_size, self.device = batch_size, model.embedding.weight.device
         self.head_width = config.d_model // config.n_heads
         blocks = [block for block in model.blocks if isinstance(block, Block)]
-        self._mask_of_newest = blocks[0].attention.mask_of_newest
+        self._attention_of_model = blocks[0].attention
         with torch.no_grad():
             self.embedding = model.embedding.weight.float()
             self.layers = [_arrange(block, batch_size, dtype) for block in blocks]
@@ -74,14 +75,16 @@ class Decoder:
     def read(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Drop what was kept, read the texts in one pass, and return the logits [B, V] for the token after each.
 
+        The logits are on the CPU, where tokens are drawn: one transfer is the only wait for a GPU.
+
         Raises ValueError for an empty text and for one longer than the context.
         """
-        return self._forward(self._begin(texts))
+        return self._append(self._begin(texts)).cpu()
 
     @torch.inference_mode()
     def step(self, tokens_B: Tensor) -> Tensor:
-        """Take the next token of each text and return the logits [B, V] for the one after it."""
-        return self._forward(tokens_B[:, None])
+        """Take the next token of each text and return the logits [B, V] for the one after it, on the CPU."""
+        return self._append(tokens_B[:, None].to(self.device)).cpu()
 
     @torch.inference_mode()
     def where_not_finite(self, text: Sequence[int]) -> str:
@@ -92,7 +95,7 @@ class Decoder:
             if not found and not torch.isfinite(output).all():
                 found.append(part)
 
-        self._forward(self._begin([text] * self.batch_size), watch)
+        self._append(self._begin([text] * self.batch_size), watch)
         return "".join(found)
 
     def _begin(self, texts: Sequence[Sequence[int]]) -> Tensor:
@@ -108,23 +111,29 @@ class Decoder:
         if shortest < longest:
             self._padding_B = torch.tensor([longest - length for length in lengths], device=self.device)
         room = longest - shortest + limit  # the shortest text may fill its context
-        shape = (self.batch_size, self.config.n_heads, room, self.head_width)
-        self.keys = [torch.empty(shape, device=self.device) for _ in self.layers]
-        self.values = [torch.empty(shape, device=self.device) for _ in self.layers]
+        self._make_room((self.batch_size, self.config.n_heads, room, self.head_width))
         self.length = 0
         padded = [[0] * (longest - len(text)) + list(text) for text in texts]
         return torch.tensor(padded, device=self.device)
 
-    def _forward(self, tokens_BT: Tensor, watch: Watch = lambda part, output: None) -> Tensor:
+    def _make_room(self, shape: tuple[int, ...]) -> None:
+        self.keys = [torch.empty(shape, device=self.device) for _ in self.layers]
+        self.values = [torch.empty(shape, device=self.device) for _ in self.layers]
+
+    def _append(self, tokens_BT: Tensor, watch: Watch = lambda part, output: None) -> Tensor:
+        """Take the next tokens of each text and return the logits [B, V] for the one after them."""
+        logits_BV = self._forward(tokens_BT, self._places(tokens_BT.shape[1]), watch)
+        self.length += tokens_BT.shape[1]
+        return logits_BV
+
+    def _forward(self, tokens_BT: Tensor, places: Places, watch: Watch = lambda part, output: None) -> Tensor:
         x_BTD = F.embedding(tokens_BT, self.embedding)
         watch("the embedding", x_BTD)
-        places = self._places(tokens_BT.shape[1])
         for number, layer in enumerate(self.layers):
             x_BTD = x_BTD + self._attention(number, layer, x_BTD, places)
             watch(f"the attention of layer {number}", x_BTD)
             x_BTD = x_BTD + self._mlp(layer, x_BTD)
             watch(f"the MLP of layer {number}", x_BTD)
-        self.length += tokens_BT.shape[1]
         logits_BV = self.head(self._normalised(x_BTD[:, -1:]))[:, -1]
         watch("the output head", logits_BV)
         return logits_BV
@@ -139,15 +148,21 @@ class Decoder:
         qk_BTHK = torch.addcmul(qk_BTHK * places.cos, qk_BTHK.roll(self.head_width // 2, dims=-1), places.sin)
         qkv_BHTK = (qk_BTHK[:, :, :heads], qk_BTHK[:, :, heads:], qkv_BTHK[:, :, 2 * heads :])
         q_BHTK, k_BHTK, v_BHTK = (part.transpose(1, 2) for part in qkv_BHTK)
-        end = self.length + length
-        keys_BHCK, values_BHCK = self.keys[number], self.values[number]
-        keys_BHCK[:, :, self.length : end] = k_BHTK
-        values_BHCK[:, :, self.length : end] = v_BHTK
+        keys_BHCK = self._keep(self.keys[number], k_BHTK, places)
+        values_BHCK = self._keep(self.values[number], v_BHTK, places)
         attn_mask, is_causal = places.mask
         y_BHTK = F.scaled_dot_product_attention(
-            q_BHTK, keys_BHCK[:, :, :end], values_BHCK[:, :, :end], attn_mask=attn_mask, is_causal=is_causal
+            q_BHTK, keys_BHCK, values_BHCK, attn_mask=attn_mask, is_causal=is_causal
         )
         return layer.output(y_BHTK.transpose(1, 2).reshape(batch, length, width))
+
+    def _keep(self, kept_BHCK: Tensor, newest_BHTK: Tensor, places: Places) -> Tensor:
+        """Keep the newest keys or values, and return those that attention reads."""
+        if places.slot_1 is not None:
+            return kept_BHCK.index_copy_(2, places.slot_1, newest_BHTK)
+        end = self.length + newest_BHTK.shape[2]
+        kept_BHCK[:, :, self.length : end] = newest_BHTK
+        return kept_BHCK[:, :, :end]
 
     def _mlp(self, layer: Layer, x_BTD: Tensor) -> Tensor:
         gate_BTF, up_BTF = layer.gate_up(self._normalised(x_BTD)).chunk(2, dim=-1)
@@ -164,7 +179,7 @@ class Decoder:
     def _places(self, n_tokens: int) -> Places:
         """Return the rotations and the mask of the next `n_tokens` of each text."""
         first, end = self.length, self.length + n_tokens
-        mask = self._mask_of_newest(n_tokens, end, padding_B=self._padding_B)
+        mask = self._attention_of_model.mask_of_newest(n_tokens, end, padding_B=self._padding_B)
         if self._padding_B is None:
             return Places(self._cos_C1K[first:end], self._sin_C1K[first:end], mask)
         positions_BT = torch.arange(first, end, device=self.device) - self._padding_B[:, None]

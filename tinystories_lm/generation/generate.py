@@ -14,6 +14,7 @@ from torch import Tensor
 from tinystories_lm.config.schema import SamplingConfig
 from tinystories_lm.data.tokenizer import END_OF_TEXT_ID
 from tinystories_lm.generation.decoder import Decoder
+from tinystories_lm.generation.static_decoder import open_decoder
 from tinystories_lm.generation.text import End, Sample, Text
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.errors import DivergedError, UsageError
@@ -54,7 +55,7 @@ def write(decoder: Decoder, texts: Sequence[Text], config: SamplingConfig) -> It
             ]
             logits_BV = decoder.read(contexts())
         else:
-            logits_BV = decoder.step(next_B.to(decoder.device))
+            logits_BV = decoder.step(next_B)
 
 
 def _add_tokens(logits_BV: Tensor, texts: Sequence[Text], config: SamplingConfig) -> Tensor:
@@ -70,10 +71,9 @@ def _add_tokens(logits_BV: Tensor, texts: Sequence[Text], config: SamplingConfig
 
 
 def _require_finite(logits_BV: Tensor, decoder: Decoder, texts: Sequence[Sequence[int]]) -> None:
-    finite_B = torch.isfinite(logits_BV.sum(dim=-1))
-    if finite_B.all():
+    if math.isfinite(logits_BV.sum()):
         return
-    text = texts[int(finite_B.int().argmin())]
+    text = texts[int(torch.isfinite(logits_BV.sum(dim=-1)).int().argmin())]
     where = decoder.where_not_finite(text) or "a step that does not repeat when the text is read again"
     raise DivergedError(
         f"after {len(text)} tokens the logits are not finite; it begins in {where}; this model cannot write: "
@@ -84,6 +84,7 @@ def _require_finite(logits_BV: Tensor, decoder: Decoder, texts: Sequence[Sequenc
 def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config: SamplingConfig) -> Tensor:
     """Return the logits of the distribution to draw from; a token that is filtered out has minus infinity.
 
+    logits_BV: on the CPU.
     texts: the ids of each text so far, including the prompt's.
 
     Order and meaning are those of transformers' logits processors: repetition penalty, no repeated n-gram, temperature,
@@ -103,8 +104,8 @@ def next_token_logits(logits_BV: Tensor, texts: Sequence[Sequence[int]], config:
 
 def _penalised(logits_BV: Tensor, texts: Sequence[Sequence[int]], penalty: float) -> Tensor:
     """Divide the positive and multiply the negative logits of tokens that a text contains (Keskar et al. 2019)."""
-    rows = torch.tensor([row for row, ids in enumerate(texts) for _ in ids], device=logits_BV.device)
-    seen = torch.tensor([token for ids in texts for token in ids], device=logits_BV.device)
+    rows = torch.from_numpy(np.repeat(np.arange(len(texts)), [len(ids) for ids in texts]))
+    seen = torch.from_numpy(np.concatenate([np.asarray(ids, dtype=np.int64) for ids in texts]))
     found = logits_BV[rows, seen]
     return logits_BV.index_put((rows, seen), torch.where(found < 0, found * penalty, found / penalty))
 
@@ -118,9 +119,9 @@ def _filtered(logits_BV: Tensor, config: SamplingConfig) -> Tensor:
         smallest_B1 = logits_BV.topk(config.top_k, dim=-1).values[:, -1:]
         logits_BV = logits_BV.masked_fill(logits_BV < smallest_B1, -math.inf)
     if config.top_p < 1:
-        ascending_BV = torch.from_numpy(np.sort(logits_BV.cpu().numpy()))  # three times as fast as torch's
+        ascending_BV = torch.from_numpy(np.sort(logits_BV.numpy()))  # three times as fast as torch's
         dropped_B1 = (ascending_BV.softmax(dim=-1).cumsum(dim=-1) <= 1 - config.top_p).sum(dim=-1, keepdim=True)
-        smallest_B1 = ascending_BV.gather(-1, dropped_B1.clamp(max=logits_BV.shape[-1] - 1)).to(logits_BV.device)
+        smallest_B1 = ascending_BV.gather(-1, dropped_B1.clamp(max=logits_BV.shape[-1] - 1))
         logits_BV = logits_BV.masked_fill(logits_BV < smallest_B1, -math.inf)
     if config.min_p > 0:
         probabilities_BV = logits_BV.softmax(dim=-1)
@@ -138,7 +139,7 @@ def repeating_tokens(ids: Sequence[int], n: int) -> list[int]:
 def draw(logits_BV: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
     """Draw one token for each row: the inverse of its cumulative distribution at the row's own random number."""
     uniform_B1 = torch.stack([torch.rand(1, generator=generator, dtype=torch.float64) for generator in generators])
-    cumulative_BV = logits_BV.cpu().double().softmax(dim=-1).cumsum(dim=-1)
+    cumulative_BV = logits_BV.double().softmax(dim=-1).cumsum(dim=-1)
     tokens_B1 = torch.searchsorted(cumulative_BV, uniform_B1 * cumulative_BV[:, -1:], right=True)
     return tokens_B1[:, 0].clamp(max=logits_BV.shape[-1] - 1)
 
@@ -183,7 +184,7 @@ def write_groups(
     """Yield the texts in order, in groups that are written together, each with the steps of `write`."""
     for first in range(0, len(texts), GROUP_SIZE):
         group = texts[first : first + GROUP_SIZE]
-        yield group, write(Decoder(model, len(group), dtype=dtype), group, config)
+        yield group, write(open_decoder(model, len(group), dtype=dtype), group, config)
 
 
 def write_texts(

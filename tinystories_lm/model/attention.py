@@ -94,3 +94,13 @@ class Attention(nn.Module):
         seen_BTC = visible(newest_BT, positions_BC) & (positions_BC >= 0)[:, None]
         itself_TC = kept_C == newest_T[:, None]  # padding sees itself: a softmax over nothing would be NaN
         return KernelMask((seen_BTC | itself_TC)[:, None], is_causal=False)
+
+    def mask_of_slot(self, slot_1: Tensor, *, room: int, padding_B: Tensor) -> KernelMask:
+        """Return what a newest token sees of all `room` places of a decoder, of which those after its own are unused.
+
+        slot_1: its place, on the device: the mask has one shape for every place.
+        padding_B: how many places before each text are padding, fewer than slot_1.
+        """
+        places_C = torch.arange(room, device=padding_B.device)
+        seen_1C = visible(slot_1, places_C)
+        return KernelMask((seen_1C & (places_C >= padding_B[:, None]))[:, None, None], is_causal=False)

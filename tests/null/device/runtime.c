@@ -134,9 +134,20 @@ cudaError_t cudaGetSymbolAddress(void **address, const void *symbol) { static ch
 
 // ---------------------------------------------------------------- streams and events
 
-cudaError_t cudaDeviceSynchronize(void) { note("wait", "device"); OK; }
-cudaError_t cudaStreamSynchronize(cudaStream_t stream) { note("wait", "stream"); OK; }
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { note("wait", "event"); OK; }
+int captured_calls = -1;
+static cudaStream_t captured_stream;
+static unsigned long long captures;
+static int capture_failed;
+
+static cudaError_t wait_for(const char *what) {  // which ends a capture
+    note("wait", what);
+    capture_failed = captured_calls >= 0;
+    return capture_failed ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize(void) { return wait_for("device"); }
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return wait_for("stream"); }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) { return wait_for("event"); }
 cudaError_t cudaStreamCreate(cudaStream_t *stream) { *stream = malloc(16); OK; }
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, int priority) { *stream = malloc(16); OK; }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) { OK; }
@@ -144,8 +155,6 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) { OK; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) { OK; }
 cudaError_t cudaStreamGetPriority(cudaStream_t stream, int *priority) { *priority = 0; OK; }
 cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) { if (least) *least = 0; if (greatest) *greatest = -5; OK; }
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status) { *status = cudaStreamCaptureStatusNone; OK; }
-cudaError_t cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode) { OK; }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void *data) { OK; }
 cudaError_t cudaEventCreate(cudaEvent_t *event) { *event = malloc(16); OK; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) { *event = malloc(16); OK; }
@@ -158,6 +167,43 @@ cudaError_t cudaGetLastError(void) { OK; }
 cudaError_t cudaPeekAtLastError(void) { OK; }
 cudaError_t cudaProfilerStart(void) { OK; }
 cudaError_t cudaProfilerStop(void) { OK; }
+
+// ---------------------------------------------------------------- graphs: one is recorded at a time
+
+static int is_captured(cudaStream_t stream) { return captured_calls >= 0 && stream == captured_stream; }
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode) {
+    if (captured_calls >= 0 || !stream) return cudaErrorStreamCaptureUnsupported;
+    captured_stream = stream;
+    captured_calls = capture_failed = 0;
+    captures++;
+    OK;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
+    if (!is_captured(stream)) return cudaErrorIllegalState;
+    *graph = NULL;
+    int calls = captured_calls;
+    captured_calls = -1;
+    if (capture_failed) return cudaErrorStreamCaptureInvalidated;
+    *(int *)(*graph = malloc(16)) = calls;
+    OK;
+}
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status) {
+    *status = is_captured(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+    OK;
+}
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, enum cudaStreamCaptureStatus *status, unsigned long long *id, cudaGraph_t *graph, const cudaGraphNode_t **nodes, const cudaGraphEdgeData **edges, size_t *count) {
+    if (id) *id = captures;
+    if (graph) *graph = NULL;
+    if (count) *count = 0;
+    return cudaStreamIsCapturing(stream, status);
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode) { OK; }
+cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count) { *count = *(int *)graph; OK; }
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *made, cudaGraph_t graph, unsigned long long flags) { *made = malloc(16); OK; }
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) { note("launch", "cudaGraphLaunch"); OK; }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) { free(graph); OK; }
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) { free(graph); OK; }
 
 // ---------------------------------------------------------------- kernels
 
