@@ -4,11 +4,13 @@
 
 A run of the program takes one step between two evaluations, in a temporary folder, and its functions are timed: the
 validation loss, the stories, the copy of what a checkpoint holds, and the rest, such as rows and their sync. The files
-of a checkpoint are written in a thread of their own; that they are waited for here is due to the single step, and left
-out. Settings are those of `train`; without any it is gpt_28m as round 2 trains it, on the built-in stories. Medians of
-seconds, with their ranges; the first evaluation, before the first step, is not among them.
+of a checkpoint are written in a thread of their own; here the run waits for them before the next step, which is left
+out, so that they take no time from the parts. Settings are those of `train`; without any it is gpt_28m as round 2
+trains it, on the built-in stories. Medians of seconds, with their ranges; the first evaluation, before the first step,
+is not among them.
 
---null is for the null device of tests/null, which computes nothing: what is left is the host's time.
+--null is for the null device of tests/null, which computes nothing. What is left is the host's: seconds of processor
+time of the thread, which other programs on the machine hardly change.
 """
 
 import argparse
@@ -44,23 +46,32 @@ PARTS = {
 }
 
 
-def timed(call: Callable[..., Any], taken: list[float]) -> Callable[..., Any]:
+save = recorder.RunRecorder.save
+
+
+def save_and_wait(run: recorder.RunRecorder) -> None:
+    save(run)
+    run._writer.wait()
+
+
+def timed(call: Callable[..., Any], taken: list[float], clock: Callable[[], float]) -> Callable[..., Any]:
     @functools.wraps(call)
     def measured(*arguments: Any, **named: Any) -> Any:
-        began = time.perf_counter()
+        began = clock()
         try:
             return call(*arguments, **named)
         finally:
-            taken.append(time.perf_counter() - began)
+            taken.append(clock() - began)
 
     return measured
 
 
-def measure(settings: list[str], evaluations: int) -> dict[str, list[float]]:
+def measure(settings: list[str], evaluations: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Return the seconds that each part takes at each evaluation."""
     taken: dict[str, list[float]] = defaultdict(list)
+    recorder.RunRecorder.save = save_and_wait  # type: ignore[method-assign]
     for name, (place, function) in PARTS.items():
-        setattr(place, function, timed(getattr(place, function), taken[name]))
+        setattr(place, function, timed(getattr(place, function), taken[name], clock))
     with tempfile.TemporaryDirectory() as folder:
         length = [f"training.steps={evaluations + 1}", "training.eval_every_steps=1", "training.warmup_steps=1"]
         where = ["tracking=off", f"hydra.run.dir={folder}/run", "training.checkpoint_every_steps=1"]
@@ -90,7 +101,7 @@ def main() -> None:
     if options.null:
         sys.path.insert(0, str(Path(__file__).parents[1]))
         importlib.import_module("tests.null.launcher")
-    found = measure(options.settings, options.evaluations)
+    found = measure(options.settings, options.evaluations, time.thread_time if options.null else time.perf_counter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = {
         name: {"median": statistics.median(times), "least": min(times), "most": max(times)}
@@ -101,8 +112,9 @@ def main() -> None:
         print(f"{name:24} {row['median']:.3f} s ({row['least']:.3f} to {row['most']:.3f})")
     print(f"training waits           {waits:.3f} s")
     if options.json:
+        changed = [] if options.settings == RUN else options.settings
         head = {
-            "command": " ".join(["python benchmarks/evaluation.py", *sys.argv[1:]]),
+            "command": " ".join(["python benchmarks/evaluation.py", *["--null"] * options.null, *changed]),
             "device": device_name(device),
             "torch": torch.__version__,
             "date": time.strftime("%Y-%m-%d"),

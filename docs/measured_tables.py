@@ -107,6 +107,9 @@ def performance_train() -> str:
     )
 
 
+SECONDS_OF_1000_STEPS = 13  # of gpt_28m on an H100: an assumption
+
+
 def _machine(found: dict[str, Any]) -> str:
     processor = found.get("processor") or found.get("device")
     parts = [f"`{found['command']}`", *([processor] if processor else [])]
@@ -244,6 +247,24 @@ def performance_optimizers() -> str:
     return "\n\n".join(tables)
 
 
+def performance_evaluation() -> str:
+    """Return what an evaluation costs the host by part, on a device that computes nothing, before and after."""
+    before, found = (read_json(BENCHMARKS / f"evaluation_null{name}.json") for name in ("_749eb08", ""))
+    found["device"] = f"a null device in the place of {found['device']}"
+    rows = []
+    for part, times in found["parts"].items():
+        shown = [
+            f"{run['median']:.3f} ({run['least']:.3f} to {run['most']:.3f})" for run in (before["parts"][part], times)
+        ]
+        rows.append([part, *shown])
+    rows.append(
+        ["together, but for what is written beside", *(f"{run['training waits']:.3f}" for run in (before, found))]
+    )
+    shares = (f"{run['training waits'] / SECONDS_OF_1000_STEPS:.1%}" for run in (before, found))
+    rows.append([f"÷ 1,000 steps, if they take {SECONDS_OF_1000_STEPS} s", *shares])
+    return f"{_machine(found)}\n\n" + table(["seconds at each evaluation", "749eb08", "now"], rows, right=(1, 2))
+
+
 def decoding() -> str:
     """Return the metrics of a few decoder settings on one model."""
     shown = [(0.0, 1.0, 1.0), (0.0, 1.0, 1.3), (0.8, 1.0, 1.0), (0.8, 0.95, 1.0), (0.8, 0.95, 1.3)]
@@ -285,5 +306,5 @@ def scaling() -> str:
 PARTS = names(
     rounds, recipe, performance_train, performance_start, performance_prepare, performance_decoding,
     performance_sweeps, performance_busy, performance_deterministic, performance_memory,
-    performance_optimizers, decoding, scaling,
+    performance_optimizers, performance_evaluation, decoding, scaling,
 )  # fmt: skip

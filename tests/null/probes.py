@@ -23,6 +23,7 @@ from tinystories_lm.hardware.machine import KERNELS, Machine
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.memory import step_memory
+from tinystories_lm.runs.checkpoint import Progress, Snapshot, take_snapshot
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.training.compile import compile_loss
 from tinystories_lm.training.loop import micro_batches, train_step, validate
@@ -196,3 +197,21 @@ def failed_recording() -> dict[str, Any]:
     torch.cuda.empty_cache()
     torch.rand(4, device="cuda")
     return {"recorded": found, "kept": torch.cuda.memory_reserved() - before}
+
+
+def snapshot() -> dict[str, Any]:
+    """Copy what a checkpoint holds from the device; count its copies and waits."""
+    config, machine = opened("model=tiny", "hardware=cuda")
+    model = Transformer(config.model, vocab_size=300).to(machine.device)
+    optimizer = build_optimizer(model, config.optimizer, device=machine.device)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    taken: list[Snapshot] = []
+    calls = calls_of(lambda: taken.append(take_snapshot(model, optimizer, Progress())))
+    tensors = [*taken[0].weights.values(), *taken[0].optimizer.values()]
+    return {
+        "waits": named(calls, "wait"),
+        "copies": named(calls, "copy").count("to the host"),
+        "tensors": len(tensors),
+    }

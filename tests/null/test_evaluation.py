@@ -1,4 +1,4 @@
-"""A token of a story is one launch of a recorded graph, and one transfer each way; recordings leave nothing behind."""
+"""What an evaluation asks of the device: a token is one recorded graph, and a checkpoint is waited for once."""
 
 import json
 
@@ -26,3 +26,11 @@ def test_what_cannot_be_recorded_costs_a_line_and_leaves_memory_and_random_numbe
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"recorded": [None, None], "kept": 0}
     assert done.stderr.count("without a CUDA graph") == 1
+
+
+def test_the_copies_of_a_checkpoint_are_waited_for_together(run_null: Run) -> None:
+    """The launcher answers whether the weights are finite, which is a wait of its own on a device with values."""
+    done = run_null("probe", "snapshot")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["waits"] == ["device"] and found["copies"] == found["tensors"] > 20
