@@ -20,15 +20,17 @@ from tinystories_lm.config.schema import Config
 from tinystories_lm.hardware.memory import USABLE_SHARE, Available, available_memory, is_out_of_memory
 from tinystories_lm.hardware.processor import multiplies_bfloat16
 from tinystories_lm.jobs.outcome import update_status
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.memory import fitting_micro_batch, step_memory, what_would_fit
 from tinystories_lm.planning.plan import describe, make_plan
 from tinystories_lm.planning.preflight import Request, _fit_memory, compose_jobs
-from tinystories_lm.runs.checkpoint import Progress
+from tinystories_lm.runs.checkpoint import Progress, take_snapshot
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status
 from tinystories_lm.system.errors import CommandError
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.training.compile import compile_loss
+from tinystories_lm.training.optimizer import build_optimizer
 
 # A batch takes about 1.1 GB at once, and a sequence 9 MB.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=128",
@@ -70,6 +72,21 @@ def test_a_batch_without_end_takes_no_time_to_divide() -> None:
     began = time.process_time()  # not the clock's: other processes may have the core
     assert fitting_micro_batch([wide], needed_bytes(wide, 100), most=10**12) == 100
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_checkpoint_beside_the_steps_takes_memory_of_the_cpu_and_none_of_a_gpu(optimizer: str) -> None:
+    asked = config("model=tiny", f"optimizer={optimizer}")
+    model = Transformer(asked.model, vocab_size=asked.data.vocab_size)
+    adapts = build_optimizer(model, asked.optimizer, device=torch.device("cpu"))
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    adapts.step()
+    snapshot = take_snapshot(model, adapts, Progress())
+    held = sum(tensor.nbytes for tensors in (snapshot.weights, snapshot.optimizer) for tensor in tensors.values())
+    assert step_memory(asked).checkpoint == pytest.approx(held, rel=0.01)
+    assert "a checkpoint that is written" in describe(make_plan(asked))
+    assert step_memory(compose_config(["model=tiny", "hardware=h100"]).config).checkpoint == 0
 
 
 def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:

@@ -36,12 +36,13 @@ MUON_BYTES = 12  # temporary, for each inner weight: copies in bfloat16 and the 
 
 
 class Memory(NamedTuple):
-    """Bytes of one training step at its peak."""
+    """Bytes of one training step at its peak, while a checkpoint is written beside it."""
 
     weights: float
     gradients: float
     optimizer: float
     activations: float  # of one micro-batch, with what a step takes for a while; on a CPU eager
+    checkpoint: float = 0.0  # the copy of weights and state that is written; on a GPU it is in the host's memory
 
     @property
     def total(self) -> float:
@@ -67,7 +68,8 @@ def step_memory(config: Config, *, vocab_size: int | None = None, micro_batch_si
         copied = count.total if _bytes_of_a_number(config.hardware) == 2 else 0  # autocast copies the weights
         of_step = MUON_BYTES * inner if config.optimizer.kind is OptimizerKind.muon else 0
         activations = max(activations + 2.0 * copied, of_step) + LIBRARY_BYTES
-    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * state, activations)
+        return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * state, activations)
+    return Memory(4.0 * count.total, 4.0 * count.total, 4.0 * state, activations, 4.0 * (count.total + state))
 
 
 def activation_bytes_per_token(config: Config, *, vocab_size: int) -> float:

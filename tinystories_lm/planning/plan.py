@@ -194,7 +194,8 @@ def describe(plan: Plan) -> str:
         f"{amount(flops.attention)} in attention (12 D a layer for each key seen)",
         f"memory       {storage(needed.total)}: weights {storage(needed.weights)}, gradients "
         f"{storage(needed.gradients)}, optimizer {storage(needed.optimizer)}, activations "
-        f"{storage(needed.activations)} ({'compiled' if plan.compiled else 'eager'}; {plan.micro_batch_size} at once)",
+        f"{storage(needed.activations)} ({'compiled' if plan.compiled else 'eager'}; {plan.micro_batch_size} at once)"
+        + (f", a checkpoint that is written {storage(needed.checkpoint)}" if needed.checkpoint else ""),
         "",
         table(
             ["hardware", "time", "dollars", "at once", "by"],
