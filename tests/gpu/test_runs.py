@@ -11,12 +11,14 @@ import torch
 from tests.faults import trials
 from tests.gpu.conftest import PROGRAM, run_program, small_run
 from tinystories_lm.hardware.detect import visible_gpus
+from tinystories_lm.hardware.machine import KERNELS
 from tinystories_lm.system.files import write_text
 from tinystories_lm.system.json_files import read_json
 from tinystories_lm.system.processes import Ending, Task, run_apart, share_machine
 
 EXACT = ["training.deterministic=true", "training.steps=20", "training.eval_every_steps=8",
          "training.checkpoint_every_steps=4"]  # fmt: skip
+MICRO_BATCH = "training.micro_batch_size"
 FREE_BYTES = 4e9  # that the test of memory leaves
 # A batch that takes about 20 GB at once.
 LARGE = ["model.d_model=64", "model.d_ff=256", "model.context_tokens=256", "training.batch_size=4096",
@@ -32,9 +34,9 @@ main()
 
 @pytest.fixture
 def train(corpus: Path, tmp_path: Path) -> Any:
-    def run(name: str, *more: str, fault: str = "") -> "subprocess.CompletedProcess[str]":
+    def run(name: str, *more: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         settings = small_run(corpus, f"hydra.run.dir={tmp_path / name}", f"data.cache_dir={tmp_path / 'cache'}", *more)
-        return run_program("train", *settings, folder=tmp_path, fault=fault)
+        return run_program("train", *settings, folder=tmp_path, **variables)
 
     return run
 
@@ -44,7 +46,7 @@ def test_a_deterministic_run_that_was_stopped_or_killed_ends_with_the_same_bits(
     assert done.returncode == 0, done.stderr
     whole = trials.ending(tmp_path / "whole")
     for name, fault, code in (("stopped", "step:6:terminate", 75), ("killed", "step:7:kill", -9)):
-        assert train(name, *EXACT, fault=fault).returncode == code
+        assert train(name, *EXACT, TSLM_FAULT=fault).returncode == code
         done = train(name, *EXACT)
         assert done.returncode == 0, done.stderr
         assert not (difference := trials.first_difference(trials.ending(tmp_path / name), whole)), difference
@@ -54,7 +56,7 @@ def test_a_deterministic_run_that_was_stopped_or_killed_ends_with_the_same_bits(
 
 def test_a_killed_run_resumes_from_its_last_checkpoint(train: Any, tmp_path: Path, device: torch.device) -> None:
     settings = ["training.checkpoint_every_steps=4", "optimizer=muon", "hardware.precision=bfloat16"]
-    assert train("run", *settings, fault="step:7:kill").returncode == -9
+    assert train("run", *settings, TSLM_FAULT="step:7:kill").returncode == -9
     done = train("run", *settings)
     assert done.returncode == 0, done.stderr
     assert "resuming from step 4" in done.stderr
@@ -64,23 +66,48 @@ def test_a_killed_run_resumes_from_its_last_checkpoint(train: Any, tmp_path: Pat
     assert len({segment["machine"]["attention"] for segment in segments}) == 1, "the kernel is kept"
 
 
+def test_a_compiled_run_resumes_compiled_with_its_kernel_and_has_the_losses_of_an_eager_one(
+    train: Any, tmp_path: Path, device: torch.device
+) -> None:
+    settings = ["hardware.precision=bfloat16", "training.checkpoint_every_steps=4"]
+    done = train("eager", *settings)
+    assert done.returncode == 0, done.stderr
+    settings += ["hardware.compile=on"]
+    cache = {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "inductor")}
+    assert train("run", *settings, TSLM_FAULT="step:7:kill", **cache).returncode == -9
+    done = train("run", *settings, **cache)
+    assert done.returncode == 0, done.stderr
+    machines = [segment["machine"] for segment in read_json(tmp_path / "run" / "environment.json")["pieces"]]
+    assert [machine["compile"] for machine in machines] == [True, True]
+    (kernel,) = {machine["attention"] for machine in machines}
+    assert device.type != "cuda" or kernel in KERNELS
+    ours, theirs = (read_json(tmp_path / name / "summary.json") for name in ("run", "eager"))
+    assert ours["exact"] and ours["val/loss"] == pytest.approx(theirs["val/loss"], abs=0.02)
+
+
 def test_a_run_that_finds_no_memory_names_the_micro_batch_that_fits(
     corpus: Path, tmp_path: Path, device: torch.device
 ) -> None:
+    """One that is left to choose takes that micro-batch before it starts."""
     if device.type != "cuda":
         pytest.skip("tests/planning/test_memory.py does this on a CPU")
 
-    def train(size: int) -> "subprocess.CompletedProcess[str]":
-        settings = small_run(corpus, *LARGE, f"training.micro_batch_size={size}", "hydra.run.dir=run")
+    def train(name: str, *more: str) -> "subprocess.CompletedProcess[str]":
+        settings = small_run(corpus, *LARGE, *more, f"hydra.run.dir={name}")
         return run_program("train", *settings, folder=tmp_path, command=("-c", ON_A_FULL_GPU))
 
-    refused = train(4096)
+    refused = train("run", f"{MICRO_BATCH}=4096")
     last = refused.stderr.splitlines()[-1]
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
-    assert last.startswith("tinystories-lm: out of memory: ") and "type training.micro_batch_size=" in last
-    fits = int(last.split("type training.micro_batch_size=")[1].split()[0])
-    done = train(fits)
+    assert last.startswith("tinystories-lm: out of memory: ") and f"type {MICRO_BATCH}=" in last
+    fits = int(last.split(f"type {MICRO_BATCH}=")[1].split()[0])
+    done = train("run", f"{MICRO_BATCH}={fits}")
     assert done.returncode == 0, done.stderr
+    done = train("fitted")
+    assert done.returncode == 0, done.stderr
+    assert (
+        "4096 sequences at once need about " in done.stderr and f"{MICRO_BATCH}={fits}; the batch stays" in done.stderr
+    )
 
 
 def look_at_gpus(answer: Path) -> None:
