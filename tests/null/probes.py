@@ -1,6 +1,7 @@
 """Ask torch and the program, in a process that sees the null device; `tests.null.launcher` prints the answers."""
 
 import contextlib
+import dataclasses
 import itertools
 import os
 from collections import Counter
@@ -133,9 +134,7 @@ def compiled_kinds() -> list[list[str]]:
 def training_steps(*settings: str) -> dict[str, Any]:
     """Take compiled steps with each optimizer, and an evaluation; count what the host asked of the device."""
     trainee = Trainee(*settings)
-    found: dict[str, Any] = {"planned_bytes": step_memory(trainee.config).total}
-    for kind in OptimizerKind:
-        found[kind] = _count_steps(trainee, kind)
+    found: dict[str, Any] = {kind: _count_steps(trainee, kind) for kind in OptimizerKind}
     found["evaluation"] = Counter(call.kind for call in calls_of(trainee.evaluate))
     found["graphs"] = counters["stats"]["unique_graphs"]
     found["breaks"] = dict(counters["graph_break"])
@@ -144,8 +143,8 @@ def training_steps(*settings: str) -> dict[str, Any]:
 
 def _count_steps(trainee: Trainee, kind: OptimizerKind) -> dict[str, Any]:
     """Return what a step asks of the device on average, and its peak of memory; raise where the host would wait."""
-    settings = compose_config([f"optimizer={kind}"]).config.optimizer
-    optimizer = build_optimizer(trainee.model, settings, device=trainee.machine.device)
+    config = dataclasses.replace(trainee.config, optimizer=compose_config([f"optimizer={kind}"]).config.optimizer)
+    optimizer = build_optimizer(trainee.model, config.optimizer, device=trainee.machine.device)
     for number in range(2):
         trainee.forward_backward(number)
         optimizer.step()  # not `train_step`: a flag that is read here is false, and there would never be moments
@@ -164,7 +163,8 @@ def _count_steps(trainee: Trainee, kind: OptimizerKind) -> dict[str, Any]:
         torch.cuda.set_sync_debug_mode("default")
     counts = Counter(call.kind for call in calls)
     found: dict[str, Any] = {name: counts[name] / STEPS for name in ("launch", "copy", "wait", "malloc")}
-    return found | {"copies": Counter(named(calls, "copy")), "peak_bytes": torch.cuda.max_memory_allocated()}
+    memory = {"peak_bytes": torch.cuda.max_memory_allocated(), "planned_bytes": step_memory(config).total}
+    return found | memory | {"copies": Counter(named(calls, "copy"))}
 
 
 def stories() -> dict[str, Any]:

@@ -47,9 +47,9 @@ def test_a_step_of_muon_launches_few_kernels(found: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "moments"), [("adamw", 2), ("muon", 1)])
-def test_the_peak_of_a_step_holds_weights_gradients_and_moments_and_is_within_the_plan(
+def test_the_peak_of_a_step_holds_weights_gradients_and_moments_and_is_as_planned(
     found: dict[str, Any], kind: str, moments: int
 ) -> None:
     peak = found[kind]["peak_bytes"]
     assert 4 * PARAMETERS * (2 + moments) < peak, "all of them are float32"
-    assert 0.75 * peak < found["planned_bytes"]
+    assert found[kind]["planned_bytes"] == pytest.approx(peak, rel=0.25)
