@@ -70,7 +70,7 @@ def test_a_compiled_run_resumes_compiled_with_its_kernel_and_has_the_losses_of_a
     train: Any, tmp_path: Path, device: torch.device
 ) -> None:
     if device.type != "cuda":
-        pytest.skip("tests/training/test_compile.py does this on a CPU")
+        pytest.skip("tests/training/test_compile.py compiles on a CPU")
     settings = ["hardware.precision=bfloat16", "training.checkpoint_every_steps=4"]
     done = train("eager", *settings)
     assert done.returncode == 0, done.stderr
