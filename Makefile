@@ -36,7 +36,7 @@ test-gpu: install  ## values, steps and runs on the GPU of this machine
 
 # A CUDA that computes nothing, for a Python with torch's CUDA build: the GPU image's of `make matrix`, or yours.
 NULL_PYTHON ?= build/matrix/gpu-image/bin/python
-test-null: $(filter build/matrix/gpu-image/.installed,$(NULL_PYTHON:%/bin/python=%/.installed))  ## what a GPU would be asked to do, without one: kernels, launches, waits, memory (10 minutes)
+test-null: $(filter build/matrix/gpu-image/.installed,$(NULL_PYTHON:%/bin/python=%/.installed))  ## what a GPU would be asked to do, without one: kernels, launches, waits, memory (20 minutes)
 	OMP_NUM_THREADS=1 $(NULL_PYTHON) -m pytest tests/null -rs
 
 # Each environment needs about 6 GB: PyPI's torch with CUDA, where pip's configuration offers no CPU build.
