@@ -1,6 +1,7 @@
 """The compiled step: one graph, the eager step's numbers, and no copy of the logits that nobody needs."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch._dynamo.utils import counters
 from torch._inductor.utils import run_and_get_code
 
@@ -16,7 +18,7 @@ from tests.conftest import SMALL_RUN
 from tests.model.test_transformer import SMALL, VOCAB, build
 from tests.training.test_loop import ADAMW, CPU, MACHINE, batch
 from tinystories_lm.config.choices import Attention
-from tinystories_lm.data.batches import Batches, token_tensor, validation_batches
+from tinystories_lm.data.batches import Batch, Batches, token_tensor, validation_batches
 from tinystories_lm.model.attention import AttentionFn, attention_by_kernel, attention_in_blocks
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.json_files import read_json
@@ -162,15 +164,51 @@ def test_a_compiled_run_uses_its_own_attention_kernel_whatever_another_run_left_
         assert done.stdout.split() == [str(kernel == "flash")], done.stderr
 
 
-def test_each_kernel_compiles_under_a_name_of_its_own_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = []
+def test_each_kernel_compiles_into_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folders = []
 
     def compile_nothing(loss_of: LossOf, **_: object) -> LossOf:
-        names.append(torch.compiler.config.cache_key_tag)
-        return loss_of
+        def spied(model: Transformer, part: Batch) -> Tensor:
+            folders.append(os.environ["TORCHINDUCTOR_CACHE_DIR"])
+            return loss_of(model, part)
 
-    monkeypatch.setattr(torch.compiler.config, "cache_key_tag", "")
+        return spied
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(torch, "compile", compile_nothing)
     for kernel in (Attention.math, Attention.flash, Attention.math):
         compile_loss(build(wide=1.0), batch(ROWS), dataclasses.replace(BF16, attention=kernel))
-    assert names[0] == names[2] != names[1]
+    assert folders[0] == folders[2] != folders[1]
+
+
+COMPILED_AGAIN = """
+import logging
+from tests.model.test_transformer import build
+from tests.training.test_compile import BF16, ROWS
+from tests.training.test_loop import batch
+from tinystories_lm.training.compile import compile_loss
+
+logging.basicConfig(format="%(message)s")
+print(compile_loss(build(wide=1.0), batch(ROWS), BF16).machine.compile)
+"""
+
+
+@slow
+def test_code_that_a_killed_process_left_half_written_is_compiled_again(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path)
+
+    def compile_apart() -> str:
+        words = [sys.executable, "-c", COMPILED_AGAIN]
+        done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+        assert done.stdout.split() == ["True"], done.stderr
+        return done.stderr
+
+    assert "compiling again" not in compile_apart()
+    libraries = list(tmp_path.rglob("*.so"))
+    assert libraries
+    for library in libraries:
+        library.write_bytes(library.read_bytes()[:1000])
+    assert "compiling again" in compile_apart()
+    assert "compiling again" not in compile_apart()

@@ -34,6 +34,14 @@ def prepare(options: Namespace) -> None:
     for split, found in cache.splits.items():
         print(f"{split}: {found.tokens.size:,} tokens, {found.documents:,} documents, {found.bytes:,} bytes")
     print(f"tokenizer of {cache.vocab_size:,} entries and token cache in {cache.folder}")
+    if options.compile:
+        from tinystories_lm.jobs.compile_ahead import compile_ahead
+        from tinystories_lm.planning.preflight import Request, resolve
+        from tinystories_lm.system.console import duration
+
+        job = resolve(Request(tuple(options.overrides), config_dir=options.config_dir)).jobs[0]
+        compiled, folder = compile_ahead(job)
+        print(f"compiled in {duration(compiled.seconds)} with attention={compiled.machine.attention} in {folder}")
 
 
 def plan(options: Namespace) -> None:
@@ -109,7 +117,11 @@ COMMANDS = (
         summary="write the tokenizer and the token cache of a corpus",
         description="Read a corpus, train its tokenizer and write its token cache, so that training starts at once.",
         run=prepare,
-        arguments=(overrides("settings, such as data=wikitext2 data.path=FOLDER"), CONFIG_DIR),
+        arguments=(
+            overrides("settings, such as data=wikitext2 data.path=FOLDER"),
+            argument("--compile", action="store_true", help="also compile the model for this machine"),
+            CONFIG_DIR,
+        ),
         intermixed=True,
         shows_progress=True,
         outlives_terminal=True,

@@ -117,13 +117,14 @@ def open_workspace(
     state = _build_state(config, machine, start, vocab_size=cache.vocab_size, initial_weights=initial_weights)
     keep = config.training.keep_checkpoints
     delete_superseded(run.checkpoints, state.progress, keep=keep)  # a killed process may leave some
-    batches = _training_batches(_token_stream(cache, Split.TRAIN, machine), config)
-    validation_N = _token_stream(cache, Split.VALIDATION, machine)
+    batches = training_batches(token_stream(cache, Split.TRAIN, machine), config)
+    validation_N = token_stream(cache, Split.VALIDATION, machine)
     token_bytes_V = torch.from_numpy(token_byte_lengths(tokenizer)).to(machine.device)
     loss_of: LossOf = mean_loss
     if machine.compile:
         batch = batches.batch(state.progress.step, device=machine.device)
         part = micro_batches(batch, config.training.micro_batch_size)[0]
+        assert isinstance(state.model, Transformer)
         compiled = compile_if_possible(state.model, part, machine, wanted=config.hardware.compile)
         record = record_compilation(run, record, state.progress, compiled)
         loss_of, machine = compiled.loss_of, compiled.machine
@@ -166,12 +167,14 @@ def _build_state(
     return TrainingState(model, optimizer, start.progress)
 
 
-def _token_stream(cache: TokenCache, split: Split, machine: Machine) -> Tensor:
+def token_stream(cache: TokenCache, split: Split, machine: Machine) -> Tensor:
+    """Return a split's tokens [N], on the machine's device where they fit there."""
     tokens = cache.splits[split].tokens
     return token_tensor(tokens, machine.device if fits(tokens, machine.device) else torch.device("cpu"))
 
 
-def _training_batches(tokens_N: Tensor, config: Config) -> Batches:
+def training_batches(tokens_N: Tensor, config: Config) -> Batches:
+    """Return the run's batches; raise UsageError for a corpus too short for one."""
     try:
         return Batches(
             tokens_N,

@@ -11,6 +11,7 @@ from tinystories_lm.hardware.detect import find_peak
 from tinystories_lm.hardware.setup import open_machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.planning.estimate import keep_calibration
+from tinystories_lm.training.compile import compile_loss
 from tinystories_lm.training.loop import micro_batches, train_step
 from tinystories_lm.training.loss import mean_loss
 from tinystories_lm.training.optimizer import build_optimizer
@@ -56,9 +57,9 @@ def _prepare_step(config: Config) -> Callable[[], float]:
     model.initialise(config.training.seed)
     model.to(machine.device)
     optimizer = build_optimizer(model, config.optimizer, device=machine.device)
-    loss_of = torch.compile(mean_loss) if machine.compile else mean_loss
     ids_BT = torch.randint(vocabulary, shape, device=machine.device)
     parts = micro_batches(Batch(ids_BT, ids_BT), config.training.micro_batch_size)
+    loss_of = compile_loss(model, parts[0], machine).loss_of if machine.compile else mean_loss
     limit = config.optimizer.clip_grad_norm
     return lambda: float(
         train_step(model, optimizer, parts, loss_of=loss_of, clip_grad_norm=limit, machine=machine).loss

@@ -1,19 +1,23 @@
 """Compile the loss before the first step, so that the time it takes is measured apart."""
 
+import contextlib
 import dataclasses
 import logging
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from tinystories_lm.config.choices import Switch
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.memory import is_out_of_memory
+from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.console import duration
-from tinystories_lm.system.errors import UsageError
+from tinystories_lm.system.errors import CannotWriteError, UsageError
+from tinystories_lm.system.files import remove_folder
+from tinystories_lm.training.compile_cache import CompileKey, code_folder, compile_key, compiling_into
 from tinystories_lm.training.loss import LossOf, mean_loss
 
 log = logging.getLogger(__name__)
@@ -25,36 +29,56 @@ class Compiled(NamedTuple):
     seconds: float  # that compiling took
 
 
-def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
+def compile_loss(model: Transformer, part: Batch, machine: Machine) -> Compiled:
     """Compile forward and backward for micro-batches of this shape, without changing the weights.
 
-    torch keeps compiled code in TORCHINDUCTOR_CACHE_DIR, so that the next run of the same shape starts sooner.
+    The compiled code is kept for the next run of the same shape, see `compile_cache`; where it is damaged, as by a
+    process that was killed while it wrote, it is compiled again.
 
     Raises UsageError where torch cannot compile.
     """
     started = time.perf_counter()
-    # The flags that choose an attention kernel are not in the cache's own key (pytorch#185449).
-    torch.compiler.config.cache_key_tag = f"attention={machine.attention}"
-    loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
+    key = compile_key(model, part, machine)
+    folder = code_folder(key)
+    was_there = folder.is_dir()
     try:
-        with machine.computing():
-            loss = loss_of(model, part)
-        loss.backward()
-        float(loss.detach())  # waits for the device
-    except Exception as error:  # each stage of the compiler raises its own class
-        if is_out_of_memory(error):
+        loss_of = _compile(model, part, machine, folder, key)
+    except UsageError as error:
+        if not was_there:
             raise
-        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        raise UsageError(
-            f"hardware.compile=on: torch.compile does not work here ({reason}); it needs a C++ compiler and a writable "
-            "TORCHINDUCTOR_CACHE_DIR; use hardware.compile=off, or auto to run without if it fails"
-        ) from error
-    finally:
-        model.zero_grad(set_to_none=True)
+        log.warning("compiling again, without the code in %s: %s", folder, _reason(error.__cause__))
+        with contextlib.suppress(CannotWriteError):
+            remove_folder(folder)
+        loss_of = _compile(model, part, machine, folder, key)
     return Compiled(loss_of, machine, time.perf_counter() - started)
 
 
-def compile_if_possible(model: nn.Module, part: Batch, machine: Machine, *, wanted: Switch) -> Compiled:
+def _compile(model: Transformer, part: Batch, machine: Machine, folder: Path, key: CompileKey) -> LossOf:
+    torch.compiler.reset()  # forgets what this process compiled for another kernel, or failed to compile
+    loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
+    try:
+        with compiling_into(folder, key):
+            with machine.computing():
+                loss = loss_of(model, part)
+            loss.backward()
+            float(loss.detach())  # waits for the device
+    except Exception as error:  # each stage of the compiler raises its own class
+        if is_out_of_memory(error):
+            raise
+        raise UsageError(
+            f"hardware.compile=on: torch.compile does not work here ({_reason(error)}); it needs a C++ compiler and a "
+            "writable TORCHINDUCTOR_CACHE_DIR; use hardware.compile=off, or auto to run without if it fails"
+        ) from error
+    finally:
+        model.zero_grad(set_to_none=True)
+    return loss_of
+
+
+def _reason(error: BaseException | None) -> str:
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
+
+
+def compile_if_possible(model: Transformer, part: Batch, machine: Machine, *, wanted: Switch) -> Compiled:
     """Compile the loss; where torch cannot and the setting is `auto`, warn and return the eager loss.
 
     part: a micro-batch of the shape to compile for.

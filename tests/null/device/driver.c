@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include <cuda.h>
 #include <dlfcn.h>
+#include <elf.h>
+#include <sys/mman.h>
 #include "log.h"
 
 #define OK return CUDA_SUCCESS
@@ -43,14 +45,40 @@ CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdev
     OK;
 }
 
-CUresult cuModuleLoad(CUmodule *module, const char *file) { *module = (CUmodule)0x20; OK; }
-CUresult cuModuleLoadData(CUmodule *module, const void *image) { *module = (CUmodule)0x20; OK; }
-CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned n, CUjit_option *o, void **v) { *module = (CUmodule)0x20; OK; }
+// A module is its image, which is a cubin in ELF; a function has the registers that ptxas gave it.
+typedef struct { const char *name; int registers; } Function;
+
+static int registers_of(const char *image, const char *name) {
+    const Elf64_Ehdr *elf = (const Elf64_Ehdr *)image;
+    if (memcmp(image, ELFMAG, SELFMAG)) return 64;
+    const Elf64_Shdr *sections = (const Elf64_Shdr *)(image + elf->e_shoff);
+    const char *names = image + sections[elf->e_shstrndx].sh_offset;
+    for (int i = 0; i < elf->e_shnum; i++) {
+        const char *section = names + sections[i].sh_name;
+        if (!strncmp(section, ".text.", 6) && !strcmp(section + 6, name)) return sections[i].sh_info >> 24;
+    }
+    return 64;
+}
+
+CUresult cuModuleLoadData(CUmodule *module, const void *image) { *module = (CUmodule)image; OK; }
+CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned n, CUjit_option *o, void **v) { return cuModuleLoadData(module, image); }
+CUresult cuModuleLoad(CUmodule *module, const char *path) {
+    int file = open(path, O_RDONLY);
+    if (file < 0) return CUDA_ERROR_FILE_NOT_FOUND;
+    void *image = mmap(NULL, lseek(file, 0, SEEK_END), PROT_READ, MAP_PRIVATE, file, 0);
+    close(file);
+    return image == MAP_FAILED ? CUDA_ERROR_FILE_NOT_FOUND : cuModuleLoadData(module, image);
+}
 CUresult cuModuleUnload(CUmodule module) { OK; }
-CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) { *function = (CUfunction)strdup(name); OK; }
+CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *name) {
+    Function *found = malloc(sizeof *found);
+    *found = (Function){strdup(name), registers_of((const char *)module, name)};
+    *function = (CUfunction)found;
+    OK;
+}
 CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfunction function) {
     switch (attribute) {
-        case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 64; break;
+        case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = ((Function *)function)->registers; break;
         case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = 1024; break;
         default: *value = 0;
     }
@@ -61,7 +89,7 @@ CUresult cuFuncSetCacheConfig(CUfunction function, CUfunc_cache config) { OK; }
 CUresult cuOccupancyMaxActiveClusters(int *n, CUfunction f, const CUlaunchConfig *config) { *n = 1; OK; }
 CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, CUfunction f, int size, size_t memory) { *n = 2; OK; }
 
-static CUresult launch(CUfunction function) { note("launch", (const char *)function); OK; }
+static CUresult launch(CUfunction function) { note("launch", ((Function *)function)->name); OK; }
 CUresult cuLaunchKernel(CUfunction f, unsigned a, unsigned b, unsigned c, unsigned d, unsigned e, unsigned g, unsigned m, CUstream s, void **p, void **x) { return launch(f); }
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction f, void **p, void **x) { return launch(f); }
 CUresult cuLaunchCooperativeKernel(CUfunction f, unsigned a, unsigned b, unsigned c, unsigned d, unsigned e, unsigned g, unsigned m, CUstream s, void **p) { return launch(f); }
