@@ -16,8 +16,7 @@ from tinystories_lm.hardware.memory import is_out_of_memory
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import CannotWriteError, UsageError
-from tinystories_lm.system.files import remove_folder
-from tinystories_lm.training.compile_cache import CompileKey, code_folder, compile_key, compiling_into
+from tinystories_lm.training.compile_cache import CompileKey, code_folder, compile_key, compiling_into, remove_code
 from tinystories_lm.training.loss import LossOf, mean_loss
 
 log = logging.getLogger(__name__)
@@ -48,7 +47,7 @@ def compile_loss(model: Transformer, part: Batch, machine: Machine) -> Compiled:
             raise
         log.warning("compiling again, without the code in %s: %s", folder, _reason(error.__cause__))
         with contextlib.suppress(CannotWriteError):
-            remove_folder(folder)
+            remove_code(folder)
         loss_of = _compile(model, part, machine, folder, key)
     return Compiled(loss_of, machine, time.perf_counter() - started)
 

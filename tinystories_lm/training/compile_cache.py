@@ -14,9 +14,11 @@ from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.errors import CannotWriteError
+from tinystories_lm.system.files import remove_folder
 from tinystories_lm.system.json_files import to_json, write_json
 
 CACHE, KERNELS = "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"  # where torch and Triton keep compiled code
+TRITON = "triton"  # the folder of single kernels, which the others share
 CompileKey = Mapping[str, str | int | float | bool]
 KEY = "key.json"  # what a folder's code was compiled for, written once it is whole
 
@@ -44,10 +46,20 @@ def compile_key(model: Transformer, part: Batch, machine: Machine) -> CompileKey
 
 def code_folder(key: CompileKey) -> Path:
     """Return the folder of the code that was or will be compiled for this key, below torch's own."""
+    return _root() / hashlib.sha256(to_json(key, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _root() -> Path:
     from torch._inductor.runtime.cache_dir_utils import default_cache_dir  # imports the compiler
 
-    root = Path(os.environ.get(CACHE) or default_cache_dir())
-    return root / hashlib.sha256(to_json(key, sort_keys=True).encode()).hexdigest()[:16]
+    return Path(os.environ.get(CACHE) or default_cache_dir())
+
+
+def remove_code(folder: Path) -> None:
+    """Remove the folder's code and all of Triton's, one of which is damaged."""
+    for doomed in (folder, folder.parent / TRITON):
+        if doomed.is_dir():
+            remove_folder(doomed)
 
 
 def is_compiled(folder: Path) -> bool:
@@ -67,7 +79,7 @@ def compiling_into(folder: Path, key: CompileKey) -> Iterator[None]:
 
     folder.mkdir(parents=True, exist_ok=True)
     before = {name: os.environ.get(name) for name in (CACHE, KERNELS)}
-    os.environ |= {CACHE: str(folder)} | ({} if before[KERNELS] else {KERNELS: str(folder / "triton")})
+    os.environ |= {CACHE: str(folder)} | ({} if before[KERNELS] else {KERNELS: str(folder.parent / TRITON)})
     try:
         with config.patch(compile_threads=1) if is_compiled(folder) else contextlib.nullcontext():
             yield
