@@ -35,6 +35,7 @@ PHASES = {  # of torch's own clocks
     "code": ("compile_fx_inner",),
 }
 MARK = "MARKS "
+Round = dict[str, Any]  # of one run: its parts, and the phases of compiling
 
 
 def main() -> None:
@@ -47,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.child:
         run_to_the_first_step(options.program, options.settings, began=options.child)
-    found: dict[str, list[dict[str, Any]]] = {"cold": [], "warm": []}
+    found: dict[str, list[Round]] = {"cold": [], "warm": []}
     with tempfile.TemporaryDirectory() as work:
         settings = [*options.settings, "tracking=off", "hardware.compile=on"]
         command = [sys.executable, "-m", options.program, "prepare", *settings]
@@ -57,27 +58,40 @@ def main() -> None:
                 folder = Path(work, f"{number}-{name}")
                 rounds.append(first_step(options, settings, folder, cache=Path(work, f"compiled-{number}")))
     for name, rounds in found.items():
-        print(f"{name:<45}{'seconds':>9}{'processor':>11}{'others':>9}   (medians)")
-        for part in rounds[0]["parts"]:
-            medians = [statistics.median(each["parts"][part][clock] for each in rounds) for clock in range(3)]
-            print(f"  {WHAT[part]:<43}{medians[0]:>9.1f}{medians[1]:>11.1f}{medians[2]:>9.1f}")
-        print(f"  of compiling: {rounds[0]['phases']}")
-        total = [
-            statistics.median(sum(part[clock] for part in each["parts"].values()) for each in rounds)
-            for clock in range(3)
-        ]
-        print(f"  {'together':<43}{total[0]:>9.1f}{total[1]:>11.1f}{total[2]:>9.1f}")
+        show(name, rounds)
     if options.json:
-        import torch
-
-        from tinystories_lm.system.json_files import write_json
-
-        command = f"python benchmarks/compile.py {' '.join(options.settings)}"
-        record = {"command": command, "device": found["cold"][0]["device"], "cores": os.cpu_count()}
-        write_json(options.json, record | {"torch": torch.__version__, **found})
+        keep(options, found)
 
 
-def first_step(options: argparse.Namespace, settings: list[str], run: Path, *, cache: Path) -> dict[str, Any]:
+def show(name: str, rounds: list[Round]) -> None:
+    print(f"{name:<45}{'seconds':>9}{'processor':>11}{'others':>9}   (medians)")
+    together = [0.0] * 3
+    for part, what in WHAT.items():
+        medians = [statistics.median(each["parts"][part][clock] for each in rounds) for clock in range(3)]
+        together = [before + number for before, number in zip(together, medians, strict=True)]
+        print(f"  {what:<43}{medians[0]:>9.1f}{medians[1]:>11.1f}{medians[2]:>9.1f}")
+    print(f"  {'together':<43}{together[0]:>9.1f}{together[1]:>11.1f}{together[2]:>9.1f}")
+    print(f"  seconds within compiling: {rounds[0]['phases']}")
+
+
+def keep(options: argparse.Namespace, found: dict[str, list[Round]]) -> None:
+    import torch
+
+    from tinystories_lm.system.json_files import write_json
+
+    is_null = options.program != "tinystories_lm"
+    record = {
+        "command": f"python benchmarks/compile.py {' '.join(options.settings)}",
+        "device": "a null device in the place of " * is_null + found["cold"][0]["device"],
+        "cores": os.cpu_count(),
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+        "what": WHAT,
+    }
+    write_json(options.json, record | found)
+
+
+def first_step(options: argparse.Namespace, settings: list[str], run: Path, *, cache: Path) -> Round:
     """Start a run in a process of its own, which ends after its first step, and return what it measured."""
     command = [sys.executable, __file__, f"--program={options.program}", f"--child={time.time()}", *settings]
     environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(cache)}

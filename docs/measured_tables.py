@@ -265,6 +265,24 @@ def performance_evaluation() -> str:
     return f"{_machine(found)}\n\n" + table(["seconds at each evaluation", "749eb08", "now"], rows, right=(1, 2))
 
 
+def performance_compile() -> str:
+    """Return where the time goes between the command and the first step, compiled for the first time and again."""
+    found = read_json(BENCHMARKS / "compile.json")
+    rows, together = [], [0.0] * 6
+    for part, what in found["what"].items():
+        numbers = [
+            statistics.median(each["parts"][part][clock] for each in found[name])
+            for name in ("cold", "warm")
+            for clock in range(3)
+        ]
+        together = [before + number for before, number in zip(together, numbers, strict=True)]
+        rows.append([what, *(f"{number:.1f}" for number in numbers)])
+    rows.append(["together", *(f"{number:.1f}" for number in together)])
+    clocks = ("seconds", "processor", "processor, others")
+    header = ["what", *(f"{name}: {clock}" for name in ("cold", "warm") for clock in clocks)]
+    return f"{_machine(found)}\n\n" + table(header, rows, right=range(1, 7))
+
+
 def decoding() -> str:
     """Return the metrics of a few decoder settings on one model."""
     shown = [(0.0, 1.0, 1.0), (0.0, 1.0, 1.3), (0.8, 1.0, 1.0), (0.8, 0.95, 1.0), (0.8, 0.95, 1.3)]
@@ -306,5 +324,5 @@ def scaling() -> str:
 PARTS = names(
     rounds, recipe, performance_train, performance_start, performance_prepare, performance_decoding,
     performance_sweeps, performance_busy, performance_deterministic, performance_memory,
-    performance_optimizers, performance_evaluation, decoding, scaling,
+    performance_optimizers, performance_compile, performance_evaluation, decoding, scaling,
 )  # fmt: skip
