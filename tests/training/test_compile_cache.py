@@ -26,10 +26,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def folder_of(
-    machine: Machine = BF16, *, rows: int = ROWS, residual: torch.dtype = torch.float32, **model: int
-) -> Path:
-    built = Transformer(with_(SMALL, **model), vocab_size=300, residual=residual)
+def folder_of(machine: Machine = BF16, *, rows: int = ROWS, vocab_size: int = 300, **model: int) -> Path:
+    built = Transformer(with_(SMALL, **model), vocab_size=vocab_size)
     return code_folder(compile_key(built, batch(rows), machine))
 
 
@@ -39,11 +37,13 @@ def test_the_folder_is_that_of_a_shape_a_kernel_and_a_precision(root: Path) -> N
         folder_of(dataclasses.replace(BF16, attention=Attention.flash)),
         folder_of(dataclasses.replace(BF16, attention=Attention.math)),
         folder_of(dataclasses.replace(BF16, dtype=torch.float32)),
-        folder_of(residual=torch.bfloat16),
+        folder_of(dataclasses.replace(BF16, residual=torch.bfloat16)),
         folder_of(rows=2 * ROWS),
         folder_of(n_layers=3),
+        folder_of(n_heads=1),
+        folder_of(vocab_size=301),
     }
-    assert len(folders) == 7 and folder_of() in folders
+    assert len(folders) == 9 and folder_of() in folders
     assert {folder.parent for folder in folders} == {root}
 
 

@@ -124,7 +124,6 @@ def open_workspace(
     if machine.compile:
         batch = batches.batch(state.progress.step, device=machine.device)
         part = micro_batches(batch, config.training.micro_batch_size)[0]
-        assert isinstance(state.model, Transformer)
         compiled = compile_if_possible(state.model, part, machine, wanted=config.hardware.compile)
         record = record_compilation(run, record, state.progress, compiled)
         loss_of, machine = compiled.loss_of, compiled.machine

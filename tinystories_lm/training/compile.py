@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from tinystories_lm.config.choices import Switch
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.memory import is_out_of_memory
-from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.console import duration
 from tinystories_lm.system.errors import CannotWriteError, UsageError
 from tinystories_lm.training.compile_cache import CompileKey, code_folder, compile_key, compiling_into, remove_code
@@ -28,7 +28,7 @@ class Compiled(NamedTuple):
     seconds: float  # that compiling took
 
 
-def compile_loss(model: Transformer, part: Batch, machine: Machine) -> Compiled:
+def compile_loss(model: nn.Module, part: Batch, machine: Machine) -> Compiled:
     """Compile forward and backward for micro-batches of this shape, without changing the weights.
 
     The compiled code is kept for the next run of the same shape, see `compile_cache`; where it is damaged, as by a
@@ -52,7 +52,7 @@ def compile_loss(model: Transformer, part: Batch, machine: Machine) -> Compiled:
     return Compiled(loss_of, machine, time.perf_counter() - started)
 
 
-def _compile(model: Transformer, part: Batch, machine: Machine, folder: Path, key: CompileKey) -> LossOf:
+def _compile(model: nn.Module, part: Batch, machine: Machine, folder: Path, key: CompileKey) -> LossOf:
     torch.compiler.reset()  # forgets what this process compiled for another kernel, or failed to compile
     loss_of = torch.compile(mean_loss, fullgraph=True, dynamic=False)
     try:
@@ -77,7 +77,7 @@ def _reason(error: BaseException | None) -> str:
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
-def compile_if_possible(model: Transformer, part: Batch, machine: Machine, *, wanted: Switch) -> Compiled:
+def compile_if_possible(model: nn.Module, part: Batch, machine: Machine, *, wanted: Switch) -> Compiled:
     """Compile the loss; where torch cannot and the setting is `auto`, warn and return the eager loss.
 
     part: a micro-batch of the shape to compile for.

@@ -1,41 +1,40 @@
 """Keep compiled code between runs: a folder for each model shape, batch shape, kernel, device and version of torch."""
 
 import contextlib
-import dataclasses
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from tinystories_lm.data.batches import Batch
 from tinystories_lm.hardware.detect import device_name
 from tinystories_lm.hardware.machine import Machine
-from tinystories_lm.model.transformer import Transformer
 from tinystories_lm.system.errors import CannotWriteError
 from tinystories_lm.system.files import remove_folder
 from tinystories_lm.system.json_files import to_json, write_json
 
 CACHE, KERNELS = "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"  # where torch and Triton keep compiled code
 TRITON = "triton"  # the folder of single kernels, which the others share
-CompileKey = Mapping[str, str | int | float | bool]
+CompileKey = Mapping[str, str | int | bool]
 KEY = "key.json"  # what a folder's code was compiled for, written once it is whole
 
 
-def compile_key(model: Transformer, part: Batch, machine: Machine) -> CompileKey:
+def compile_key(model: nn.Module, part: Batch, machine: Machine) -> CompileKey:
     """Return what decides the compiled code for micro-batches of this shape.
 
     The kernel that computes attention is part of it. torch's own key leaves it out, and would give a run the kernel of
     another one (pytorch#185449).
     """
     return {
-        **{f"model.{name}": value for name, value in dataclasses.asdict(model.config).items()},
-        "vocabulary": model.head.weight.shape[0],
+        "model": repr(getattr(model, "config", type(model).__name__)),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
         "sequences": part.inputs_BT.shape[0],
         "tokens": part.inputs_BT.shape[1],
         "precision": str(machine.dtype),
-        "residual": str(model.residual),
+        "residual": str(machine.residual),
         "attention": machine.attention,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "device": device_name(machine.device),
