@@ -1,7 +1,7 @@
 """Measure one Nvidia GPU with two commands of five and eight minutes, the most valuable figures first.
 
     python benchmarks/gpu.py --first [--data FOLDER] [--out FOLDER]
-    python benchmarks/gpu.py --second --seconds 450 --attention flash [--data FOLDER] [--out FOLDER]
+    python benchmarks/gpu.py --second --seconds 460 --attention flash [--data FOLDER] [--out FOLDER]
 
 The first checks the GPU, trains round 2's recipe for 200 steps through the command, cold, resumes it, and times the
 published step of both sizes and each attention kernel. It ends by printing the second command with the fastest kernel;
@@ -228,12 +228,13 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def next_command(records: list[Record], options: argparse.Namespace) -> str:
-    """Return the second command, with the kernel that took the least time in the first."""
+def next_command(records: list[Record], options: argparse.Namespace, *, spent_seconds: float) -> str:
+    """Return the second command, with the kernel that took the least time in the first, and the seconds it left."""
     measured = [r for r in records if r["part"] == "kernels" and "device_ms" in r and r["kernel"] != "math"]
     kernel = f" --attention {min(measured, key=lambda r: r['device_ms'])['kernel']}" if measured else ""
     data = f" --data {options.data}" if options.data else ""
-    return f"python benchmarks/gpu.py --second --seconds {SECONDS['second']:.0f}{kernel}{data} --out {options.out}"
+    left = sum(SECONDS.values()) - spent_seconds
+    return f"python benchmarks/gpu.py --second --seconds {left:.0f}{kernel}{data} --out {options.out}"
 
 
 def parse() -> argparse.Namespace:
@@ -276,7 +277,8 @@ def main() -> None:
     records = read_records(settings.out)
     show(records)
     if options.list == "first":
-        print(f"\nnext, with the seconds that are left: {next_command(records, options)}")
+        following = next_command(records, options, spent_seconds=time.monotonic() - began)
+        print(f"\nnext, with the seconds that are left: {following}")
     if stopped_by:
         sys.exit(128 + signal.Signals[stopped_by])
     sys.exit(any(record.get("outcome") == "failed" for record in records[earlier:]))

@@ -229,6 +229,14 @@ def test_a_breakdown_counts_each_kernel_once() -> None:
     assert [row.key for row in kept] == ["kernel"]
 
 
+def test_the_second_command_has_the_fastest_kernel_and_the_seconds_that_are_left() -> None:
+    times = {"flash": 0.3, "cudnn": 0.2, "math": 0.1}  # which nobody would train with
+    records = [{"part": "kernels", "kernel": kernel, "device_ms": ms} for kernel, ms in times.items()]
+    options = SimpleNamespace(data="text", out="found")
+    command = gpu.next_command(records, options, spent_seconds=200.0)
+    assert command == "python benchmarks/gpu.py --second --seconds 540 --attention cudnn --data text --out found"
+
+
 def test_the_table_shows_both_first_steps_and_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
     step = {"size": "28M", "variant": "as published", "attention": "flash"}
     timed = {"ms": 13.0, "all_ms": [13.0, 12.0, 14.0], "host_ms": [5.0], "tokens_per_second": 2.5e6, "mfu": 0.4}
