@@ -67,6 +67,20 @@ def test_the_one_yaml_loader_makes_plain_values_only() -> None:
         ("hydra:\n  callbacks:\n    a:\n      _target_: os.system", "hydra.callbacks.a._target_=os.system is refused"),
         ("hydra:\n  launcher:\n    _target_: subprocess.run", "hydra.launcher._target_=subprocess.run is refused"),
         ("hydra:\n  job_logging:\n    handlers:\n      x: {(): os.system, command: touch pwned}", "is refused"),
+        (
+            "hydra:\n  job_logging:\n    handlers:\n      x: {class: subprocess.Popen, args: [touch, pwned]}",
+            "is refused",
+        ),
+        (
+            "hydra:\n  job_logging:\n    handlers:\n      x: {class: logging.os.system, command: touch pwned}",
+            "is refused",
+        ),
+        ("hydra:\n  job_logging:\n    handlers:\n      x: {class: logging.NullHandler, a: ext://pwned}", "is refused"),
+        (
+            "hydra:\n  callbacks:\n    a: {_target_: hydra._internal.utils.os.system, command: touch pwned}",
+            "is refused",
+        ),
+        ("hydra:\n  callbacks:\n    a: {_target_: hydra._internal.hydra.Hydra}", "is refused"),
         ("model:\n  _target_: os.system", "there is no such setting"),
         ("name: ../../outside", "must be a plain folder name"),
         ("x: !!python/object/apply:os.system [touch pwned]", "could not determine a constructor"),

@@ -74,7 +74,7 @@ MISTAKES = [
     (["data.path=''"], "data.path is empty"),
     (["sampling.top_p=0"], "sampling.top_p=0.0 must lie in (0, 1]"),
     (["model=tiny,gpt_28m"], "several values make a sweep: add -m"),
-    (["hydra.launcher._target_=os.system"], "_target_ is refused"),
+    (["hydra.launcher._target_=os.system"], "hydra.launcher._target_=os.system is refused"),
     (["+x={_target_:os.system}"], "_target_ is refused"),
     (["hydra.foo=1"], "hydra.foo: there is no such setting"),
     (["name=../../etc"], "must be a plain folder name"),

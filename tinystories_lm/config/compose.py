@@ -21,11 +21,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.hydra_section import check_hydra_section
 from tinystories_lm.config.messages import describe_unknown, explain
 from tinystories_lm.config.overrides import readable
 from tinystories_lm.config.presets import conf_folder, sweep_name
@@ -34,7 +36,6 @@ from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, setti
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 
-HYDRA_PLACES = ("hydra._internal.", "hydra_plugins.")  # modules of Hydra's own code and of installed plugins
 log = logging.getLogger(__name__)
 VERSION_BASE = "1.3"
 REMOTE_LAUNCHERS = (".SlurmLauncher", ".RayLauncher", ".RayAWSLauncher")  # endings of their classes' names
@@ -46,6 +47,7 @@ class ComposedJob(NamedTuple):
     sweep_folder: Path  # where Hydra would run it as a member of a sweep
     launcher: str  # class by which Hydra would start it as a member of a sweep
     overrides: tuple[str, ...]
+    mode: RunMode | None  # hydra.mode, where it is set
 
     @property
     def remote(self) -> bool:
@@ -112,18 +114,23 @@ def to_config(composed: DictConfig) -> Config:
         raise UsageError(explain(error)) from error
 
 
-def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> ComposedJob:
+def compose_config(overrides: Sequence[str], *, config_dir: str | None = None, number: int = 0) -> ComposedJob:
     """Compose and check one run.
 
     config_dir: a folder with the user's own presets and groups, beside conf/.
+    number: hydra.job.num, which Hydra's launchers set: the run's place in its sweep.
 
     Raises UsageError in one line for anything wrong with the overrides.
     """
     overrides = readable(overrides)
     with _composed(overrides, config_dir) as composed:
         config, hydra = to_config(composed), composed.hydra
+        with read_write(hydra), open_dict(hydra):
+            hydra.job.num = number
         sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
-        return ComposedJob(config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides))
+        return ComposedJob(
+            config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides), hydra.mode
+        )
 
 
 def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, resolve: bool) -> str:
@@ -142,7 +149,10 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[Dict
     with _hydra(config_dir):
         composed = compose("config", [*overrides], return_hydra_config=True)
         _report_own_choices(composed, config_dir)
-        _check_hydra_section(OmegaConf.to_container(composed.hydra, resolve=False))
+        section = OmegaConf.to_container(composed.hydra, resolve=False)
+        assert isinstance(section, dict)
+        check_hydra_section(section)
+        _check_no_secret(f"hydra={section}")
         yield composed
 
 
@@ -222,7 +232,7 @@ def _check_overrides(overrides: Sequence[str]) -> None:
     """Check what was typed before Hydra composes it.
 
     Raises UsageError for what Hydra would accept silently or report unclearly: a removed setting, a number for a
-    boolean, a secret, and any `_target_`, since an override chooses values and never code.
+    boolean, a secret, and a `_target_` outside Hydra's section, since an override chooses values and never code.
     """
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -233,31 +243,11 @@ def _check_overrides(overrides: Sequence[str]) -> None:
         _check_no_secret(typed)
         if key in REMOVED:
             raise UsageError(describe_removal(typed.lstrip("+")))
-        if "_target_" in typed:
+        if "_target_" in typed and not key.startswith("hydra."):  # check_hydra_section has the rules of those
             raise UsageError(f"{typed}: _target_ is refused: settings choose values, not code")
         is_boolean = key in SETTINGS and SETTINGS[key].type is bool
         if is_boolean and isinstance(value, int) and not isinstance(value, bool):
             raise UsageError(f"{typed}: {key} is either true or false")
-
-
-def _check_hydra_section(hydra: Any) -> None:
-    """Raise UsageError where the composed section `hydra` names code, changes the folder, or contains a secret."""
-    if hydra.get("job", {}).get("chdir"):
-        raise UsageError(
-            "hydra.job.chdir=true is not supported: paths mean what they mean where the command was typed; remove it"
-        )
-    _check_no_code(hydra, "hydra")
-    _check_no_secret(f"hydra={hydra}")
-
-
-def _check_no_code(section: Any, place: str) -> None:
-    """Allow only Hydra's classes; a file of --config-dir can name others by `_target_` and, for logging, by `()`."""
-    for key, value in section.items() if isinstance(section, dict) else enumerate(section):
-        named = value if key in ("_target_", "()") else ""
-        if named and not (key == "_target_" and str(named).startswith(HYDRA_PLACES)):
-            raise UsageError(f"{place}.{key}={named} is refused: settings choose values, not code")
-        if isinstance(value, dict | list):
-            _check_no_code(value, f"{place}.{key}")
 
 
 def _check_no_secret(setting: str) -> None:
