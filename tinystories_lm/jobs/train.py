@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tinystories_lm.config.compose import VERSION_BASE, compose_text, own_presets, register, to_config
-from tinystories_lm.config.overrides import as_text, readable, with_value
+from tinystories_lm.config.overrides import as_text, key_of, readable, with_value
 from tinystories_lm.config.presets import conf_folder, sweep_name
 from tinystories_lm.config.schema import SETTINGS, Config
 from tinystories_lm.planning.preflight import (
@@ -53,22 +53,22 @@ def train(arguments: list[str]) -> None:
     Raises CommandError for every error before the first step or after it.
     """
     options = _parse_arguments(arguments)
-    if options.experimental_rerun or options.config_path or options.config_name:
-        raise UsageError(
-            "--experimental-rerun, --config-path and --config-name are not supported: "
-            "remove them, or add presets with --config-dir"
-        )
+    _check_flags(options)
     start_hydra()
     typed = options.overrides
     options.overrides = readable(_overrides_of_named_run(typed))
-    options.multirun |= any(override.lower() == "hydra.mode=multirun" for override in options.overrides)
+    modes = [override.partition("=")[2].lower() for override in options.overrides if key_of(override) == "hydra.mode"]
+    options.multirun |= modes == ["multirun"]
     if options.cfg == "job" and not options.multirun and not options.package:
         sys.stdout.write(compose_text(options.overrides, config_dir=options.config_dir, resolve=options.resolve))
         return
     request = Request(tuple(options.overrides), options.multirun, options.config_dir)
     if any(getattr(options, flag) for flag in SHOW_FLAGS):
-        compose_jobs(request)
+        jobs = compose_jobs(request)
+        if len(jobs) > 1:  # only hydra.mode=MULTIRUN leads here
+            raise UsageError(f"one job is shown at a time, and these are {len(jobs)}: give each setting one value")
         flags = [word for word in arguments if word not in typed]
+        logging.getLogger().handlers.clear()  # --info adds a handler of its own: with ours each line would come twice
         _run_hydra([*flags, *options.overrides], _HydraTask([]), Path(), options.config_dir)
         return
     if not options.multirun and any(sweep_name(override) for override in options.overrides):
@@ -83,6 +83,22 @@ def train(arguments: list[str]) -> None:
     run_sweep(launch)
 
 
+def _check_flags(options: argparse.Namespace) -> None:
+    """Raise UsageError for Hydra's flags that are not supported, and for those that contradict each other."""
+    if options.experimental_rerun:
+        raise UsageError("--experimental-rerun is not supported: type `tinystories-lm replay RUN` or `train RUN`")
+    if options.config_path or options.config_name:
+        raise UsageError("--config-path and --config-name are not supported: add presets with --config-dir")
+    flags = {"-r": options.run, "-m": options.multirun, "--cfg": options.cfg, "--info": options.info}
+    given = [flag for flag, value in (flags | {"--shell-completion": options.shell_completion}).items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} exclude each other: keep one of them")
+    if options.resolve and not (options.cfg or options.help):
+        raise UsageError("--resolve changes only what --cfg prints: type --cfg job --resolve, or remove it")
+    if options.package and not options.cfg:
+        raise UsageError("--package changes only what --cfg prints: type --cfg job --package GROUP, or remove it")
+
+
 def _overrides_of_named_run(words: Sequence[str]) -> list[str]:
     """Return the overrides that resume the run which one of the words names, if one does; the others win over its own.
 
@@ -93,8 +109,8 @@ def _overrides_of_named_run(words: Sequence[str]) -> list[str]:
         return list(words)
     run = find_run(names[0])
     typed = [word for word in words if word != names[0]]
-    changed = {override.partition("=")[0] for override in typed}
-    kept = [override for override in own_overrides(run) if override.partition("=")[0] not in changed]
+    changed = {key_of(override) for override in typed}
+    kept = [override for override in own_overrides(run) if key_of(override) not in changed]
     return [*kept, *typed, f"hydra.run.dir={as_text(os.path.relpath(run.path))}"]
 
 
@@ -153,9 +169,8 @@ def train_in_folder(job: ResolvedJob, *, wait_seconds: float = 0.0) -> None:
         refuse_links(job.run)
         job = _with_recorded_data_version(job)
         _check_resumable(job.run, job.config)
-        kept = [override for override in job.overrides if not override.startswith("hydra.run.dir=")]
         task = _HydraTask([job])
-        arguments = [*kept, f"hydra.run.dir={as_text(str(job.folder))}"]
+        arguments = with_value(job.overrides, "hydra.run.dir", as_text(str(job.folder)))
         _run_hydra(arguments, task, job.folder, job.config_dir)
     if task.failures:
         raise task.failures[0]
@@ -216,7 +231,7 @@ def _check_resumable(run: RunFolder, config: Config) -> None:
 
 def _interrupted_folder(job: ResolvedJob) -> Path | None:
     """Return the requested folder, else that of the newest interrupted run of this config; None for a new run."""
-    if any(override.startswith("hydra.run.dir=") for override in job.overrides):
+    if any(key_of(override) == "hydra.run.dir" for override in job.overrides):
         return job.folder
     if not job.config.training.fresh and (run := interrupted_run(job.config)) is not None:
         print(f"resuming the interrupted run in {run.path} (training.fresh=true starts a new one)", file=sys.stderr)

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hydra.types import RunMode
+
 from tinystories_lm.config.choices import Device
 from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep, with_hardware
 from tinystories_lm.config.fingerprint import config_hash
-from tinystories_lm.config.overrides import readable, with_value
+from tinystories_lm.config.overrides import key_of, readable, with_value
 from tinystories_lm.config.presets import swept_settings
 from tinystories_lm.config.schema import Config
 from tinystories_lm.planning.estimate import Estimate, Speed, estimate
@@ -105,7 +107,12 @@ def compose_jobs(request: Request) -> list[ComposedJob]:
     """Compose and check the one run, or each run of the sweep, as it was typed."""
     overrides, config_dir = request.overrides, request.config_dir
     jobs = expand_sweep(overrides, config_dir=config_dir) if request.multirun else [overrides]
-    return [compose_config(job, config_dir=config_dir) for job in jobs]
+    composed = [compose_config(job, config_dir=config_dir, number=number) for number, job in enumerate(jobs)]
+    if not request.multirun and any(job.mode is RunMode.MULTIRUN for job in composed):
+        raise UsageError("hydra.mode=MULTIRUN in a file needs -m on the command line: add -m")
+    if request.multirun and any(job.mode is RunMode.RUN for job in composed):
+        raise UsageError("-m and hydra.mode=RUN contradict each other: remove one of them")
+    return composed
 
 
 def _began_under_older_rules(jobs: Sequence[ComposedJob]) -> bool:
@@ -127,7 +134,7 @@ def _fit_memory(overrides: Sequence[str], jobs: Sequence[ComposedJob], places: i
     from tinystories_lm.hardware.memory import available_memory
 
     wanted = "training.micro_batch_size"
-    if any(override.startswith(f"{wanted}=") for override in overrides):
+    if any(key_of(override) == wanted for override in overrides):
         return tuple(overrides)
     configs, device = [job.config for job in jobs], jobs[0].config.hardware.device
     memory = available_memory(device, places=places)
