@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from tinystories_lm.config.overrides import as_text
+from tinystories_lm.config.overrides import as_text, key_of, with_value
 from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.config.schema import SETTINGS, Config, values_of_older_runs
 from tinystories_lm.system.errors import DamagedError, RunFolderInUseError, UsageError
@@ -174,16 +174,16 @@ def own_overrides(run: RunFolder) -> list[str]:
 
     The folder is left out too: it may have been moved.
     """
-    leave_out = ("+sweep=", "training.fresh=", "hydra.run.dir=", "hydra.sweep.", "hydra.mode=")
-    return [override for override in overrides_of(run) if not override.startswith(leave_out)]
+    leave_out = ("sweep", "training.fresh", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.mode")
+    return [override for override in overrides_of(run) if key_of(override) not in leave_out]
 
 
 def command_of(run: RunFolder, *, steps: int, config_dir: str | None = None) -> str:
     """Return the command that started the run, with another number of steps, which resumes a finished run."""
-    kept = [override for override in own_overrides(run) if not override.startswith("training.steps=")]
+    overrides = with_value(own_overrides(run), "training.steps", steps)
     folder = f"hydra.run.dir={as_text(os.path.relpath(run.path))}"
     own = [] if config_dir is None else ["--config-dir", config_dir]
-    return shlex.join(["tinystories-lm", "train", *own, *kept, f"training.steps={steps}", folder])
+    return shlex.join(["tinystories-lm", "train", *own, *overrides, folder])
 
 
 def new_run_id() -> str:
