@@ -15,7 +15,6 @@ time of the thread, which other programs on the machine hardly change.
 
 import argparse
 import functools
-import importlib
 import statistics
 import sys
 import tempfile
@@ -69,7 +68,7 @@ def timed(call: Callable[..., Any], taken: list[float], clock: Callable[[], floa
 def measure(settings: list[str], evaluations: int, clock: Callable[[], float]) -> dict[str, list[float]]:
     """Return the seconds that each part takes at each evaluation."""
     taken: dict[str, list[float]] = defaultdict(list)
-    recorder.RunRecorder.save = save_and_wait  # type: ignore[method-assign]
+    recorder.RunRecorder.save = save_and_wait  # type: ignore[assignment,method-assign]
     for name, (place, function) in PARTS.items():
         setattr(place, function, timed(getattr(place, function), taken[name], clock))
     with tempfile.TemporaryDirectory() as folder:
@@ -100,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.null:
         sys.path.insert(0, str(Path(__file__).parents[1]))
-        importlib.import_module("tests.null.launcher")
+        import tests.null.launcher  # noqa: F401
     found = measure(options.settings, options.evaluations, time.thread_time if options.null else time.perf_counter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = {

@@ -77,6 +77,11 @@ def test_the_one_yaml_loader_makes_plain_values_only() -> None:
         ),
         ("hydra:\n  job_logging:\n    handlers:\n      x: {class: logging.NullHandler, a: ext://pwned}", "is refused"),
         (
+            "name: ext://pwned\nhydra:\n  job_logging: {handlers: {x: {class: logging.NullHandler, a: '${name}'}}}",
+            "is refused",
+        ),
+        ("hydra:\n  callbacks:\n    a: {_target_: hydra_plugins.pwned.Callback}", "is refused"),
+        (
             "hydra:\n  callbacks:\n    a: {_target_: hydra._internal.utils.os.system, command: touch pwned}",
             "is refused",
         ),

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def test_what_a_script_imports_is_there(script: Path, monkeypatch: pytest.Monkey
         if isinstance(node, ast.ImportFrom) and node.module is not None and node not in tried
         if node.module in beside or node.module.partition(".")[0] in ("tinystories_lm", "tests")
         for alias in node.names
-        if not hasattr(importlib.import_module(node.module), alias.name)
+        if not is_there(node.module, alias.name)
     ]
     assert not missing
+
+
+def is_there(module: str, name: str) -> bool:
+    """Return whether the module has this name, or is a folder with a module of this name."""
+    found = importlib.import_module(module)
+    is_folder = hasattr(found, "__path__")
+    return hasattr(found, name) or (is_folder and importlib.util.find_spec(f"{module}.{name}") is not None)

@@ -22,7 +22,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -151,9 +151,21 @@ def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[Dict
         _report_own_choices(composed, config_dir)
         section = OmegaConf.to_container(composed.hydra, resolve=False)
         assert isinstance(section, dict)
-        check_hydra_section(section)
+        check_hydra_section(section | _resolved_logging(composed))
         _check_no_secret(f"hydra={section}")
         yield composed
+
+
+def _resolved_logging(composed: DictConfig) -> dict[Any, Any]:
+    """Return Hydra's logging with its interpolations replaced; the run's folder, which Hydra sets later, is empty."""
+    runtime = composed.hydra.runtime
+    with read_write(composed):
+        runtime.output_dir = ""
+        try:
+            sections = {name: composed.hydra[name] for name in ("job_logging", "hydra_logging")}
+            return {name: OmegaConf.to_container(section, resolve=True) for name, section in sections.items()}
+        finally:
+            runtime.output_dir = MISSING
 
 
 @contextlib.contextmanager

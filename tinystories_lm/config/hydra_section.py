@@ -1,11 +1,12 @@
 """Check Hydra's own section of a composed config: its settings choose values, and never code."""
 
-import importlib
 import re
+import sys
 from typing import Any
 
 from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
+from hydra.experimental.callbacks import LogJobReturnCallback  # noqa: F401  # Hydra imports it only where it is named
 from hydra.plugins.plugin import Plugin
 
 from tinystories_lm.system.errors import UsageError
@@ -47,11 +48,8 @@ def _is_hydra_class(name: str) -> bool:
     module, _, attribute = name.rpartition(".")
     if not name.startswith(HYDRA_PLACES):
         return False
-    Plugins.instance()  # imports the installed plugins, once
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError:
-        return False
+    Plugins.instance()  # imports the installed plugins, once; nothing is imported by a name from a setting
+    found = getattr(sys.modules.get(module), attribute, None)
     is_kind = isinstance(found, type) and issubclass(found, Plugin | Callback)
     return is_kind and f"{found.__module__}.".startswith(HYDRA_PLACES)
 
