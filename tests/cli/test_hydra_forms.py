@@ -57,7 +57,7 @@ ROWS = {
     "+training.foo=7": refused("training.foo: there is no such setting"),
     "~tracking": refused("tracking"),
     "--config-dir mine experiment=own": Seen(0, "name: own"),
-    "hydra.searchpath=[mine] experiment=own": Seen(0, "name: own"),
+    "hydra.searchpath=[mine] experiment=own": Seen(0, "name: own", "--config-dir other --cfg job"),
     "--config-path mine": refused("--config-dir"),
     "--config-name own": refused("--config-dir"),
     "--experimental-rerun job.pickle": refused("replay RUN"),
@@ -85,6 +85,7 @@ def test_a_form_does_what_its_row_says(command: Command, tmp_path: Path, form: s
         pytest.skip("hydra-colorlog is not installed")
     for folder in ("experiment", "hydra/callbacks"):
         (tmp_path / "mine" / folder).mkdir(parents=True)
+    (tmp_path / "other").mkdir()
     (tmp_path / "mine" / "experiment" / "own.yaml").write_text("# @package _global_\nname: own\n")
     (tmp_path / "mine" / "hydra" / "callbacks" / "log.yaml").write_text(f"log: {{_target_: {CALLBACK}}}\n")
     row = ROWS[form]
