@@ -81,7 +81,14 @@ def keep(options: argparse.Namespace, found: dict[str, list[Round]]) -> None:
 
     is_null = options.program != "tinystories_lm"
     record = {
-        "command": f"python benchmarks/compile.py {' '.join(options.settings)}",
+        "command": " ".join(
+            [
+                "python benchmarks/compile.py",
+                f"--rounds {options.rounds}",
+                f"--program {options.program}",
+                *options.settings,
+            ]
+        ),
         "device": "a null device in the place of " * is_null + found["cold"][0]["device"],
         "cores": os.cpu_count(),
         "torch": torch.__version__,
