@@ -62,7 +62,7 @@ def commands(page: Path) -> Iterator[str]:
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     blocks = re.findall(r"^```\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
     for line in "\n".join(blocks).splitlines():
-        for part in re.split(r"&&|  +#|>", line):
+        for part in re.split(r"&&| \| |  +#|>", line):
             if part.strip().startswith((PROGRAM, f".venv/bin/{PROGRAM}")):
                 yield part.strip().removeprefix(".venv/bin/")
     prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)

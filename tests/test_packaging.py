@@ -50,6 +50,7 @@ def test_the_wheel_trains_and_samples_from_another_folder(
     assert found.startswith(str(installed)), "the wheel's package, not the checkout's"
     shown = run("train", "--cfg", "job", "experiment=round2")
     assert "steps: 15000" in shown.stdout, shown.stderr
+    assert "complete -o nospace" in run("completion", "bash").stdout
     trained = run("train", *SMALL_RUN, f"data.path={corpus}")
     assert trained.returncode == 0, trained.stderr
     told = run("sample", "latest", "--prompt", "One day", "--max-tokens", "3")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hydra._internal.utils import get_args_parser
 
 from tests.conftest import REPOSITORY, SMALL_RUN, Command
 from tinystories_lm import __version__
@@ -33,7 +34,10 @@ def refused(says: str) -> Seen:
 
 ROWS = {
     "--help": Seen(0, "experiment", ""),
-    "--hydra-help": Seen(0, "Hydra", ""),
+    "--hydra-help": Seen(0, "hydra/job_logging: default", ""),
+    "--shell-completion install=bash": Seen(0, "complete -o nospace -F _tinystories_lm tinystories-lm", ""),
+    "-sc uninstall=bash": Seen(0, "complete -r tinystories-lm", ""),
+    "-sc install=tcsh": refused("install=SHELL or uninstall=SHELL, with bash, zsh, fish"),
     "--version": Seen(0, __version__, ""),
     "--cfg job": Seen(0, "micro_batch_size: ${training.batch_size}", ""),
     "--cfg job --resolve": Seen(0, "micro_batch_size: 32", "training.batch_size=32"),
@@ -94,6 +98,16 @@ def test_a_form_does_what_its_row_says(command: Command, tmp_path: Path, form: s
     assert row.says in (done.stderr if row.code else done.stdout), done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == (1 if row.code or "steps=5" in form else 0), done.stderr
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("flag", ["--help", "--hydra-help"])
+def test_help_has_the_flags_of_hydra_that_are_not_refused(command: Command, flag: str) -> None:
+    shown = command("train", flag).stdout
+    refused = {form.split()[0] for form, row in ROWS.items() if row.code and form.startswith("--")}
+    alone = {"--resolve", "--package"}  # refused only without --cfg
+    for action in get_args_parser()._actions:
+        for name in action.option_strings[:1]:
+            assert (name in shown) is (name not in refused - alone), name
 
 
 @pytest.mark.parametrize(

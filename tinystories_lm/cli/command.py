@@ -3,8 +3,8 @@
 import argparse
 import re
 from argparse import Namespace
-from collections.abc import Callable, Sequence
-from operator import methodcaller
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn
 
 from tinystories_lm.config.choices import Device, Precision
@@ -27,7 +27,50 @@ class Parser(argparse.ArgumentParser):
         print(self.format_help(), end="", flush=True)
 
 
-Argument = Callable[[Parser], object]  # adds itself to a parser
+class Values(StrEnum):
+    """What an argument's value names, so that a shell can complete it."""
+
+    runs = "runs"
+    sweeps = "sweeps"
+    runs_and_sweeps = "runs and sweeps"
+    named_sweeps = "named sweeps"  # of conf/sweep
+    overrides = "overrides"
+    overrides_or_run = "overrides or a run"
+    files = "files"
+    folders = "folders"
+    text = "text"  # anything
+
+
+class Argument(NamedTuple):
+    """An argument in argparse's terms, and what its value names.
+
+    settings: those of `add_argument`; a function in the place of the help is called when a parser is made.
+    """
+
+    names: tuple[str, ...]
+    values: Values
+    settings: Mapping[str, Any]
+
+    @property
+    def is_flag(self) -> bool:
+        return self.names[0].startswith("-")
+
+    @property
+    def takes_value(self) -> bool:
+        return self.settings.get("action", "store") in ("store", "append")
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether further words belong to it too."""
+        return self.settings.get("nargs") in ("*", "+")
+
+    @property
+    def help(self) -> str:
+        text = self.settings.get("help", "")
+        return str(text() if callable(text) else text)
+
+    def add_to(self, parser: Parser) -> None:
+        parser.add_argument(*self.names, **{**self.settings, "help": self.help})
 
 
 class Command(NamedTuple):
@@ -36,7 +79,8 @@ class Command(NamedTuple):
     usage: the positional arguments as the overview shows them.
     summary: one line of the overview.
     run: carries the command out; raises CommandError. It imports what it needs, so that help stays fast.
-    arguments: None for `train`, whose raw `words` Hydra's parser reads.
+    arguments: what its parser takes.
+    reads_words: Hydra's parser reads its words, and `arguments` only describe them.
     description: the head of the command's own help.
     epilog: the foot of that help.
     intermixed: flags and overrides may follow each other in any order.
@@ -49,9 +93,10 @@ class Command(NamedTuple):
     usage: str
     summary: str
     run: Callable[[Namespace], None]
-    arguments: tuple[Argument, ...] | None
+    arguments: tuple[Argument, ...]
     description: str = ""
     epilog: str | None = None
+    reads_words: bool = False
     intermixed: bool = False
     shows_progress: bool = False
     outlives_terminal: bool = False
@@ -63,22 +108,22 @@ class Command(NamedTuple):
         Each command has a parser of its own: argparse's `add_subparsers` cannot mix flags and overrides, and would make
         all parsers for one command.
         """
-        if self.arguments is None:
+        if self.reads_words:
             return Namespace(words=list(words))
         parser = Parser(prog=f"{PROGRAM} {self.name}", description=self.description, epilog=self.epilog)
-        for add in self.arguments:
-            add(parser)
+        for argument in self.arguments:
+            argument.add_to(parser)
         return parser.parse_intermixed_args(words) if self.intermixed else parser.parse_args(words)
 
 
-def argument(*names: str, **settings: Any) -> Argument:
+def argument(*names: str, values: Values = Values.text, **settings: Any) -> Argument:
     """Declare an argument in argparse's terms."""
-    return methodcaller("add_argument", *names, **settings)
+    return Argument(names, values, settings)
 
 
 def overrides(help: str) -> Argument:
     """Declare overrides; without their default argparse would report them as required."""
-    return argument("overrides", nargs="*", default=[], help=help)
+    return argument("overrides", nargs="*", default=[], help=help, values=Values.overrides)
 
 
 def device(*, default: str) -> Argument:
@@ -95,8 +140,12 @@ def json_flag(help: str = "print one JSON object, for programs") -> Argument:
     return argument("--json", action="store_true", help=help)
 
 
-RUN = argument("run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`")
-CONFIG_DIR = argument("--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/")
+RUN = argument(
+    "run", metavar="RUN", help="a run folder, a preset's name (its newest run) or `latest`", values=Values.runs
+)
+CONFIG_DIR = argument(
+    "--config-dir", metavar="DIR", help="a folder of your own presets and sweeps, beside conf/", values=Values.folders
+)
 
 
 def positive(text: str) -> int:

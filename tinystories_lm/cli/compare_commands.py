@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from tinystories_lm.cli.command import RUN, Command, argument, json_flag
+from tinystories_lm.cli.command import RUN, Command, Values, argument, json_flag
 from tinystories_lm.system.errors import UsageError
 
 
@@ -61,8 +61,15 @@ COMMANDS = (
                 metavar="RUN|SWEEP|FOLDER",
                 nargs="*",
                 help="runs, sweeps, or folders that contain runs (default: everything under outputs/)",
+                values=Values.runs_and_sweeps,
             ),
-            argument("--out", metavar="FILE", type=Path, help="the page to write (outputs/report.html)"),
+            argument(
+                "--out",
+                metavar="FILE",
+                type=Path,
+                help="the page to write (outputs/report.html)",
+                values=Values.files,
+            ),
             argument("--watch", action="store_true", help="rewrite it every few seconds, until Ctrl-C"),
             json_flag("print the table instead, for programs"),
         ),
@@ -75,7 +82,7 @@ COMMANDS = (
         "trusted, and predict runs. Writes scaling.svg and scaling.json into the sweep's folder.",
         run=scaling,
         arguments=(
-            argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders"),
+            argument("sweep", metavar="SWEEP", help="a sweep's name, or a folder of run folders", values=Values.sweeps),
             argument(
                 "--predict",
                 metavar="OVERRIDE",
@@ -83,6 +90,7 @@ COMMANDS = (
                 nargs="+",
                 default=[],
                 help="predict loss, time and dollars of a run with these settings: experiment=round4; may be repeated",
+                values=Values.overrides,
             ),
             argument("--dollars", type=float, metavar="X", help="find the best size and tokens for this budget"),
             json_flag("print scaling.json, for programs"),

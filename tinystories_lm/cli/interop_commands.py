@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from tinystories_lm.cli.command import RUN, Command, argument, overrides, precision
+from tinystories_lm.cli.command import RUN, Command, Values, argument, overrides, precision
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.system.stdio import escape_controls
 
@@ -34,7 +34,7 @@ COMMANDS = (
         run=export,
         arguments=(
             RUN,
-            argument("folder", metavar="DIR", type=Path, help="new or empty"),
+            argument("folder", metavar="DIR", type=Path, help="new or empty", values=Values.folders),
             precision(default="float32", help="of the stored weights (float32)"),
             argument("--gguf", action="store_true", help="write a GGUF file too, for llama.cpp"),
         ),
@@ -47,8 +47,16 @@ COMMANDS = (
         "to sample and evaluate it here.",
         run=import_,
         arguments=(
-            argument("folder", metavar="DIR", type=Path, help="contains config.json, tokenizer.json, *.safetensors"),
-            argument("run", metavar="RUN", type=Path, help="the run folder to make: new or empty"),
+            argument(
+                "folder",
+                metavar="DIR",
+                type=Path,
+                help="contains config.json, tokenizer.json, *.safetensors",
+                values=Values.folders,
+            ),
+            argument(
+                "run", metavar="RUN", type=Path, help="the run folder to make: new or empty", values=Values.folders
+            ),
             overrides("what to evaluate it on, such as data=wikitext2 data.path=FOLDER"),
         ),
     ),

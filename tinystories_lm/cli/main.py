@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinystories_lm import __version__
-from tinystories_lm.cli import compare_commands, interop_commands, run_commands, train_commands
+from tinystories_lm.cli import compare_commands, interop_commands, run_commands, setup_commands, train_commands
 from tinystories_lm.cli.command import PROGRAM, Command
 from tinystories_lm.system.cores import limit_spinning
 from tinystories_lm.system.errors import CommandError, ExitCode, UsageError
@@ -24,6 +24,7 @@ GROUPS = {
     "Inspect runs": run_commands.COMMANDS,
     "Compare and publish": compare_commands.COMMANDS,
     "Exchange models": interop_commands.COMMANDS,
+    "Set up": setup_commands.COMMANDS,
 }
 COMMANDS = {command.name: command for group in GROUPS.values() for command in group}
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
@@ -74,6 +75,11 @@ def run(words: Sequence[str]) -> int:
 
 def _dispatch(name: str, words: Sequence[str]) -> None:
     _log_to_stderr(logging.WARNING)
+    if name == "--complete":  # a shell asks, with words of the line that is being typed
+        from tinystories_lm.cli.completion.complete import complete
+
+        print(complete(words, COMMANDS), end="")
+        return
     if name == "help" and words:
         name, words = words[0], ["--help"]
     if name in ("--help", "-h", "help"):

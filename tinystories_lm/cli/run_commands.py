@@ -3,16 +3,17 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from shutil import get_terminal_size
 
-from tinystories_lm.cli.command import RUN, Command, argument, device, json_flag, positive, precision
+from tinystories_lm.cli.command import RUN, Command, Values, argument, device, json_flag, positive, precision
 from tinystories_lm.config.choices import Device, Precision, RunOrder
 from tinystories_lm.system.errors import CommandError, UsageError
 
 
 def runs(options: Namespace) -> None:
+    from dataclasses import asdict
+    from shutil import get_terminal_size
+
     from tinystories_lm.runs.listing import describe, list_runs
     from tinystories_lm.system.json_files import to_ascii_json
 
@@ -58,6 +59,8 @@ def show(options: Namespace) -> None:
 
 
 def diff(options: Namespace) -> None:
+    from dataclasses import asdict
+
     from tinystories_lm.analysis.diff import compare, describe
     from tinystories_lm.runs.lookup import find_run
     from tinystories_lm.system.json_files import to_ascii_json
@@ -147,6 +150,7 @@ COMMANDS = (
                 "filter",
                 nargs="*",
                 help="a sweep, or words that a run's folder, status, verdict or settings must contain: done gpt_2m",
+                values=Values.runs_and_sweeps,
             ),
             argument("--delete", action="store_true", help="delete the runs that match, after a question"),
             argument("--yes", action="store_true", help="with --delete: do not ask"),
@@ -170,7 +174,11 @@ COMMANDS = (
         description="Compare two runs: the settings, versions, machines and texts that differ, their figures, and the "
         "first step at which their losses differ.",
         run=diff,
-        arguments=(RUN, argument("other", metavar="RUN", help="the run to compare it with"), json_flag()),
+        arguments=(
+            RUN,
+            argument("other", metavar="RUN", help="the run to compare it with", values=Values.runs),
+            json_flag(),
+        ),
     ),
     Command(
         name="sample",
@@ -227,7 +235,7 @@ COMMANDS = (
             argument("--stories", type=positive, default=48, help="number of stories the model writes (48)"),
             argument("--max-tokens", type=positive, default=256, help="of a story (256)"),
             argument("--stride", type=positive, help="tokens between the starts of two windows (half the context)"),
-            argument("--data-path", metavar="PATH", help="where the run's corpus is now"),
+            argument("--data-path", metavar="PATH", help="where the run's corpus is now", values=Values.files),
             device(default="auto"),
             precision(default="auto", help="auto is bfloat16 where the hardware supports it natively (auto)"),
             json_flag("print evaluation.json, for programs"),
@@ -243,7 +251,13 @@ COMMANDS = (
         run=replay,
         arguments=(
             RUN,
-            argument("--folder", metavar="DIR", type=Path, help="of the second run (a new one in outputs/replays)"),
+            argument(
+                "--folder",
+                metavar="DIR",
+                type=Path,
+                help="of the second run (a new one in outputs/replays)",
+                values=Values.folders,
+            ),
             json_flag(),
         ),
         shows_progress=True,

@@ -8,16 +8,22 @@ from tinystories_lm.cli.command import (
     CONFIG_DIR,
     PROGRAM,
     Command,
-    Parser,
+    Values,
     argument,
     json_flag,
     overrides,
     positive,
     positive_number,
 )
+from tinystories_lm.config.hydra_flags import FLAGS
 
 
 def train(options: Namespace) -> None:
+    from tinystories_lm.cli.completion.complete import script_of_hydra
+
+    if (script := script_of_hydra(options.words)) is not None:
+        print(script, end="")
+        return
     from tinystories_lm.jobs.train import train
 
     train(options.words)
@@ -62,10 +68,10 @@ def plan(options: Namespace) -> None:
     print(to_ascii_json(as_record(found), indent=2) if options.json else describe(found))
 
 
-def add_sweep_name(parser: Parser) -> None:
+def describe_sweep_name() -> str:
     from tinystories_lm.config.presets import choices_of
 
-    parser.add_argument("name", metavar="NAME", help=f"{', '.join(choices_of('sweep'))}, or a sweep of your own")
+    return f"{', '.join(choices_of('sweep'))}, or a sweep of your own"
 
 
 def presets(options: Namespace) -> None:
@@ -101,13 +107,23 @@ def sweep(options: Namespace) -> None:
         raise_for_failures(members)
 
 
+TRAIN_ARGUMENTS = (
+    argument("overrides", nargs="*", values=Values.overrides_or_run),
+    *(
+        argument(*flag.names, help=flag.help, choices=flag.choices or None, values=Values.folders)
+        if flag.choices or flag.metavar
+        else argument(*flag.names, help=flag.help, action="store_true")
+        for flag in FLAGS
+    ),
+)
 COMMANDS = (
     Command(
         name="train",
         usage="[overrides]",
         summary="train (experiment=smoke), or resume a RUN; -m sweeps",
         run=train,
-        arguments=None,
+        arguments=TRAIN_ARGUMENTS,
+        reads_words=True,
         outlives_terminal=True,
         is_resumable=True,
     ),
@@ -160,7 +176,7 @@ COMMANDS = (
         epilog=f"Any setting may be swept: {PROGRAM} sweep size_by_steps training.steps=200,400 training.seed=0,1",
         run=sweep,
         arguments=(
-            add_sweep_name,
+            argument("name", metavar="NAME", help=describe_sweep_name, values=Values.named_sweeps),
             overrides("settings for all its runs; they override the sweep's own"),
             argument("--dry-run", action="store_true", help="print the table of runs and stop"),
             argument(

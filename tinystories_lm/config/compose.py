@@ -17,6 +17,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
@@ -27,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
+from tinystories_lm.config.hydra_flags import describe_flags
 from tinystories_lm.config.hydra_section import check_hydra_section
 from tinystories_lm.config.messages import describe_unknown, explain
 from tinystories_lm.config.overrides import readable
@@ -82,6 +84,7 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
     OmegaConf.register_new_resolver("share", lambda part, whole: int(float(part) * int(whole)), replace=True)
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: config_hash(to_config(_root_)), replace=True)
+    OmegaConf.register_new_resolver("hydra_flags", describe_flags, replace=True)
     OmegaConf.register_new_resolver("sweep_or_preset", _sweep_or_preset, replace=True)
 
 
@@ -178,6 +181,14 @@ def _hydra(config_dir: str | None) -> Iterator[None]:
             yield
     except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise UsageError(explain(error)) from error
+
+
+def hydras_groups(*, config_dir: str | None = None) -> dict[str, list[str]]:
+    """Return the groups of Hydra's own section with their choices, those of installed plugins included."""
+    with _hydra(config_dir):
+        loader = GlobalHydra.instance().config_loader()
+        groups = [f"hydra/{name}" for name in loader.get_group_options("hydra", ObjectType.GROUP)]
+        return {group: loader.get_group_options(group, ObjectType.CONFIG) for group in groups}
 
 
 def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> list[list[str]]:

@@ -16,7 +16,20 @@ def conf_folder() -> Path:
 
 def choices_of(group: str) -> list[str]:
     """Return the names of a group's choices, sorted."""
-    return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+    return [*choice_files(group)]
+
+
+def choice_files(group: str, config_dir: str | None = None) -> dict[str, Path]:
+    """Return the files of a group's choices by name, sorted; those of the user's folder win over those of conf/."""
+    folders = [conf_folder(), *([Path(config_dir)] if config_dir is not None else [])]
+    found = {file.stem: file for folder in folders for file in (folder / group).glob("*.yaml")}
+    return {name: found[name] for name in sorted(found)}
+
+
+def question_of(file: Path) -> str:
+    """Return the first comment of a choice's file: what it is, or the question that a preset answers."""
+    comments = [line[1:].strip() for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    return next((line for line in comments if line and not line.startswith("@")), "")
 
 
 def sweep_name(override: str) -> str:

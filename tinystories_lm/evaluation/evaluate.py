@@ -23,9 +23,10 @@ from tinystories_lm.generation.text import End, Text, drawing_settings
 from tinystories_lm.hardware.machine import Machine
 from tinystories_lm.hardware.setup import open_for_inference
 from tinystories_lm.runs.checkpoint import step_of
-from tinystories_lm.runs.folder import OUTPUTS, refuse_links
+from tinystories_lm.runs.folder import refuse_links
 from tinystories_lm.runs.records import read_record
 from tinystories_lm.runs.status import is_running
+from tinystories_lm.runs.tree import OUTPUTS
 from tinystories_lm.system.console import progress_bar, table
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import write_json

@@ -17,11 +17,12 @@ from tinystories_lm.planning.estimate import Speed
 from tinystories_lm.planning.preflight import ResolvedJob, find_speeds
 from tinystories_lm.runs.checkpoint import list_checkpoints
 from tinystories_lm.runs.conditions import compare_conditions
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, locked, read_config
+from tinystories_lm.runs.folder import RunFolder, locked, read_config
 from tinystories_lm.runs.lookup import find_run
 from tinystories_lm.runs.records import is_imported, read_metrics, read_record, read_samples
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, Segment
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.runs.tree import OUTPUTS
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.hashing import sha256_of
 

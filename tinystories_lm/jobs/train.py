@@ -20,7 +20,8 @@ from hydra.core.utils import setup_globals
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import VERSION_BASE, compose_text, own_presets, register, to_config
+from tinystories_lm.config.compose import VERSION_BASE, compose_text, hydras_groups, own_presets, register, to_config
+from tinystories_lm.config.hydra_flags import describe_flags
 from tinystories_lm.config.overrides import as_text, key_of, readable, with_value
 from tinystories_lm.config.presets import conf_folder, sweep_name
 from tinystories_lm.config.schema import SETTINGS, Config
@@ -44,7 +45,7 @@ from tinystories_lm.system.redaction import redact, redact_logs
 
 log = logging.getLogger(__name__)
 # Hydra's flags that print something and start no job.
-SHOW_FLAGS = ("help", "hydra_help", "cfg", "info", "shell_completion")
+SHOW_FLAGS = ("help", "cfg", "info")
 
 
 def train(arguments: list[str]) -> None:
@@ -55,6 +56,9 @@ def train(arguments: list[str]) -> None:
     options = _parse_arguments(arguments)
     _check_flags(options)
     start_hydra()
+    if options.hydra_help:
+        print(_hydra_help(options.config_dir))
+        return
     typed = options.overrides
     options.overrides = readable(_overrides_of_named_run(typed))
     modes = [override.partition("=")[2].lower() for override in options.overrides if key_of(override) == "hydra.mode"]
@@ -90,13 +94,27 @@ def _check_flags(options: argparse.Namespace) -> None:
     if options.config_path or options.config_name:
         raise UsageError("--config-path and --config-name are not supported: add presets with --config-dir")
     flags = {"-r": options.run, "-m": options.multirun, "--cfg": options.cfg, "--info": options.info}
-    given = [flag for flag, value in (flags | {"--shell-completion": options.shell_completion}).items() if value]
+    given = [flag for flag, value in flags.items() if value]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other: keep one of them")
     if options.resolve and not (options.cfg or options.help):
         raise UsageError("--resolve changes only what --cfg prints: type --cfg job --resolve, or remove it")
     if options.package and not options.cfg:
         raise UsageError("--package changes only what --cfg prints: type --cfg job --package GROUP, or remove it")
+
+
+def _hydra_help(config_dir: str | None) -> str:
+    """Return what --hydra-help prints: Hydra's own text advertises flags that are refused here."""
+    groups = [f"  {group}: {', '.join(choices)}" for group, choices in hydras_groups(config_dir=config_dir).items()]
+    return "\n".join(
+        [
+            f"Hydra {hydra.__version__} (https://hydra.cc) composes the settings and starts the jobs.\n",
+            f"Flags of `tinystories-lm train`:\n\n{describe_flags()}\n",
+            "Hydra's own groups (group=choice):\n",
+            *groups,
+            "\n`tinystories-lm train --cfg hydra` prints Hydra's settings.",
+        ]
+    )
 
 
 def _overrides_of_named_run(words: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tinystories_lm.config.compose import compose_config
-from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.config.presets import choice_files, question_of
 from tinystories_lm.planning.plan import make_plan
 from tinystories_lm.system.console import amount, duration, table
 
@@ -28,18 +28,15 @@ def list_presets(config_dir: str | None = None) -> list[Preset]:
 
     Raises UsageError for a preset that does not compose.
     """
-    folders = [conf_folder(), *([Path(config_dir)] if config_dir is not None else [])]
-    files = {file.stem: file for folder in folders for file in sorted((folder / "experiment").glob("*.yaml"))}
-    return [_preset(files[name], config_dir) for name in sorted(files)]
+    return [_preset(file, config_dir) for file in choice_files("experiment", config_dir).values()]
 
 
 def _preset(file: Path, config_dir: str | None) -> Preset:
     plan = make_plan(compose_config([f"experiment={file.stem}"], config_dir=config_dir).config)
     priced = next((machine for machine in plan.machines if machine.hardware == PRICED_ON), None)
-    comments = [line[1:].strip() for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     return Preset(
         name=file.stem,
-        question=next((line for line in comments if line and not line.startswith("@")), ""),
+        question=question_of(file),
         command=f"tinystories-lm train experiment={file.stem}",
         parameters=plan.parameters.total,
         tokens=plan.tokens,

@@ -25,7 +25,6 @@ CONFIG_SEAL = "# sha256 of the lines above: "
 MOST_CONFIG_BYTES = 1 << 20
 GROUPS = ("experiment", "model", "optimizer", "schedule", "data", "hardware", "sampling", "tracking")  # of conf/
 HYDRAS_CHOICES = "\n    choices:\n"  # precedes them in hydra.yaml
-OUTPUTS = Path("outputs")  # below the folder a command is started in
 
 
 class RunFolder:

@@ -10,10 +10,11 @@ from pathlib import Path
 from tinystories_lm.config.choices import RunOrder
 from tinystories_lm.config.presets import swept_settings
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, overrides_of
+from tinystories_lm.runs.folder import RunFolder, overrides_of
 from tinystories_lm.runs.lookup import nothing_yet, runs_below, short_name, sweep_named
 from tinystories_lm.runs.status import updated_seconds
 from tinystories_lm.runs.tolerant_reader import TolerantReader
+from tinystories_lm.runs.tree import OUTPUTS
 from tinystories_lm.system.console import amount, coloured, shortened, table, width_of
 from tinystories_lm.system.stdio import escape_controls
 

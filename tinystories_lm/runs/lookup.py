@@ -4,7 +4,6 @@ import contextlib
 import difflib
 import logging
 import os
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
@@ -13,14 +12,12 @@ from typing import NamedTuple
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.schema import Config
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import check_text, read_record
 from tinystories_lm.runs.status import Status, read_status_file, updated_seconds
+from tinystories_lm.runs.tree import OUTPUTS, name_below, run_paths
 from tinystories_lm.system.errors import DamagedError, UsageError
 
-DEEPEST = 4  # levels below a named folder that are searched
-MARKS = ("config.yaml", "status.json", "summary.json", "metrics.jsonl")  # one of them makes a folder a run's
-STARTED_AT = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_(?=[0-9a-f]{8}$)")  # in a folder's name
 MOST_NAMED = 12  # names in one message
 RUN_FORMS = "a run folder, a preset's name, or `latest`"
 SWEEP_FORMS = "a sweep's name, or a folder of run folders"
@@ -65,8 +62,7 @@ def short_name(run: RunFolder, outputs: Path = OUTPUTS) -> str:
     """Return the run's folder below outputs/ without its time, such as run/8c8126c6: a name of the newest such run."""
     if outputs not in run.path.parents:
         return os.path.relpath(run.path)
-    name = run.path.relative_to(outputs).as_posix().removeprefix("sweeps/")
-    return STARTED_AT.sub("", name)
+    return name_below(outputs, run.path)
 
 
 def find_runs(names: Sequence[str], *, outputs: Path = OUTPUTS) -> list[RunFolder]:
@@ -125,19 +121,9 @@ def _places(name: str, outputs: Path) -> tuple[Path, Path, Path]:
     return Path(name), outputs / "sweeps" / name, outputs / name
 
 
-def run_folders(folder: Path, depth: int = 0) -> Iterator[RunFolder]:
-    """Yield the run folders at `folder` or up to DEEPEST levels below it, by name; hidden folders are left out."""
-    try:
-        with os.scandir(folder) as entries:
-            found = {entry.name: entry for entry in entries}
-        if any(mark in found and found[mark].is_file() for mark in MARKS):
-            yield RunFolder(folder)
-            return
-        inner = sorted(name for name, entry in found.items() if not name.startswith(".") and entry.is_dir())
-    except OSError:
-        return
-    for name in inner if depth < DEEPEST else []:
-        yield from run_folders(folder / name, depth + 1)
+def run_folders(folder: Path) -> Iterator[RunFolder]:
+    """Yield the run folders at `folder` or below it, by name."""
+    return map(RunFolder, run_paths(folder))
 
 
 def runs_below(folder: Path, *, named: str = "") -> Iterator[RunFolder]:

@@ -20,9 +20,9 @@ from tinystories_lm.analysis.report.read_runs import Reader, Run, clean
 from tinystories_lm.analysis.report.record import to_record
 from tinystories_lm.analysis.report.seeds import encode_means, gather_settings
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.runs.folder import OUTPUTS
 from tinystories_lm.runs.lookup import find_runs
 from tinystories_lm.runs.status import Status
+from tinystories_lm.runs.tree import OUTPUTS
 from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.files import write_text, writing

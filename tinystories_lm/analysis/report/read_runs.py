@@ -15,10 +15,11 @@ import msgspec
 from tinystories_lm.analysis.report.curves import DOLLARS, SECONDS, STEP, TOKENS, VALIDATION
 from tinystories_lm.config.schema import Config
 from tinystories_lm.model.flops import count_parameters
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, choices_of, overrides_of
+from tinystories_lm.runs.folder import RunFolder, choices_of, overrides_of
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, VerdictRecord
 from tinystories_lm.runs.status import Status, StatusFile
 from tinystories_lm.runs.tolerant_reader import TolerantReader
+from tinystories_lm.runs.tree import OUTPUTS
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3

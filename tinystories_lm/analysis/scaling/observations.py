@@ -9,10 +9,11 @@ from tinystories_lm.analysis.scaling.fit import Sample
 from tinystories_lm.config.fields import Effect
 from tinystories_lm.config.schema import SETTINGS, Config, settings
 from tinystories_lm.model.flops import flops_per_token
-from tinystories_lm.runs.folder import OUTPUTS, RunFolder, read_config
+from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.lookup import find_sweep
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.runs.tree import OUTPUTS
 from tinystories_lm.system.errors import DamagedError, UsageError
 
 # Settings that a sweep over size and tokens varies; a difference in any other is reported.
