@@ -39,7 +39,7 @@ def by_the_tokenizer(tokenizer: Tokenizer, parts: list[Chunk]) -> list[int]:
     return ids
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 @given(texts=st.lists(TEXT, max_size=5))
 def test_any_documents_get_the_tokenizers_ids(tokenizer: Tokenizer, texts: list[str]) -> None:
     parts = [Chunk(text, True) for text in texts]
@@ -47,7 +47,7 @@ def test_any_documents_get_the_tokenizers_ids(tokenizer: Tokenizer, texts: list[
     assert ids.dtype == np.dtype("<u2") and ids.tolist() == by_the_tokenizer(tokenizer, parts)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(text=TEXT, spread=st.integers(1, 400))
 def test_long_documents_get_the_ids_of_their_chunks(tokenizer: Tokenizer, text: str, spread: int) -> None:
     long = (text + "word " * 3) * spread + "x" * (spread * 7)
@@ -62,7 +62,10 @@ def test_the_chunks_of_a_document_are_encoded_together_unless_a_giant_word_is_cu
     assert [len(part) for part, _ in joined(giant)] == [2048, 2048, 5000 - 4096 + len(" end") + len(END_OF_TEXT)]
 
 
-def test_every_entry_is_found_and_every_character_of_unicode_is_classified_alike(tokenizer: Tokenizer) -> None:
+@pytest.mark.parametrize("every", [23, pytest.param(1, marks=pytest.mark.slow)])
+def test_every_entry_is_found_and_every_character_of_unicode_is_classified_alike(
+    tokenizer: Tokenizer, every: int
+) -> None:
     """tiktoken looks up whole words, and another regex engine decides what letters, numbers and white space are."""
     import tiktoken
 
@@ -74,7 +77,7 @@ def test_every_entry_is_found_and_every_character_of_unicode_is_classified_alike
         text = entry.decode(errors="ignore")
         if text.encode() == entry and len(splitter.pre_tokenize_str(text)) == 1:
             assert fast.encode_ordinary(text) == tokenizer.encode(text).ids == [index]
-    all_scripts, mostly_unassigned = range(128, 0x32400, 7), range(0x32400, 0x110000, 997)
+    all_scripts, mostly_unassigned = range(128, 0x32400, every), range(0x32400, 0x110000, 997)
     points = [point for point in (*all_scripts, *mostly_unassigned) if not 0xD800 <= point < 0xE000]
     whole = [before + chr(point) + before for point in points for before in "a1!"]
     vocabulary = {bytes([byte]): byte for byte in range(256)}
@@ -89,11 +92,11 @@ def test_every_entry_is_found_and_every_character_of_unicode_is_classified_alike
 def test_real_text_gets_the_tokenizers_ids(name: str) -> None:
     files = sorted((REAL_DATA / name).glob("*.txt"))
     texts = [chunk for file in files for chunk in chunks(data_config(path=file, held_out_fraction=0.5), Split.TRAIN)]
-    chosen = texts[:: max(1, len(texts) // 3000)]
+    chosen = texts[:: max(1, len(texts) // 1000)]
     tokenizer = train_tokenizer([chunk.text for chunk in chosen], 4096)
     assert merge_ranks(tokenizer) is not None
     want = by_the_tokenizer(tokenizer, chosen)
-    assert len(want) > 300_000 and make_encoder(tokenizer)(chosen).tolist() == want
+    assert len(want) > 100_000 and make_encoder(tokenizer)(chosen).tolist() == want
 
 
 @needs_real_data

@@ -105,20 +105,19 @@ def test_freed_memory_is_kept_for_the_next_step() -> None:
 import ctypes, resource, torch
 from tinystories_lm.hardware.setup import keep_freed_memory
 ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: a fault is a small page, however much memory is free
-if {keep}: keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(2**24)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 print(min(faults() for _ in range(5)))
+keep_freed_memory()
+print(min(faults() for _ in range(5)))
 """
     if platform.libc_ver()[0] != "glibc":
         pytest.skip("another libc")
-    kept, given_back = (
-        int(subprocess.run([sys.executable, "-c", count.format(keep=keep)], capture_output=True, check=True).stdout)
-        for keep in (True, False)
-    )
-    assert kept < 100 < 1000 < given_back
+    done = subprocess.run([sys.executable, "-c", count], capture_output=True, check=True)
+    given_back, kept = map(int, done.stdout.split())
+    assert given_back > 1000 and kept < given_back / 10  # some pages may be taken from a busy machine's processes
 
 
 def test_a_leaky_kernel_is_refused_before_texts_are_read(monkeypatch: Any) -> None:

@@ -1,8 +1,6 @@
 """An exported run is what stock transformers loads: the same logits, tokens and texts, or no folder at all."""
 
 import json
-import os
-import subprocess
 import sys
 import warnings
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, WarmProcess, clean_environment
 from tests.model.test_transformer import SMALL, with_
 from tinystories_lm.config.choices import Precision
 from tinystories_lm.config.compose import compose_config, register
@@ -244,16 +242,14 @@ def test_without_transformers_one_line_says_what_to_install(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> RunFolder:
+def trained(tmp_path_factory: pytest.TempPathFactory, corpus: Path, warm_process: WarmProcess) -> RunFolder:
     """Train with the real command, evaluating more often than the card has rows."""
     folder = tmp_path_factory.mktemp("trained") / "run"
     places = [f"hydra.run.dir={folder}", f"data.path={corpus}", f"data.cache_dir={folder.parent / 'cache'}"]
     kept = [override for override in SMALL_RUN if not override.startswith(("training.steps", "training.eval_every"))]
     often = ["training.steps=20", "training.eval_every_steps=1"]
-    subprocess.run(
-        [sys.executable, "-m", "tinystories_lm", "train", *kept, *places, *often],
-        check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120,
-    )  # fmt: skip
+    done = warm_process.run(["train", *kept, *places, *often], folder.parent, clean_environment(), timeout=120)
+    assert done.returncode == 0, done.stderr
     return RunFolder(folder)
 
 

@@ -277,24 +277,21 @@ def test_the_shown_config_is_the_one_that_hydra_shows(command: Command, more: li
 
 
 def test_help_and_cfg_import_no_torch(environment: dict[str, str], tmp_path: Path) -> None:
-    for words in (
-        ["--help"],
-        ["train", "--help"],
-        ["train", "--cfg", "job"],
-        ["sample", "--help"],
-        ["prepare", "--help"],
-    ):
-        program = (
-            f"import sys; sys.argv = ['tinystories-lm', *{words!r}]\n"
-            "from tinystories_lm.cli.main import main\n"
-            "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
-            "assert not {'torch', 'wandb', 'datasets'} & set(sys.modules)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.strip()
+    """Help of the other commands imports even less (tests/cli)."""
+    program = (
+        "import sys\n"
+        "from tinystories_lm.cli.main import main\n"
+        "for words in (['--help'], ['--cfg', 'job']):\n"
+        "    sys.argv = ['tinystories-lm', 'train', *words]\n"
+        "    try: main()\n"
+        "    except SystemExit as end: assert not end.code, end.code\n"
+        "    assert not {'torch', 'wandb', 'datasets'} & set(sys.modules), words"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "experiment" in done.stdout and "micro_batch_size: ${training.batch_size}" in done.stdout
 
 
 def visible_gpu() -> str:
