@@ -54,6 +54,7 @@ CHAINS = [
     ["folder.before_rename:3", "checkpoint.after_weights:2", "checkpoint.after_optimizer:2", "folder.after_rename:3"],
     ["folder.after_rename:10", "folder.half_removed:1"],
 ]
+POINTS = [point for points in CHAINS for point in points]
 
 
 @pytest.mark.parametrize("points", CHAINS, ids=lambda points: points[0])
@@ -68,7 +69,7 @@ def test_a_run_killed_at_one_point_after_another_ends_with_the_same_bits(
 
 
 @SLOW
-@pytest.mark.parametrize("point", [point for points in CHAINS for point in points])
+@pytest.mark.parametrize("point", POINTS)
 def test_a_run_killed_at_a_point_ends_with_the_same_bits(whole: Whole, tmp_path: Path, point: str) -> None:
     run, cache = tmp_path / "run", cache_of(tmp_path)
     assert trials.end(trials.start(whole.corpus, run, cache, fault=f"{point}:kill:{run}")) == -9, "the point is reached"
