@@ -1,124 +1,39 @@
 """Tables of the configuration: settings, choices, presets, models, hardware, corpora, sweeps, verdicts."""
 
-import ast
-import dataclasses
-import enum
-import io
 import re
-import tokenize
-import types
-import typing
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from markup import cell_comment, head, names, table
 from omegaconf import OmegaConf
 
-from tinystories_lm.config import schema
-from tinystories_lm.config.compose import compose_config, compose_text, hardware_choices, register
-from tinystories_lm.config.fields import Effect
+from tinystories_lm.config.compose import compose_config, hardware_choices, register
 from tinystories_lm.config.presets import conf_folder
-from tinystories_lm.config.schema import SETTINGS, Config, ModelConfig
+from tinystories_lm.config.reference import Setting, describe_value, reference
+from tinystories_lm.config.schema import Config, ModelConfig
+from tinystories_lm.config.stated import defaults
 from tinystories_lm.model.flops import count_parameters
 
-EFFECTS = {
-    Effect.changes_numbers: "results",
-    Effect.changes_rounding: "rounding",
-    Effect.changes_nothing: "nothing",
-}
-UNITS = ("flops_per_second", "dollars_per_hour", "tokens", "steps", "seconds", "bytes", "hours", "dollars", "nats")
 GROUPS = ("model", "data", "optimizer", "schedule", "hardware", "tracking", "sampling", "sweep")
 
 
 def settings() -> str:
     """Return one table for each section of the configuration."""
-    defaults = OmegaConf.to_container(OmegaConf.create(_defaults_text()), resolve=False)
-    assert isinstance(defaults, dict)
-    parts, top = [], []
-    for section in dataclasses.fields(Config):
-        if not dataclasses.is_dataclass(section.type):
-            top.append(_setting(section, "", defaults[section.name], _comments(Config)))
-            continue
-        assert isinstance(section.type, type)
-        comments = _comments(section.type)
-        rows = [
-            _setting(key, f"{section.name}.", defaults[section.name][key.name], comments)
-            for key in dataclasses.fields(section.type)
-        ]
-        parts.append(f"### `{section.name}`\n\n{_settings_table(rows)}")
-    return "\n\n".join([f"### Top level\n\n{_settings_table(top)}", *parts])
-
-
-def _settings_table(rows: list[list[str]]) -> str:
-    return table(["setting", "type", "unit", "default", "changes", "meaning"], rows)
-
-
-def _setting(key: Any, prefix: str, default: object, comments: dict[str, str]) -> list[str]:
-    name = f"{prefix}{key.name}"
-    effect, meaning = EFFECTS[SETTINGS[name].effect], cell_comment(comments.get(key.name, ""))
-    return [f"`{name}`", _type(key.type), _unit(key.name), _value(default), effect, meaning]
-
-
-def _unit(name: str) -> str:
-    if "tokens_per_" in name:
-        return "tokens/parameter"
-    names = {"flops_per_second": "FLOP/s", "dollars_per_hour": "$/h"}
-    found = [unit for unit in UNITS if name.endswith(f"_{unit}") or name == unit]
-    return names.get(found[0], found[0]) if found else ""
-
-
-def _type(kind: Any) -> str:
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return ", ".join(f"`{choice.value}`" for choice in kind)
-    if isinstance(kind, types.UnionType):
-        return " or ".join("null" if part is type(None) else _type(part) for part in typing.get_args(kind))
-    if typing.get_origin(kind) is list:
-        return f"list of {_type(typing.get_args(kind)[0])}"
-    return {"bool": "yes/no", "int": "integer", "float": "number", "str": "text"}[kind.__name__]
-
-
-def _value(default: object) -> str:
-    """Return a default as YAML has it; one that follows from another setting as a formula."""
-    if default is None:
-        return "null"
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, str) and (share := re.fullmatch(r"\$\{share:([\d.]+),\$\{(.+)\}\}", default)):
-        return f"{share[1]} × `{share[2]}`"
-    if isinstance(default, str) and default.startswith("${") and ":" not in default:
-        return f"= `{default[2:-1]}`"
-    if isinstance(default, str) and "sweep_or_preset" in default:
-        return "the sweep's name, or `name`"
-    if isinstance(default, list):
-        return ", ".join(_value(item) for item in default) or "none"
-    if isinstance(default, str):
-        return f"`{default}`" if default else '`""`'
-    return f"{default:,}" if isinstance(default, int) else re.sub(r"e-0(?=\d)", "e-", f"{default:g}")
-
-
-@cache
-def _defaults_text() -> str:
-    register()
-    return compose_text([], resolve=False)
-
-
-def _comments(section: type) -> dict[str, str]:
-    """Return the comment behind each field of a dataclass in the schema's source."""
-    source = Path(str(schema.__file__)).read_text(encoding="utf-8")
-    found = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    (body,) = (
-        node for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == section.__name__
+    sections: dict[str, list[list[str]]] = {}
+    for key, default in defaults().items():
+        sections.setdefault(key.rpartition(".")[0], []).append(_setting(reference()[key], default))
+    header = ["setting", "type and range", "unit", "default", "changes", "meaning"]
+    return "\n\n".join(
+        f"### {f'`{section}`' if section else 'Top level'}\n\n{table(header, rows)}"
+        for section, rows in sections.items()
     )
-    return {
-        ast.unparse(node.target): found.get(node.end_lineno or 0, "")
-        for node in body.body
-        if isinstance(node, ast.AnnAssign)
-    }
+
+
+def _setting(setting: Setting, default: object) -> list[str]:
+    kind = ", ".join(f"`{word}`" for word in setting.words) if setting.type == "choice" else setting.type
+    kind = ", ".join(filter(None, [kind, setting.rules.describe_range()]))
+    value = describe_value(default, code="`{}`".format)
+    return [f"`{setting.key}`", kind, setting.unit, value, setting.changes, cell_comment(setting.meaning)]
 
 
 def choices() -> str:

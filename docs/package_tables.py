@@ -98,7 +98,7 @@ def exit_codes() -> str:
 
 def commands() -> str:
     """Return every command with its arguments, as `--help` lists them."""
-    rows = [[f"`{found.name} {found.usage}`", cell_comment(found.summary)] for found in COMMANDS.values()]
+    rows = [[f"`{f'{found.name} {found.usage}'.strip()}`", cell_comment(found.summary)] for found in COMMANDS.values()]
     return table(["command", "does"], rows)
 
 

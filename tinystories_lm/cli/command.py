@@ -36,6 +36,7 @@ class Values(StrEnum):
     named_sweeps = "named sweeps"  # of conf/sweep
     overrides = "overrides"
     overrides_or_run = "overrides or a run"
+    settings = "settings"
     files = "files"
     folders = "folders"
     text = "text"  # anything

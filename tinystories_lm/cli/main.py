@@ -24,7 +24,7 @@ GROUPS = {
     "Inspect runs": run_commands.COMMANDS,
     "Compare and publish": compare_commands.COMMANDS,
     "Exchange models": interop_commands.COMMANDS,
-    "Set up": setup_commands.COMMANDS,
+    "Settings": setup_commands.COMMANDS,
 }
 COMMANDS = {command.name: command for group in GROUPS.values() for command in group}
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}

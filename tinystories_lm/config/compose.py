@@ -32,7 +32,7 @@ from tinystories_lm.config.hydra_flags import describe_flags
 from tinystories_lm.config.hydra_section import check_hydra_section
 from tinystories_lm.config.messages import describe_unknown, explain
 from tinystories_lm.config.overrides import readable
-from tinystories_lm.config.presets import conf_folder, sweep_name
+from tinystories_lm.config.presets import check_config_dir, conf_folder, sweep_name
 from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
 from tinystories_lm.system.errors import UsageError
@@ -225,8 +225,7 @@ class OwnPresets(SearchPathPlugin):
 @contextlib.contextmanager
 def own_presets(config_dir: str | None) -> Iterator[None]:
     """Let Hydra find the user's folder first within the block; raises UsageError where it is not one of presets."""
-    if config_dir is not None and not Path(config_dir).is_dir():
-        raise UsageError(f"--config-dir={config_dir} is not a folder")
+    check_config_dir(config_dir)
     Plugins.instance().register(OwnPresets)
     before = OwnPresets.folder
     OwnPresets.folder = Path(config_dir).resolve() if config_dir is not None else None

@@ -6,6 +6,8 @@ Imports no Hydra, so that `--help` can list them.
 from collections.abc import Sequence
 from pathlib import Path
 
+from tinystories_lm.system.errors import UsageError
+
 
 def conf_folder() -> Path:
     """Return the folder of the YAML: beside the package in a checkout, inside it when installed."""
@@ -24,6 +26,12 @@ def choice_files(group: str, config_dir: str | None = None) -> dict[str, Path]:
     folders = [conf_folder(), *([Path(config_dir)] if config_dir is not None else [])]
     found = {file.stem: file for folder in folders for file in (folder / group).glob("*.yaml")}
     return {name: found[name] for name in sorted(found)}
+
+
+def check_config_dir(config_dir: str | None) -> None:
+    """Raise UsageError where the user's folder of choices does not exist."""
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UsageError(f"--config-dir={config_dir} is not a folder")
 
 
 def question_of(file: Path) -> str:

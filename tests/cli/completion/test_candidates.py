@@ -19,6 +19,7 @@ from tinystories_lm.cli.completion.candidates import find_candidates
 from tinystories_lm.cli.completion.overrides import HYDRAS_SETTINGS
 from tinystories_lm.cli.main import COMMANDS
 from tinystories_lm.config.compose import compose_config, compose_text, hydras_groups, register
+from tinystories_lm.config.explanation import explain
 from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.schema import Config
 from tinystories_lm.runs.lookup import find_run, find_sweep
@@ -114,6 +115,7 @@ def test_every_offered_value_of_a_setting_has_its_type() -> None:
                 OmegaConf.update(schema, name, None if value == "null" else value)
                 values.setdefault(name, []).append(value)
     assert values["training.fresh"] == ["false", "true"]
+    assert values["hardware.residual"] == ["bfloat16", "float32"]  # auto is refused
     assert values["hardware.attention"] == ["auto", "blocks", "cudnn", "efficient", "flash", "math"]
     assert "null" in values["tracking.entity"]
     assert offered("train hardware.device=cpu,cu") == ["hardware.device=cpu,cuda"]
@@ -148,6 +150,13 @@ def test_hydras_groups_and_settings_are_hydras() -> None:
     compose_config([*words, "hydra.searchpath=[]", "hydra.sweep.dir=x", "hydra.sweep.subdir=y"])
     for word in words[:3]:
         assert word in offered(f"train {word.partition('=')[0]}=")
+
+
+@pytest.mark.parametrize("word", ["", "training.", "model=", "+sweep="])
+def test_what_is_offered_to_explain_is_explained(word: str) -> None:
+    names = [name for name in offered(f"explain {word}") if not name.endswith(".")]
+    assert names and all(explain(name) for name in names)
+    assert {"model", "model.", "training.", "name", "sweep"} <= set(offered("explain "))
 
 
 @pytest.mark.parametrize("line", ["show ", "show smoke/", "train smo", "diff smoke ", "sample ", "show wide/"])

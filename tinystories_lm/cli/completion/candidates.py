@@ -112,6 +112,10 @@ def _values(argument: Argument, word: str, config_dir: str | None) -> Iterable[C
 
             takes_run = argument.values is Values.overrides_or_run and "=" not in word
             return chain(find_overrides(word, config_dir), runs(word) if takes_run else ())
+        case Values.settings:
+            from tinystories_lm.cli.completion.overrides import find_settings
+
+            return find_settings(word, config_dir)
         case Values.files | Values.folders:
             return paths(word, only_folders=argument.values is Values.folders)
     return []

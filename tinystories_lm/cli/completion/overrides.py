@@ -23,6 +23,17 @@ IN_HYDRAS_STORE = {"hydra/launcher": ("basic",), "hydra/sweeper": ("basic",)}  #
 SWEEP = Candidate("sweep=", "a named sweep, with -m", is_open=True)
 
 
+def find_settings(word: str, config_dir: str | None) -> Iterator[Candidate]:
+    """Yield the settings, sections, groups and choices that the word may become, for `explain`."""
+    for found in find_overrides(word, config_dir):
+        if found.text.startswith("hydra"):
+            continue
+        if "=" in word or found.text[-1] == ".":
+            yield found
+        else:
+            yield found._replace(text=found.text.rstrip("=").lstrip("+"), is_open=False)
+
+
 def find_overrides(word: str, config_dir: str | None) -> Iterator[Candidate]:
     """Yield the overrides that the word may become, a level at a time: `training.`, then its settings."""
     prefix, typed = re.fullmatch(r"(\+{0,2})(.*)", word, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -81,32 +92,21 @@ def _hydras_folders() -> list[Path]:
 
 
 def _sections() -> Iterator[Candidate]:
-    import dataclasses
+    from tinystories_lm.config.reference import section_types
 
-    from tinystories_lm.config.schema import Config
-
-    for section in dataclasses.fields(Config):
-        if dataclasses.is_dataclass(section.type):
-            first_line = (section.type.__doc__ or "").strip().partition("\n")[0]
-            yield Candidate(f"{section.name}.", first_line, is_open=True)
-        else:
-            yield from _settings("")
+    for section, kind in section_types().items():
+        if section:
+            yield Candidate(f"{section}.", (kind.__doc__ or "").partition("\n")[0], is_open=True)
+    yield from _settings("")
 
 
 def _settings(section: str) -> Iterator[Candidate]:
-    """Yield the settings of a section with their descriptions; those of the top level for an empty name."""
-    import dataclasses
+    """Yield the settings of a section with their meanings; those of the top level for an empty name."""
+    from tinystories_lm.config.reference import reference
 
-    from tinystories_lm.config.reference import comments
-    from tinystories_lm.config.schema import SETTINGS, Config
-
-    kinds = {field.name: field.type for field in dataclasses.fields(Config)} | {"": Config}
-    if section not in kinds or not isinstance(kind := kinds[section], type):
-        return
-    for name in SETTINGS:
-        place, _, key = name.rpartition(".")
-        if place == section:
-            yield Candidate(f"{name}=", comments(kind.__name__).get(key, ""), is_open=True)
+    for key, setting in reference().items():
+        if key.rpartition(".")[0] == section:
+            yield Candidate(f"{key}=", setting.meaning, is_open=True)
 
 
 def _is_path(key: str) -> bool:
@@ -115,19 +115,19 @@ def _is_path(key: str) -> bool:
     return key in PATHS
 
 
-def _values(key: str, value: str, config_dir: str | None) -> Iterable[Candidate]:
-    if key == "training.init_from":
+def _values(name: str, value: str, config_dir: str | None) -> Iterable[Candidate]:
+    if name == "training.init_from":
         return runs_or_paths(value)
-    if _is_path(key):
-        return paths(value, only_folders=key != "data.path")
-    if key in HYDRAS_SETTINGS:
-        return map(Candidate, HYDRAS_SETTINGS[key])
-    if key.startswith("hydra/"):
-        own = [file.stem for folder in _hydras_folders() for file in (folder.parent / key).glob("*.yaml")]
-        return [*choices(key, config_dir), *map(Candidate, [*IN_HYDRAS_STORE.get(key, ()), *own])]
-    if key == "sweep" or key in _groups(config_dir):
-        return choices(key, config_dir)
-    from tinystories_lm.config.reference import words_of
-    from tinystories_lm.config.schema import SETTINGS
+    if _is_path(name):
+        return paths(value, only_folders=name != "data.path")
+    if name in HYDRAS_SETTINGS:
+        return map(Candidate, HYDRAS_SETTINGS[name])
+    if name.startswith("hydra/"):
+        own = [file.stem for folder in _hydras_folders() for file in (folder.parent / name).glob("*.yaml")]
+        return [*choices(name, config_dir), *map(Candidate, [*IN_HYDRAS_STORE.get(name, ()), *own])]
+    if name == "sweep" or name in _groups(config_dir):
+        return choices(name, config_dir)
+    from tinystories_lm.config.reference import reference
 
-    return map(Candidate, words_of(SETTINGS[key].type)) if key in SETTINGS else []
+    setting = reference().get(name)
+    return map(Candidate, [*setting.words, *["null"] * setting.takes_null] if setting is not None else [])
