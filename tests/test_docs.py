@@ -13,8 +13,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tinystories_lm.cli.main import find_command
-from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, register, to_config
+from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, parse_ranges, register, to_config
 from tinystories_lm.config.presets import conf_folder
+from tinystories_lm.sweeps.search.space import read_space
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -86,6 +87,10 @@ def overrides_of(line: str) -> list[list[str]]:
         return first_of_sweep(tuple(overrides)) if "-m" in flags else [overrides]
     options = find_command(name).parse(arguments)
     overrides = getattr(options, "overrides", [])
+    if name == "sweep" and options.search:
+        space = read_space(parse_ranges([f"+sweep={options.name}", *overrides]))
+        drawn = space.overrides({one.key: one.ends[0] for one in space.dimensions})
+        return [[override for override in drawn if not override.startswith("+sweep=")]]
     if name == "sweep":
         return first_of_sweep((f"+sweep={options.name}", *overrides))
     return [*getattr(options, "predict", []), *([overrides] if name in ("plan", "prepare", "import") else [])]

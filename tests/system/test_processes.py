@@ -13,7 +13,7 @@ import pytest
 from tinystories_lm.system import processes
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.failpoints import trigger
-from tinystories_lm.system.processes import Ending, Slot, Task, run_apart, share_machine
+from tinystories_lm.system.processes import Ending, Slot, Task, run_apart, run_as_chosen, share_machine
 
 # These run in the tasks' processes, which find them by name.
 
@@ -165,3 +165,24 @@ def test_processes_that_cannot_be_bound_to_cores_take_fewer_threads(monkeypatch:
     monkeypatch.setattr(processes, "usable_cores", lambda: 8)
     monkeypatch.delattr(processes.os, "sched_getaffinity")
     assert [slot.threads for slot in processes.share_machine(3, gpus=[])] == [2, 2, 2]
+
+
+def test_the_next_task_is_chosen_after_each_end(tmp_path: Path) -> None:
+    """The second is known only once the first has ended; a third never is."""
+    started: list[int] = []
+    ended: list[int] = []
+
+    def choose() -> tuple[int, Task] | None:
+        if len(started) == 2 or len(started) > len(ended):
+            return None
+        started.append(7 + len(started))
+        return started[-1], task(tmp_path, str(started[-1]), write_note, tmp_path / f"{started[-1]}.json")
+
+    whole = run_as_chosen(
+        choose,
+        slots=[Slot(), Slot()],
+        preload=["tinystories_lm.system.errors"],
+        ended=lambda number, _: ended.append(number),
+        tick=lambda _: None,
+    )
+    assert whole and ended == [7, 8] and (tmp_path / "8.json").exists()

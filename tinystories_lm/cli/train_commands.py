@@ -15,6 +15,7 @@ from tinystories_lm.cli.command import (
     positive,
     positive_number,
 )
+from tinystories_lm.cli.search import SEARCH_ARGUMENTS, check_search_flags, search
 from tinystories_lm.config.hydra_flags import FLAGS
 
 
@@ -85,6 +86,10 @@ def presets(options: Namespace) -> None:
 
 
 def sweep(options: Namespace) -> None:
+    if options.search:
+        search(options)
+        return
+    check_search_flags(options)
     from tinystories_lm.sweeps.sweep import raise_for_failures, sweep
     from tinystories_lm.sweeps.tables import as_record, describe_results
     from tinystories_lm.system.json_files import to_ascii_json
@@ -188,6 +193,7 @@ COMMANDS = (
                 default=0.0,
                 help="end a run that takes longer (default: its training.max_hours)",
             ),
+            *SEARCH_ARGUMENTS,
             CONFIG_DIR,
             json_flag("print the last table as one JSON object a run, for programs"),
         ),

@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
@@ -209,6 +210,21 @@ def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> 
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
         (jobs,) = BasicSweeper.split_arguments(parsed, None)
     return list(jobs)
+
+
+def parse_ranges(overrides: Sequence[str], *, config_dir: str | None = None) -> list[Override]:
+    """Parse the values that a named sweep or a preset lists (hydra.sweeper.params), and then the overrides.
+
+    Raises UsageError in one line for anything wrong with them.
+    """
+    overrides = readable(overrides)
+    _check_overrides(overrides)
+    with _hydra(config_dir):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        typed = parser.parse_overrides(overrides)
+        shared = [str(override.input_line) for override in typed if not override.is_sweep_override()]
+        listed = compose("config", shared, return_hydra_config=True).hydra.sweeper.params or {}
+        return [*parser.parse_overrides([f"{key}={value}" for key, value in listed.items()]), *typed]
 
 
 class OwnPresets(SearchPathPlugin):

@@ -38,6 +38,8 @@ def explain(error: BaseException) -> str:
     text = str(error)
     if "Ambiguous value" in text:
         return f"{_quoted(text)}: several values make a sweep: add -m, or use key=[a,b] for a list"
+    if "does not support sweep type" in text:
+        return "a range such as interval(1e-4,1e-2) is for a search: type `tinystories-lm sweep NAME --search N`"
     in_file = IN_FILE.match(text)
     place = f" (in {in_file[1]})" if in_file else ""
     text = text[in_file.end() :] if in_file else text

@@ -16,10 +16,11 @@ from tinystories_lm.jobs.recorder import RunRecorder
 from tinystories_lm.jobs.reproducibility import open_machine_as_before
 from tinystories_lm.jobs.workspace import Workspace, open_workspace
 from tinystories_lm.planning.preflight import ResolvedJob
+from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import refuse_links, write_config
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.resume import StartPoint, is_done, prepare_resume
-from tinystories_lm.system.errors import Interrupted
+from tinystories_lm.system.errors import Interrupted, Paused
 from tinystories_lm.system.files import sweep_leftovers, writing
 from tinystories_lm.system.signals import stop_on_signals
 from tinystories_lm.tracking.wandb_tracker import WandbTracker, start_tracker
@@ -55,11 +56,16 @@ def run_job(job: ResolvedJob) -> None:
 def _train(work: Workspace, start: StartPoint) -> None:
     """Take the steps that are left, and finish the run.
 
-    Raises Interrupted where a stop was requested before the last step.
+    Raises Interrupted where a stop was requested before the last step, Paused at the step of the job's pause.
     """
     progress, training = work.state.progress, work.config.training
     with contextlib.ExitStack() as stack:
-        stop_requested = stack.enter_context(stop_on_signals())
+        signalled = stack.enter_context(stop_on_signals())
+        pause_is_due = partial(_pause_is_due, progress, work.job.pause_at_step)
+
+        def stop_requested() -> bool:
+            return signalled() or pause_is_due()
+
         tracker = _open_tracker(work, start)
         stack.push(lambda _, error, __: tracker.finish(exit_code=exit_code(error)))
         profile_step = stack.enter_context(profiled(work.run.path, training.profile_steps, work.machine.device))
@@ -68,11 +74,17 @@ def _train(work: Workspace, start: StartPoint) -> None:
         stack.enter_context(_gc_frozen())
         evaluate = partial(work.evaluate, stop_requested)
         if not train(work.state, work.recipe, evaluate=evaluate, observer=recorder):
+            if pause_is_due():
+                raise Paused(f"paused at step {progress.step:,} of {training.steps:,}, with a checkpoint")
             raise Interrupted(
                 f"stopped at step {progress.step:,} of {training.steps:,} with a checkpoint in {work.run.path}; "
                 "run the same command again to resume"
             )
         finish(work, tracker, recorder.bar)
+
+
+def _pause_is_due(progress: Progress, step: int) -> bool:
+    return 0 < step <= progress.step and progress.val_step == progress.step
 
 
 def _open_tracker(work: Workspace, start: StartPoint) -> WandbTracker:

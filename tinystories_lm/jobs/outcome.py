@@ -20,6 +20,7 @@ from tinystories_lm.system.errors import (
     DamagedError,
     DivergedError,
     Interrupted,
+    Paused,
     UsageError,
 )
 from tinystories_lm.system.files import read_plain, replacing
@@ -76,6 +77,8 @@ def _error_to_raise(error: BaseException, config: Config, memory: Available) -> 
 
 def _outcome(error: BaseException) -> tuple[Status, str]:
     match error:
+        case Paused():
+            return Status.INTERRUPTED, str(error)
         case Interrupted():
             return Status.INTERRUPTED, "signal"
         case _OutOfMemoryError():

@@ -45,6 +45,7 @@ class ResolvedJob:
     overrides: tuple[str, ...] = ()  # by which Hydra composes the config again
     config_dir: str | None = None
     swept: Mapping[str, str] = field(default_factory=dict)  # the settings that differ within its sweep
+    pause_at_step: int = 0  # after the evaluation of this step, though the schedule is longer; 0 is not at all
 
     @property
     def run(self) -> RunFolder:

@@ -79,3 +79,7 @@ class Interrupted(CommandError):
     """The run was asked to stop and saved a checkpoint first."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+class Paused(Interrupted):
+    """The run reached the step at which it was to pause, and saved a checkpoint first."""

@@ -11,11 +11,10 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,36 +113,56 @@ def run_apart(
     ended: Callable[[int, Ending], None],
     tick: Callable[[list[int]], None],
 ) -> bool:
-    """Run each task in a process of its own, at most one per slot at a time; return whether all were started.
+    """Run each task in a process of its own, at most one per slot at a time; the rest is as for `run_as_chosen`."""
+    waiting = iter(enumerate(tasks))
+    return run_as_chosen(lambda: next(waiting, None), slots=slots, preload=preload, ended=ended, tick=tick)
 
+
+def run_as_chosen(
+    choose: Callable[[], tuple[int, Task] | None],
+    *,
+    slots: Sequence[Slot],
+    preload: Sequence[str],
+    ended: Callable[[int, Ending], None],
+    tick: Callable[[list[int]], None],
+) -> bool:
+    """Run the tasks that `choose` returns, each in a process of its own; return whether there was no request to stop.
+
+    choose: returns a task and its number, or None for nothing until the next end; called while a slot is free.
     preload: modules that the fork server imports once, for all.
     ended: called with the number of a task that ended, and how; tick: called regularly with the numbers under way.
-
     On SIGINT or SIGTERM the running tasks are asked to save and stop, and no other is started.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    waiting, free, stopping = deque(enumerate(tasks)), list(slots), False
+    free, may_choose, stopping = list(slots), True, False
     running: list[_Running] = []
     with stop_on_signals() as stop_requested:
-        while running or (waiting and not stopping):
-            while waiting and free and not stop_requested():
-                (number, task), slot = waiting.popleft(), free.pop(0)
-                process = context.Process(target=_work, args=(task, slot))
-                process.start()
-                running.append(_Running(number, slot, process, task.deadline_seconds))
+        while True:
+            while may_choose and free and not stop_requested():
+                if may_choose := (chosen := choose()) is not None:
+                    running.append(_start(context, *chosen, free.pop(0)))
             if stop_requested() and not stopping:
                 stopping = True
                 for one in running:
                     one.process.terminate()
+            if not running:
+                break
             connection.wait([one.process.sentinel for one in running], timeout=TICK_SECONDS)
             for one in list(running):
                 if (ending := one.poll(stopping=stopping)) is not None:
                     running.remove(one)
                     free.append(one.slot)
                     ended(one.number, ending)
+                    may_choose = True
             tick([one.number for one in running])
     return not stopping
+
+
+def _start(context: ForkServerContext, number: int, task: Task, slot: Slot) -> _Running:
+    process = context.Process(target=_work, args=(task, slot))
+    process.start()
+    return _Running(number, slot, process, task.deadline_seconds)
 
 
 def _work(task: Task, slot: Slot) -> None:

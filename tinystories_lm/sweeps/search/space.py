@@ -32,6 +32,9 @@ class Choices:
         """The values among which the most expensive run is looked for."""
         return self.values
 
+    def describe(self) -> str:
+        return ", ".join(self.values)
+
 
 @dataclass(frozen=True)
 class Range:
@@ -57,6 +60,11 @@ class Range:
     @property
     def ends(self) -> tuple[str, ...]:
         return self.text(self.low), self.text(self.high)
+
+    def describe(self) -> str:
+        """Return the range in words, for a table."""
+        step = f" in steps of {self.step:g}" if self.step is not None else " of integers" if self.is_integer else ""
+        return f"{self.low:g} … {self.high:g}{step}{', logarithmic' * self.log}"
 
 
 Dimension = Choices | Range
