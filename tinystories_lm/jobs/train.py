@@ -99,6 +99,8 @@ def _check_flags(options: argparse.Namespace) -> None:
         raise UsageError(f"{' and '.join(given)} exclude each other: keep one of them")
     if options.resolve and not (options.cfg or options.help):
         raise UsageError("--resolve changes only what --cfg prints: type --cfg job --resolve, or remove it")
+    if options.resolve and options.cfg == "hydra":
+        raise UsageError("--cfg hydra --resolve has no settings to refer to: type --cfg all --resolve")
     if options.package and not options.cfg:
         raise UsageError("--package changes only what --cfg prints: type --cfg job --package GROUP, or remove it")
 

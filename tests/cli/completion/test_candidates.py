@@ -169,6 +169,7 @@ def test_every_offered_run_is_found_by_its_name(line: str, inside: Path) -> None
 def test_runs_are_offered_by_preset_and_one_by_one_after_a_slash(inside: Path) -> None:
     assert offered("show ") == ["latest", "round2", "round2/", "smoke", "smoke/", "wide", "wide/"]
     assert offered("show round2/") == ["round2/01234567"]
+    assert all(name.endswith("/") for name in offered("show ../")) and offered("show /nowhere/") == []
     assert offered("show outputs/r") == ["outputs/round2/"]
     assert offered("show smoke ") == []
     assert offered("scaling ") == ["wide"] and find_sweep("wide")

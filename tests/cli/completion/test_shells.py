@@ -93,6 +93,16 @@ def test_hydras_own_form_installs_it_too(shell: str, place: Path, terminals: lis
     assert terminals[0].run("tinystories-lm train experiment=smo\t") == ["train", "experiment=smoke"]
 
 
+@pytest.mark.slow
+def test_hydras_line_for_bash_works_in_zsh_as_hydra_documents_it(place: Path, terminals: list[Terminal]) -> None:
+    needs("zsh")
+    hydras = (
+        'autoload -Uz compinit bashcompinit; compinit -i; bashcompinit; eval "$(tinystories-lm train -sc install=bash)"'
+    )
+    terminals.append(Terminal("zsh", place, install=hydras))
+    assert terminals[0].run("tinystories-lm train experiment=smo\t") == ["train", "experiment=smoke"]
+
+
 @each_shell
 def test_uninstall_removes_what_install_made(shell: str, place: Path) -> None:
     needs(shell)

@@ -11,7 +11,10 @@ from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.stdio import escape_controls
 
 UNINSTALL = {
-    "bash": f"complete -r {PROGRAM} 2>/dev/null\nunset -f _tinystories_lm\n",
+    "bash": f"""\
+if [ -n "${{ZSH_VERSION-}}" ]; then compdef -d {PROGRAM}; else complete -r {PROGRAM}; fi
+unset -f _tinystories_lm
+""",
     "zsh": f"compdef -d {PROGRAM}\nunfunction _tinystories_lm\n",
     "fish": f"complete -e -c {PROGRAM}\nfunctions -e __tinystories_lm\n",
 }

@@ -32,9 +32,10 @@ def runs_or_paths(word: str) -> list[Candidate]:
 
 def runs(word: str) -> Iterator[Candidate]:
     """Yield what names a run: `latest`, presets and sweeps; after their names and a slash, the runs of each."""
-    if "/" in word:
-        for run in run_paths(OUTPUTS):
-            yield Candidate(name_below(OUTPUTS, run), str(run))
+    group, slash, _ = word.partition("/")
+    if slash:
+        for folder in (OUTPUTS / group, OUTPUTS / "sweeps" / group) if group.strip(".") else ():
+            yield from (Candidate(name_below(OUTPUTS, run), str(run)) for run in run_paths(folder))
         return
     groups = [*_groups(OUTPUTS), *_groups(OUTPUTS / "sweeps")]
     if groups:

@@ -1,4 +1,4 @@
-# Completion of tinystories-lm in fish 3.
+# Completion of tinystories-lm in fish 3 or newer.
 function __tinystories_lm
     set -l words (commandline -opc)
     set -l word (commandline -ct)

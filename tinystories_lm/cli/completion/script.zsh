@@ -1,4 +1,4 @@
-# Completion of tinystories-lm in zsh 5.
+# Completion of tinystories-lm in zsh 5 or newer.
 _tinystories_lm() {
     local text help program=${(Q)words[1]/#\~\//$HOME/}
     local -a whole whole_shown open open_shown
