@@ -88,6 +88,7 @@ def test_the_one_yaml_loader_makes_plain_values_only() -> None:
         ("hydra:\n  callbacks:\n    a: {_target_: hydra._internal.hydra.Hydra}", "is refused"),
         ("model:\n  _target_: os.system", "there is no such setting"),
         ("name: ../../outside", "must be a plain folder name"),
+        ("tracking:\n  project: hf_aaaaaaaaaaaaaaaaaaaaaaaa", "that is a key"),
         ("x: !!python/object/apply:os.system [touch pwned]", "could not determine a constructor"),
     ],
 )

@@ -1,6 +1,7 @@
 """The command line: its table of commands; output that nobody reads, does not fit or would move a cursor; errors."""
 
 import errno
+import gc
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.data import trials
 from tests.interop.test_export import make_run
 from tinystories_lm.cli import main
 from tinystories_lm.cli.main import COMMANDS, GROUPS, overview
@@ -80,6 +82,19 @@ def test_any_other_error_is_raised_as_it_is(error: BaseException, monkeypatch: p
     monkeypatch.setattr(main, "_dispatch", fail)
     with pytest.raises(type(error)):
         main.run(["train"])
+
+
+def test_a_command_ends_without_a_look_at_every_object_of_its_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "run", lambda words: 3)
+
+    def program() -> int:
+        with pytest.raises(SystemExit) as ending:
+            main.main()
+        assert ending.value.code == 3
+        return gc.get_freeze_count()
+
+    ended = trials.run(program)
+    assert ended.code == 0 and int(ended.said) > 10_000, ended.said
 
 
 def test_only_a_resumable_command_that_was_stopped_is_to_be_run_again() -> None:

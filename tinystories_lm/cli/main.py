@@ -4,6 +4,7 @@ Imports neither torch nor Hydra, so that help is fast: a command imports what it
 """
 
 import errno
+import gc
 import logging
 import os
 import sys
@@ -51,7 +52,9 @@ def main() -> None:
     words = sys.argv[1:]
     if words and words[0] in COMMANDS and COMMANDS[words[0]].outlives_terminal:
         outlive_terminal()
-    sys.exit(run(words))
+    code = run(words)
+    gc.freeze()  # before it ends, Python would look for cycles among all objects of torch
+    sys.exit(code)
 
 
 def run(words: Sequence[str]) -> int:

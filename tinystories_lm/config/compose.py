@@ -308,9 +308,11 @@ def _check_names(composed: DictConfig) -> None:
 
 def _check_values(config: Config) -> None:
     """Raise UsageError for a value that cannot be stored: a secret, no Unicode text, or an interpolation."""
-    for key, value in settings(config).items():
-        text = str(value)
-        _check_no_secret(f"{key}={text}")
+    texts = {key: str(value) for key, value in settings(config).items()}
+    if holds_secret("\n".join(f"{key}={text}" for key, text in texts.items())):  # one look takes a hundredth of many
+        for key, text in texts.items():
+            _check_no_secret(f"{key}={text}")
+    for key, text in texts.items():
         shown = text.encode(errors="backslashreplace").decode()
         if shown != text:
             raise UsageError(f"{key}={shown} is not valid Unicode, so that no file could store it: rename the file")
