@@ -50,7 +50,7 @@ ROWS = {
     "-m --cfg job": refused("-m and --cfg exclude each other: keep one"),
     "-m --info defaults": refused("-m and --info exclude each other: keep one"),
     "-r -m": refused("-r and -m exclude each other: keep one"),
-    "-m optimizer.lr=interval(1e-4,1e-2)": refused("BasicSweeper does not support sweep type"),
+    "-m optimizer.lr=interval(1e-4,1e-2)": refused("type `tinystories-lm sweep NAME --search N`"),
     "training.seed=0,1": refused("several values make a sweep: add -m, or use key=[a,b] for a list"),
     "hydra.mode=MULTIRUN": refused("these are 2: give each setting one value")._replace(
         more="--cfg job training.seed=0,1"

@@ -32,9 +32,9 @@ def runs_or_paths(word: str) -> list[Candidate]:
 
 def runs(word: str) -> Iterator[Candidate]:
     """Yield what names a run: `latest`, presets and sweeps; after their names and a slash, the runs of each."""
-    group, slash, _ = word.partition("/")
+    name, slash, _ = word.partition("/")
     if slash:
-        for folder in (OUTPUTS / group, OUTPUTS / "sweeps" / group) if group.strip(".") else ():
+        for folder in (OUTPUTS / name, OUTPUTS / "sweeps" / name) if name.strip(".") else ():
             yield from (Candidate(name_below(OUTPUTS, run), str(run)) for run in run_paths(folder))
         return
     groups = [*_groups(OUTPUTS), *_groups(OUTPUTS / "sweeps")]
