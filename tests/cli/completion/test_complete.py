@@ -86,3 +86,18 @@ def test_another_use_of_hydras_flag_is_refused_in_one_line(
 ) -> None:
     assert main.run(["train", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["tcsh", ""], ["zsh"], ["bash", "tinystories-lm "], ["bash", "a", "b", "c"]])
+def test_words_that_no_script_sends_are_refused_in_one_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["--complete", *words]) == 2
+    assert "`tinystories-lm completion SHELL`" in capsys.readouterr().err
+
+
+def test_a_cursor_in_the_programs_own_name_completes_nothing_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--complete", "bash", "tinysto", "tinysto"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main.run(["--complete", "zsh", "--version", ""]) == 0  # a word of the typed line is not a flag of this one
+    assert capsys.readouterr().out == ""

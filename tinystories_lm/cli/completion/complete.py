@@ -47,12 +47,16 @@ def complete(words: Sequence[str], commands: Mapping[str, Command]) -> str:
 
     words: the shell; of bash the line up to the cursor and its part that is replaced, of the others the words after the
     program, the last of them the one to complete, all without quotes.
+
+    Raises UsageError for words that no script sends.
     """
-    shell, *typed = words
+    shell, *typed = words or [""]
+    if shell not in SHELLS or not typed or (shell == "bash" and len(typed) != 2):
+        raise UsageError(f"--complete is for the code that `{PROGRAM} completion SHELL` prints")
     if shell == "bash":
         line, replaced = typed
-        _, *before, last = (word.text for word in split(line))
-        found = find_candidates(before, last, commands)
+        _, *texts = (word.text for word in split(line))
+        found = find_candidates(texts[:-1], texts[-1], commands) if texts else []  # else it is the program's own name
         replies = [reply(line, replaced, each.text, is_open=each.is_open) for each in found]
         lines = [text for text in replies if text is not None]
     else:
