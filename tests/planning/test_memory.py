@@ -199,7 +199,13 @@ def test_a_run_that_finds_no_memory_ends_in_one_line_with_what_would_fit(corpus:
 MEASURED = Path(__file__).parents[2] / "experiments" / "benchmarks" / "memory.json"
 
 
-@pytest.mark.parametrize("row", read_json(MEASURED)["rows"], ids=lambda row: row["case"])
+ROWS = read_json(MEASURED)["rows"]  # among the quick tests every second one
+
+
+@pytest.mark.parametrize(
+    "row",
+    [pytest.param(row, id=row["case"], marks=[pytest.mark.slow] * (place % 2)) for place, row in enumerate(ROWS)],
+)
 def test_what_a_step_on_cuda_needs_is_what_the_allocator_counted(row: dict[str, Any]) -> None:
     """In the rows that `python benchmarks/memory.py` recorded, and made good by the share that is never used."""
     register()
