@@ -13,7 +13,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from tinystories_lm.cli.main import find_command
-from tinystories_lm.config.compose import VERSION_BASE, expand_sweep, parse_ranges, register, to_config
+from tinystories_lm.config.compose import expand_sweep, parse_ranges, register, to_config
+from tinystories_lm.config.hydra_session import VERSION_BASE
 from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.sweeps.search.space import read_space
 
@@ -77,7 +78,7 @@ LINES = sorted({line for page in PAGES for line in commands(page)})
 
 def overrides_of(line: str) -> list[list[str]]:
     """Return what a line would compose, each run's overrides apart; the command's parser has to accept the line."""
-    name, *arguments = shlex.split(line)[1:]
+    name, *arguments = shlex.split(line.partition(" > ")[0])[1:]
     if name.startswith("-"):
         return []
     if name == "train":

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pytest
 from hydra._internal.utils import get_args_parser
 
+from tests.config.test_compose import expanded
 from tests.conftest import REPOSITORY, SMALL_RUN, Command
 from tinystories_lm import __version__
-from tinystories_lm.config.compose import expand_sweep, register
 
 CALLBACK = "hydra.experimental.callbacks.LogJobReturnCallback"
 
@@ -50,6 +50,7 @@ ROWS = {
     "-m --cfg job": refused("-m and --cfg exclude each other: keep one"),
     "-m --info defaults": refused("-m and --info exclude each other: keep one"),
     "-r -m": refused("-r and -m exclude each other: keep one"),
+    "-m hydra/sweeper=NAME": refused("hydra/sweeper=NAME"),
     "-m optimizer.lr=interval(1e-4,1e-2)": refused("type `tinystories-lm sweep NAME --search N`"),
     "training.seed=0,1": refused("several values make a sweep: add -m, or use key=[a,b] for a list"),
     "hydra.mode=MULTIRUN": refused("these are 2: give each setting one value")._replace(
@@ -75,7 +76,13 @@ ROWS = {
     f"+hydra.callbacks.log._target_={CALLBACK}": Seen(0, CALLBACK, "--cfg hydra"),
     "+hydra.callbacks.log._target_=mine.Callback": refused("settings choose values, not code"),
 }
-SWEPT = ("-m training.seed=0,1", "hydra.sweep.subdir='${hydra.job.num}'")  # tests below
+# Tests below, of compose_sweep, and of tests/sweeps.
+SWEPT = (
+    "-m training.seed=0,1",
+    "hydra.sweep.subdir='${hydra.job.num}'",
+    "--config-dir mine -m experiment=swept",
+    "-m hydra/launcher=processes",
+)
 
 
 def test_the_table_has_the_rows_that_are_tested() -> None:
@@ -116,10 +123,9 @@ def test_help_has_the_flags_of_hydra_that_are_not_refused(command: Command, flag
     ["training.seed=0,1", "training.seed=choice(0,1)", "training.seed=range(2)", "training.seed=sort(1,0)"],
 )
 def test_each_form_of_several_values_is_one_job_each(swept: str) -> None:
-    register()
-    assert expand_sweep([swept]) == [["training.seed=0"], ["training.seed=1"]]
-    assert sorted(expand_sweep(["training.seed=shuffle(0,1)"])) == [["training.seed=0"], ["training.seed=1"]]
-    assert expand_sweep(["optimizer=glob(a*)", swept]) == [["optimizer=adamw", f"training.seed={n}"] for n in (0, 1)]
+    assert expanded([swept]) == [["training.seed=0"], ["training.seed=1"]]
+    assert sorted(expanded(["training.seed=shuffle(0,1)"])) == [["training.seed=0"], ["training.seed=1"]]
+    assert expanded(["optimizer=glob(a*)", swept]) == [["optimizer=adamw", f"training.seed={n}"] for n in (0, 1)]
 
 
 def test_hydras_mode_numbered_folders_and_callbacks_work_in_one_sweep(

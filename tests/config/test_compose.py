@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from omegaconf import read_write
 
 from tinystories_lm.config.choices import DecayShape, Source
 from tinystories_lm.config.compose import (
@@ -19,6 +20,12 @@ from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.presets import choices_of, conf_folder, swept_settings
 
 
+def expanded(overrides: list[str], config_dir: Path | None = None) -> list[list[str]]:
+    """Return the overrides of each job of a sweep."""
+    register()
+    return expand_sweep(overrides, config_dir=None if config_dir is None else str(config_dir))
+
+
 def composed(*overrides: str) -> ComposedJob:
     register()
     return compose_config(overrides)
@@ -32,12 +39,39 @@ def test_a_command_line_override_wins_over_a_preset() -> None:
 
 
 def test_a_sweep_is_the_product_of_its_choices() -> None:
-    assert expand_sweep(["experiment=glob(round*)"]) == [[f"experiment=round{number}"] for number in (1, 2, 3, 4)]
-    jobs = expand_sweep(["model=tiny,gpt_28m", "training.seed=range(3)", "training.steps=5"])
+    assert expanded(["experiment=glob(round*)"]) == [[f"experiment=round{number}"] for number in (1, 2, 3, 4)]
+    jobs = expanded(["model=tiny,gpt_28m", "training.seed=range(3)", "training.steps=5"])
     assert len(jobs) == 6
     assert jobs[0] == ["model=tiny", "training.seed=0", "training.steps=5"]
     register()
     assert len({config_hash(compose_config(job).config) for job in jobs}) == 6
+
+
+def test_a_preset_lists_values_of_its_own_that_the_command_line_overrides(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    lists = "hydra:\n  sweeper:\n    params:\n      training.seed: 0,1\n      model: tiny\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(f"# @package _global_\nname: mine\n{lists}")
+    jobs = expanded(["experiment=mine"], tmp_path)
+    assert jobs == [[f"training.seed={seed}", "model=tiny", "experiment=mine"] for seed in (0, 1)]
+    assert [job[0] for job in expanded(["experiment=mine", "training.seed=5"], tmp_path)] == ["training.seed=5"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "remote"),
+    [
+        ("hydra._internal.core_plugins.basic_launcher.BasicLauncher", False),
+        ("hydra_plugins.tinystories_lm.ProcessesLauncher", False),
+        ("hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", False),
+        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.LocalLauncher", False),
+        ("hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher", True),
+        ("hydra_plugins.hydra_rq_launcher.rq_launcher.RQLauncher", True),
+    ],
+)
+def test_a_launcher_that_nobody_knows_may_send_jobs_away(launcher: str, remote: bool) -> None:
+    job = composed()
+    with read_write(job.composed):
+        job.composed.hydra.launcher._target_ = launcher
+    assert job.remote is remote
 
 
 def test_two_compositions_do_not_touch_each_other() -> None:
@@ -89,7 +123,7 @@ def test_an_own_preset_wins_over_a_built_in_one_and_is_named(
     with caplog.at_level(logging.WARNING):
         assert compose_config(["experiment=smoke"], config_dir=str(own)).config.training.steps == 7
     assert f"{own}/experiment/smoke.yaml is used in place of the built-in experiment=smoke" in caplog.text
-    assert len(expand_sweep(["+sweep=seeds"], config_dir=str(own))) == 2
+    assert len(expanded(["+sweep=seeds"], own)) == 2
     assert compose_config(["experiment=smoke"]).config.training.steps != 7, "the folder counts for its command alone"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinystories_lm.config.compose import compose_config, expand_sweep, register
+from tinystories_lm.config.compose import compose_config, compose_sweep, register
 from tinystories_lm.system.errors import UsageError
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_yaml_is_one_line(tmp_path: Path) -> None:
         (tmp_path / group / "mine.yaml").write_bytes(b"# @package _global_\n" + text)
     refusal("experiment=mine", config_dir=tmp_path)
     with pytest.raises(UsageError) as refused:
-        expand_sweep(["+sweep=mine"], config_dir=str(tmp_path))
+        compose_sweep(["+sweep=mine"], config_dir=str(tmp_path))
     assert "\n" not in str(refused.value)
 
 

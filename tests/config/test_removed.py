@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tinystories_lm.config.compose import compose_config, expand_sweep, register
+from tests.config.test_compose import expanded
+from tinystories_lm.config.compose import compose_config, register
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.removed import LAST_COMMIT, REMOVED, pop_removed
 from tinystories_lm.system.errors import ExitCode, UsageError
@@ -44,7 +45,7 @@ def test_the_default_is_accepted_and_changes_nothing(key: str) -> None:
     register()
     override = f"{key}={str(REMOVED[key].default).lower()}"
     assert compose_config([override]).config == compose_config([]).config
-    assert expand_sweep([override, "training.seed=0,1"]) == [["training.seed=0"], ["training.seed=1"]]
+    assert expanded([override, "training.seed=0,1"]) == [["training.seed=0"], ["training.seed=1"]]
 
 
 @pytest.mark.parametrize("key", REMOVED)

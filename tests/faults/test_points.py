@@ -16,7 +16,7 @@ EXEMPT = {
     "system.files.move_folder": "its rename is tried by the points of new_folder, its copy by tests of the files",
     "runs.deletion.delete_runs": "what a killed deletion leaves is hidden, and deleted by the next one (tests/runs)",
     "runs.deletion._delete": "its rename hides the run before the first file is deleted",
-    "jobs.train._run_single": "deletes the folder of a run that was refused, which has nothing in it",
+    "jobs.train.train_single": "deletes the folder of a run that was refused, which has nothing in it",
     "tracking.wandb_files.remove_segments": "deletes files of W&B's that the newest one, or W&B, holds too",
     "interop.export._write_tensors": "within the new_folder of export_run",
 }

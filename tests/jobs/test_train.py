@@ -1,5 +1,6 @@
 """The `train` command as a person uses it, in a process of its own: start, stop, repeat, sweep."""
 
+import contextlib
 import json
 import os
 import re
@@ -16,10 +17,10 @@ from safetensors.torch import load_file
 
 from tests.conftest import SMALL_RUN, Command
 from tinystories_lm.config.compose import compose_config, register
-from tinystories_lm.jobs.train import restrict_to_one_gpu
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.sweeps.job import restrict_to_one_gpu
 from tinystories_lm.system.json_files import read_json
 
 VOLATILE = ("progress/pieces", "cost/usd", "time/train_seconds", "speed/tokens_per_second", "speed/mfu")
@@ -341,3 +342,20 @@ def test_a_mode_of_hydra_is_what_m_is(command: Command, corpus: Path, tmp_path: 
     )
     assert len(list(tmp_path.glob("outputs/sweeps/run/*/summary.json"))) == 2
     assert not (tmp_path / "outputs" / "run").exists()
+
+
+def test_a_redirected_output_has_the_lines_of_the_run_and_the_terminal_its_bar(
+    corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    master, terminal = os.openpty()
+    words = [sys.executable, "-m", "tinystories_lm", *arguments(corpus, "run", "training.steps=2")]
+    with (tmp_path / "out.log").open("w") as kept:
+        started = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=kept, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more
+        while part := os.read(master, 4096):
+            shown += part
+    assert started.wait() == 0, shown
+    lines = (tmp_path / "out.log").read_text()
+    assert "val loss" in lines and "story 3" in lines and "verdict" in lines and b"story 3" not in shown

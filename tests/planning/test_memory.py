@@ -92,7 +92,7 @@ def test_a_checkpoint_beside_the_steps_takes_memory_of_the_cpu_and_none_of_a_gpu
 def test_members_of_a_sweep_at_a_time_share_the_memory() -> None:
     overrides = ("hardware=cpu", "training.batch_size=64", "training.micro_batch_size=64")
     alone = tuple(word for word in overrides if "micro" not in word)
-    jobs = compose_jobs(Request(alone))
+    jobs = compose_jobs(Request(alone)).jobs
     here = available_memory(Device.cpu).usable / step_memory(jobs[0].config).total
     assert _fit_memory(alone, jobs, 1) == alone
     (_, _, fitted) = _fit_memory(alone, jobs, int(4 * here))

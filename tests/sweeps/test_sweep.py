@@ -164,6 +164,8 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
         (["sweep", "seeds", "--deadline-minutes", "-1"], "must be above 0"),
         (["sweep", "seeds", "hardware=h100", "--dry-run"], "use hardware="),
         (["train", "+sweep=seeds"], "add -m"),
+        (["sweep", "seeds", "hydra/launcher=devices", "--parallel", "2"], "name those of hydra/launcher=devices"),
+        (["sweep", "seeds", "hydra/sweeper=basic2"], "did you mean basic"),
         (["sweep", "seeds", "hydra/launcher=slurm"], "such as hardware=h100"),
         (["sweep", "seeds", "hydra/launcher=slurm", "hardware=cuda"], "known peak"),
     ],

@@ -25,7 +25,7 @@ def train(options: Namespace) -> None:
     if (script := script_of_hydra(options.words)) is not None:
         print(script, end="")
         return
-    from tinystories_lm.jobs.train import train
+    from tinystories_lm.cli.train import train
 
     train(options.words)
 

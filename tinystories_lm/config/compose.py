@@ -4,58 +4,95 @@ Imports no torch and needs no Hydra job: `plan`, `prepare` and the checks before
 composed itself for a `train` job is checked here.
 """
 
-import contextlib
 import dataclasses
 import functools
 import logging
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
-from hydra import compose, initialize_config_dir
-from hydra.core.config_search_path import ConfigSearchPath
+from hydra import compose
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from omegaconf import MISSING, DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.hydra_flags import describe_flags
-from tinystories_lm.config.hydra_section import check_hydra_section
+from tinystories_lm.config.hydra_internals import BASIC_SWEEPER, Hydra, expand
+from tinystories_lm.config.hydra_section import PROCESSES_LAUNCHER, check_hydra_section
+from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session, hydras_errors_explained
 from tinystories_lm.config.messages import describe_unknown, explain
 from tinystories_lm.config.overrides import readable
-from tinystories_lm.config.presets import check_config_dir, conf_folder, sweep_name
+from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
+from tinystories_lm.system.console import is_terminal
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 
 log = logging.getLogger(__name__)
 VERSION_BASE = "1.3"
-REMOTE_LAUNCHERS = (".SlurmLauncher", ".RayLauncher", ".RayAWSLauncher")  # endings of their classes' names
+# Launchers whose jobs run on this machine; another plugin's, and a class that is not named Local…, may send them away.
+LOCAL_LAUNCHERS = ("hydra._internal.", PROCESSES_LAUNCHER, "hydra_plugins.hydra_joblib_launcher.")
 
 
-class ComposedJob(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class ComposedJob:
+    """One run as Hydra composed it."""
+
     config: Config
-    output_folder: Path  # where Hydra would run the job
-    sweep_folder: Path  # where Hydra would run it as a member of a sweep
-    launcher: str  # class by which Hydra would start it as a member of a sweep
+    composed: DictConfig  # with Hydra's own section
     overrides: tuple[str, ...]
-    mode: RunMode | None  # hydra.mode, where it is set
+
+    @property
+    def output_folder(self) -> Path:
+        """Where Hydra runs the job."""
+        with hydras_errors_explained():
+            return Path(self.composed.hydra.run.dir)
+
+    @property
+    def sweep_folder(self) -> Path:
+        """Where Hydra runs it as a member of a sweep."""
+        with hydras_errors_explained():
+            return Path(self.composed.hydra.sweep.dir) / self.composed.hydra.sweep.subdir
+
+    @property
+    def launcher(self) -> str:
+        """The class by which Hydra starts it as a member of a sweep."""
+        return str(self.composed.hydra.launcher._target_)
+
+    @property
+    def mode(self) -> RunMode | None:
+        """hydra.mode, where it is set."""
+        mode: RunMode | None = self.composed.hydra.mode
+        return mode
 
     @property
     def remote(self) -> bool:
-        """Whether the launcher starts it on another machine."""
-        return self.launcher.endswith(REMOTE_LAUNCHERS)
+        """Whether the launcher may start it on another machine."""
+        return not (self.launcher.startswith(LOCAL_LAUNCHERS) or ".Local" in self.launcher)
+
+
+class ComposedSweep(NamedTuple):
+    """The runs of a sweep as Hydra composed them.
+
+    master: what they share, with Hydra's section: sweeper, launcher, callbacks.
+    jobs: each of them. Where the sweeper chooses each job only when it has the result of those before it, one that
+        stands for them: the settings without those that are swept.
+    is_planned: whether these are the jobs that will run.
+    """
+
+    master: DictConfig
+    jobs: list[ComposedJob]
+    is_planned: bool
 
 
 def hardware_choices() -> list[HardwareConfig]:
@@ -87,6 +124,12 @@ def register() -> None:
     OmegaConf.register_new_resolver("config_hash", lambda *, _root_: config_hash(to_config(_root_)), replace=True)
     OmegaConf.register_new_resolver("hydra_flags", describe_flags, replace=True)
     OmegaConf.register_new_resolver("sweep_or_preset", _sweep_or_preset, replace=True)
+    OmegaConf.register_new_resolver("log_stream", _log_stream, replace=True)
+
+
+def _log_stream() -> str:
+    """Return where the lines of a run go: standard error, or standard output where only that is not the terminal."""
+    return "ext://sys.stdout" if is_terminal(sys.stderr) and not is_terminal(sys.stdout) else "ext://sys.stderr"
 
 
 def _sweep_or_preset(*, _root_: DictConfig) -> str:
@@ -118,46 +161,93 @@ def to_config(composed: DictConfig) -> Config:
         raise UsageError(explain(error)) from error
 
 
-def compose_config(overrides: Sequence[str], *, config_dir: str | None = None, number: int = 0) -> ComposedJob:
+def compose_config(overrides: Sequence[str], *, config_dir: str | None = None) -> ComposedJob:
     """Compose and check one run.
 
     config_dir: a folder with the user's own presets and groups, beside conf/.
-    number: hydra.job.num, which Hydra's launchers set: the run's place in its sweep.
 
     Raises UsageError in one line for anything wrong with the overrides.
     """
     overrides = readable(overrides)
-    with _composed(overrides, config_dir) as composed:
-        config, hydra = to_config(composed), composed.hydra
-        with read_write(hydra), open_dict(hydra):
-            hydra.job.num = number
-        sweep_folder = Path(hydra.sweep.dir) / hydra.sweep.subdir
-        return ComposedJob(
-            config, Path(hydra.run.dir), sweep_folder, hydra.launcher._target_, tuple(overrides), hydra.mode
-        )
+    _check_overrides(overrides)
+    with hydra_session(config_dir):
+        return composed_job(compose(CONFIG_NAME, list(overrides), return_hydra_config=True), overrides, config_dir)
+
+
+def composed_job(
+    composed: DictConfig, overrides: Sequence[str], config_dir: str | None = None, *, number: int = 0
+) -> ComposedJob:
+    """Check what Hydra composed from the overrides; raises UsageError.
+
+    number: hydra.job.num, which Hydra's launchers set: the run's place in its sweep.
+    """
+    _report_own_choices(composed, config_dir)
+    _check_own_section(composed)
+    with read_write(composed.hydra), open_dict(composed.hydra):
+        composed.hydra.job.num = number
+    return ComposedJob(to_config(composed), composed, tuple(overrides))
+
+
+def compose_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> ComposedSweep:
+    """Compose and check each run of a sweep, in Hydra's order.
+
+    A named sweep (+sweep=NAME) and a preset may list values of their own (hydra.sweeper.params), which those of the
+    command line override.
+
+    Raises UsageError in one line for anything wrong with the overrides.
+    """
+    overrides = readable(overrides)
+    _check_overrides(overrides)
+    with hydra_session(config_dir) as hydra:
+        master, jobs = _expand(hydra, overrides)
+        _check_own_section(master)
+        if jobs is None:
+            stands_for_all = composed_job(master, master.hydra.overrides.task, config_dir)
+            return ComposedSweep(master, [stands_for_all], is_planned=False)
+        return ComposedSweep(master, list(_compose_each(master, jobs, hydra.config_loader, config_dir)), True)
+
+
+def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> list[list[str]]:
+    """Return the overrides of each run of a sweep, without composing it; raises UsageError."""
+    with hydra_session(config_dir) as hydra:
+        return _expand(hydra, readable(overrides))[1] or []
+
+
+def _expand(hydra: Hydra, overrides: Sequence[str]) -> tuple[DictConfig, list[list[str]] | None]:
+    """Return what the runs share and the overrides of each; None for those where the sweeper chooses as it goes."""
+    master = hydra.compose_config(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+    sweeper = master.hydra.sweeper
+    if sweeper._target_ != BASIC_SWEEPER:
+        return master, None
+    listed = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    return master, expand([*listed, *master.hydra.overrides.task], hydra.config_loader)
+
+
+def _compose_each(
+    master: DictConfig, jobs: Sequence[Sequence[str]], loader: ConfigLoader, config_dir: str | None
+) -> Iterator[ComposedJob]:
+    for number, job in enumerate(jobs):
+        yield composed_job(loader.load_sweep_config(master, list(job)), job, config_dir, number=number)
 
 
 def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, resolve: bool) -> str:
     """Return what `--cfg job` prints, checked; Hydra itself would compose it a second time."""
-    with _composed(readable(overrides), config_dir) as composed:
-        to_config(composed)
+    overrides = readable(overrides)
+    _check_overrides(overrides)
+    with hydra_session(config_dir):
+        composed = compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+        composed_job(composed, overrides, config_dir)
         job = OmegaConf.masked_copy(composed, [key for key in map(str, composed) if key != "hydra"])
         if resolve:
             OmegaConf.resolve(job)
         return OmegaConf.to_yaml(job)
 
 
-@contextlib.contextmanager
-def _composed(overrides: Sequence[str], config_dir: str | None) -> Iterator[DictConfig]:
-    _check_overrides(overrides)
-    with _hydra(config_dir):
-        composed = compose("config", [*overrides], return_hydra_config=True)
-        _report_own_choices(composed, config_dir)
-        section = OmegaConf.to_container(composed.hydra, resolve=False)
-        assert isinstance(section, dict)
-        check_hydra_section(section | _resolved_logging(composed))
-        _check_no_secret(f"hydra={section}")
-        yield composed
+def _check_own_section(composed: DictConfig) -> None:
+    section = OmegaConf.to_container(composed.hydra, resolve=False)
+    assert isinstance(section, dict)
+    check_hydra_section(section | _resolved_logging(composed))
+    _check_no_secret(f"hydra={section}")
 
 
 def _resolved_logging(composed: DictConfig) -> dict[Any, Any]:
@@ -172,44 +262,12 @@ def _resolved_logging(composed: DictConfig) -> dict[Any, Any]:
             runtime.output_dir = MISSING
 
 
-@contextlib.contextmanager
-def _hydra(config_dir: str | None) -> Iterator[None]:
-    """Set up Hydra within the block; raises UsageError in one line for its errors."""
-    GlobalHydra.instance().clear()
-    try:
-        conf = str(conf_folder())
-        with own_presets(config_dir), initialize_config_dir(conf, version_base=VERSION_BASE, job_name="train"):
-            yield
-    except (HydraException, OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(explain(error)) from error
-
-
 def hydras_groups(*, config_dir: str | None = None) -> dict[str, list[str]]:
     """Return the groups of Hydra's own section with their choices, those of installed plugins included."""
-    with _hydra(config_dir):
-        loader = GlobalHydra.instance().config_loader()
+    with hydra_session(config_dir) as hydra:
+        loader = hydra.config_loader
         groups = [f"hydra/{name}" for name in loader.get_group_options("hydra", ObjectType.GROUP)]
         return {group: loader.get_group_options(group, ObjectType.CONFIG) for group in groups}
-
-
-def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> list[list[str]]:
-    """Return the product of all swept values: one list of overrides per job, in Hydra's order.
-
-    A named sweep (+sweep=NAME) has values of its own, which those of the command line override.
-    """
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-    overrides = readable(overrides)
-    named = [override for override in overrides if sweep_name(override)]
-    with _hydra(config_dir):
-        swept: dict[str, object] = {}
-        if named:
-            swept = compose("config", named, return_hydra_config=True).hydra.sweeper.params or {}
-        loader = GlobalHydra.instance().config_loader()  # experiment=glob(round*) looks for files
-        typed = [*(f"{key}={value}" for key, value in swept.items()), *overrides]
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(typed)
-        (jobs,) = BasicSweeper.split_arguments(parsed, None)
-    return list(jobs)
 
 
 def parse_ranges(overrides: Sequence[str], *, config_dir: str | None = None) -> list[Override]:
@@ -219,36 +277,11 @@ def parse_ranges(overrides: Sequence[str], *, config_dir: str | None = None) -> 
     """
     overrides = readable(overrides)
     _check_overrides(overrides)
-    with _hydra(config_dir):
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    with hydra_session(config_dir) as hydra:
+        parser = OverridesParser.create(config_loader=hydra.config_loader)
         typed = parser.parse_overrides(overrides)
-        shared = [str(override.input_line) for override in typed if not override.is_sweep_override()]
-        listed = compose("config", shared, return_hydra_config=True).hydra.sweeper.params or {}
+        listed = hydra.compose_config(CONFIG_NAME, overrides, run_mode=RunMode.MULTIRUN).hydra.sweeper.params or {}
         return [*parser.parse_overrides([f"{key}={value}" for key, value in listed.items()]), *typed]
-
-
-class OwnPresets(SearchPathPlugin):
-    """Hydra's plugin by which the user's own presets and groups are found before those of conf/."""
-
-    folder: ClassVar[Path | None] = None  # Hydra makes the instances
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Put the folder before conf/; Hydra's own --config-dir would put it behind."""
-        if self.folder is not None:
-            search_path.prepend(provider="own presets", path=f"file://{self.folder}", anchor="main")
-
-
-@contextlib.contextmanager
-def own_presets(config_dir: str | None) -> Iterator[None]:
-    """Let Hydra find the user's folder first within the block; raises UsageError where it is not one of presets."""
-    check_config_dir(config_dir)
-    Plugins.instance().register(OwnPresets)
-    before = OwnPresets.folder
-    OwnPresets.folder = Path(config_dir).resolve() if config_dir is not None else None
-    try:
-        yield
-    finally:
-        OwnPresets.folder = before
 
 
 def _report_own_choices(composed: DictConfig, config_dir: str | None) -> None:

@@ -12,6 +12,7 @@ from hydra.plugins.plugin import Plugin
 from tinystories_lm.system.errors import UsageError
 
 HYDRA_PLACES = ("hydra._internal.", "hydra.experimental.", "hydra_plugins.")  # Hydra's code and installed plugins
+PROCESSES_LAUNCHER = "hydra_plugins.tinystories_lm.ProcessesLauncher"  # ours, registered where a sweep starts
 LOGGING = ("hydra.hydra_logging", "hydra.job_logging")
 LOGGING_CODE = ("()", "class", "queue", "listener")  # keys by which logging.config imports and calls something
 LOGGING_CLASS = re.compile(r"(logging|logging\.handlers|colorlog|rich\.logging)\.[A-Z]\w*(Handler|Formatter)")
@@ -45,6 +46,8 @@ def _check_no_code(section: Any, place: str) -> None:
 
 def _is_hydra_class(name: str) -> bool:
     """Return whether this is the name of a plugin's or callback's class, and not of what its module imports."""
+    if name == PROCESSES_LAUNCHER:
+        return True
     module, _, attribute = name.rpartition(".")
     if not name.startswith(HYDRA_PLACES):
         return False

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import gc
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -20,7 +21,7 @@ from tinystories_lm.runs.checkpoint import Progress
 from tinystories_lm.runs.folder import refuse_links, write_config
 from tinystories_lm.runs.records import read_summary
 from tinystories_lm.runs.resume import StartPoint, is_done, prepare_resume
-from tinystories_lm.system.errors import Interrupted, Paused
+from tinystories_lm.system.errors import DeadlineError, Interrupted, Paused
 from tinystories_lm.system.files import sweep_leftovers, writing
 from tinystories_lm.system.signals import stop_on_signals
 from tinystories_lm.tracking.wandb_tracker import WandbTracker, start_tracker
@@ -56,15 +57,16 @@ def run_job(job: ResolvedJob) -> None:
 def _train(work: Workspace, start: StartPoint) -> None:
     """Take the steps that are left, and finish the run.
 
-    Raises Interrupted where a stop was requested before the last step, Paused at the step of the job's pause.
+    Raises Interrupted where a stop was requested before the last step, Paused at the step of the job's pause, and
+    DeadlineError where time ran out.
     """
-    progress, training = work.state.progress, work.config.training
+    progress, training, began = work.state.progress, work.config.training, time.monotonic()
     with contextlib.ExitStack() as stack:
         signalled = stack.enter_context(stop_on_signals())
         pause_is_due = partial(_pause_is_due, progress, work.job.pause_at_step)
 
         def stop_requested() -> bool:
-            return signalled() or pause_is_due()
+            return signalled() or pause_is_due() or time.monotonic() - began > work.job.deadline_seconds
 
         tracker = _open_tracker(work, start)
         stack.push(lambda _, error, __: tracker.finish(exit_code=exit_code(error)))
@@ -76,6 +78,9 @@ def _train(work: Workspace, start: StartPoint) -> None:
         if not train(work.state, work.recipe, evaluate=evaluate, observer=recorder):
             if pause_is_due():
                 raise Paused(f"paused at step {progress.step:,} of {training.steps:,}, with a checkpoint")
+            if not signalled():
+                seconds = time.monotonic() - began
+                raise DeadlineError(f"deadline: stopped after {seconds:.0f} s at step {progress.step:,}")
             raise Interrupted(
                 f"stopped at step {progress.step:,} of {training.steps:,} with a checkpoint in {work.run.path}; "
                 "run the same command again to resume"

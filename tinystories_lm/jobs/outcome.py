@@ -18,6 +18,7 @@ from tinystories_lm.system.errors import (
     CannotWriteError,
     CommandError,
     DamagedError,
+    DeadlineError,
     DivergedError,
     Interrupted,
     Paused,
@@ -83,7 +84,7 @@ def _outcome(error: BaseException) -> tuple[Status, str]:
             return Status.INTERRUPTED, "signal"
         case _OutOfMemoryError():
             return Status.FAILED, str(error).replace("out of memory", "oom", 1)
-        case UsageError() | DamagedError() | DivergedError():
+        case UsageError() | DamagedError() | DivergedError() | DeadlineError():
             return Status.FAILED, str(error)
     return Status.FAILED, f"{type(error).__name__}: {error}"
 

@@ -3,15 +3,17 @@
 The result is a Launch of ResolvedJobs, which state all that is known of each run before its first step.
 """
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from tinystories_lm.config.choices import Device
-from tinystories_lm.config.compose import ComposedJob, compose_config, expand_sweep, with_hardware
+from tinystories_lm.config.compose import ComposedJob, ComposedSweep, compose_config, compose_sweep, with_hardware
 from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.overrides import key_of, readable, with_value
 from tinystories_lm.config.presets import swept_settings
@@ -46,6 +48,7 @@ class ResolvedJob:
     config_dir: str | None = None
     swept: Mapping[str, str] = field(default_factory=dict)  # the settings that differ within its sweep
     pause_at_step: int = 0  # after the evaluation of this step, though the schedule is longer; 0 is not at all
+    deadline_seconds: float = math.inf  # training that takes longer stops with a checkpoint, and has failed
 
     @property
     def run(self) -> RunFolder:
@@ -59,21 +62,28 @@ class ResolvedJob:
 
 @dataclass(frozen=True)
 class Launch:
-    """The request with this machine in the place of hardware=auto, and the jobs that Hydra makes of it."""
+    """The request with this machine in the place of hardware=auto, and the jobs that Hydra makes of it.
+
+    composed: each job as Hydra composed it.
+    master: what the jobs of a sweep share; None for a single run.
+    is_planned: False where a sweeper chooses the jobs as it goes, so that one job stands for them.
+    """
 
     request: Request
     jobs: list[ResolvedJob]
+    composed: list[ComposedJob]
+    master: DictConfig | None = None
+    is_planned: bool = True
 
 
-def resolve(request: Request, *, places: int = 0) -> Launch:
+def resolve(request: Request) -> Launch:
     """Return the jobs that a request means.
-
-    places: how many jobs of a sweep are to share the machine at a time; 0 is one, or one on each GPU.
 
     Raises UsageError for a corpus that is missing and for hardware that is not here, unless the jobs run elsewhere.
     """
     request = replace(request, overrides=tuple(readable(request.overrides)))
-    jobs = compose_jobs(request)
+    composed = compose_jobs(request)
+    jobs = composed.jobs
     if any(job.config.hardware.device is Device.auto for job in jobs):
         if any(job.remote for job in jobs):
             raise UsageError(
@@ -81,15 +91,18 @@ def resolve(request: Request, *, places: int = 0) -> Launch:
                 "hardware=h100"
             )
         request = replace(request, overrides=_resolve_hardware(request.overrides))
-        jobs = compose_jobs(request)
-        fitted = replace(request, overrides=_fit_memory(request.overrides, jobs, places if request.multirun else None))
+        composed = compose_jobs(request)
+        places = _places(composed.jobs[0]) if request.multirun else None
+        fitted = replace(request, overrides=_fit_memory(request.overrides, composed.jobs, places))
         if fitted != request:
-            request, jobs = fitted, compose_jobs(fitted)
-    if request.multirun and _began_under_older_rules(jobs):
-        print(f"{jobs[0].sweep_folder.parent} began under data.version=1, which it keeps", file=sys.stderr)
+            request, composed = fitted, compose_jobs(fitted)
+    if request.multirun and _began_under_older_rules(composed.jobs):
+        print(f"{composed.jobs[0].sweep_folder.parent} began under data.version=1, which it keeps", file=sys.stderr)
         request = replace(request, overrides=with_value(request.overrides, "data.version", 1))
-        jobs = compose_jobs(request)
+        composed = compose_jobs(request)
+    jobs = composed.jobs
     speeds = find_speeds([job.config for job in jobs], remote=any(job.remote for job in jobs))
+    swept = swept_settings([job.overrides for job in jobs])
     resolved = [
         ResolvedJob(
             config=job.config,
@@ -97,23 +110,31 @@ def resolve(request: Request, *, places: int = 0) -> Launch:
             speed=speeds[job.config.hardware.name],
             overrides=job.overrides,
             config_dir=request.config_dir,
-            swept=swept,
+            swept=differing,
         )
-        for job, swept in zip(jobs, swept_settings([job.overrides for job in jobs]), strict=True)
+        for job, differing in zip(jobs, swept, strict=True)
     ]
-    return Launch(request, resolved)
+    return Launch(request, resolved, jobs, composed.master if request.multirun else None, composed.is_planned)
 
 
-def compose_jobs(request: Request) -> list[ComposedJob]:
+def compose_jobs(request: Request) -> ComposedSweep:
     """Compose and check the one run, or each run of the sweep, as it was typed."""
-    overrides, config_dir = request.overrides, request.config_dir
-    jobs = expand_sweep(overrides, config_dir=config_dir) if request.multirun else [overrides]
-    composed = [compose_config(job, config_dir=config_dir, number=number) for number, job in enumerate(jobs)]
-    if not request.multirun and any(job.mode is RunMode.MULTIRUN for job in composed):
+    if request.multirun:
+        sweep = compose_sweep(request.overrides, config_dir=request.config_dir)
+        if any(job.mode is RunMode.RUN for job in sweep.jobs):
+            raise UsageError("-m and hydra.mode=RUN contradict each other: remove one of them")
+        return sweep
+    job = compose_config(request.overrides, config_dir=request.config_dir)
+    if job.mode is RunMode.MULTIRUN:
         raise UsageError("hydra.mode=MULTIRUN in a file needs -m on the command line: add -m")
-    if request.multirun and any(job.mode is RunMode.RUN for job in composed):
-        raise UsageError("-m and hydra.mode=RUN contradict each other: remove one of them")
-    return composed
+    return ComposedSweep(job.composed, [job], is_planned=True)
+
+
+def _places(job: ComposedJob) -> int:
+    """Return how many runs its launcher lets share the machine at a time; 0 is one, or one on each GPU."""
+    launcher = job.composed.hydra.launcher
+    places = launcher.get("parallel", launcher.get("n_jobs", 0))  # ours, joblib's
+    return max(0, int(places))
 
 
 def _began_under_older_rules(jobs: Sequence[ComposedJob]) -> bool:

@@ -1,23 +1,40 @@
-"""Plan a named sweep, run what is not done, and return its members.
+"""Plan a sweep, run what is not done of it, and return its members.
 
 A run's folder is named by the hash of its config, so the same command finds the runs that are done and resumes those
 that are not, and a wider sweep reuses the runs of a narrower one.
 """
 
+import contextlib
+import copy
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
 
-from tinystories_lm.jobs.train import start_hydra, start_launcher
-from tinystories_lm.planning.preflight import Request, check_affordable, check_distinct, resolve
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.plugins import Plugins
+from hydra.core.utils import configure_log
+from omegaconf import DictConfig, OmegaConf
+
+from tinystories_lm.config.compose import ComposedJob
+from tinystories_lm.config.hydra_internals import Hydra, context_of
+from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session
+from tinystories_lm.config.overrides import key_of
+from tinystories_lm.jobs.hydra_job import start_hydra
+from tinystories_lm.planning.preflight import Launch, Request, check_affordable, check_distinct, resolve
+from tinystories_lm.runs.folder import refuse_links
 from tinystories_lm.runs.records import check_text
 from tinystories_lm.runs.status import Status
-from tinystories_lm.sweeps.launcher import LOG, run_members
+from tinystories_lm.sweeps.job import SweepJob
+from tinystories_lm.sweeps.launcher import LOG, register_launcher
 from tinystories_lm.sweeps.members import Member, plan_members
 from tinystories_lm.sweeps.tables import describe_plan
 from tinystories_lm.system.console import counted
-from tinystories_lm.system.errors import CommandError, Interrupted
+from tinystories_lm.system.errors import CommandError, UsageError
+from tinystories_lm.system.files import writing
 
 log = logging.getLogger(__name__)
+PROCESSES = "hydra/launcher=processes"
 
 
 def sweep(
@@ -29,32 +46,114 @@ def sweep(
     parallel: int,
     deadline_minutes: float,
 ) -> list[Member]:
-    """Plan a sweep and, unless it is a dry run, run all of it that is not done; return its members.
+    """Plan a named sweep and, unless it is a dry run, run all of it that is not done; return its members.
 
-    parallel, deadline_minutes: as for `run_members`.
+    parallel, deadline_minutes: settings of the launcher `processes`, which is used where the overrides choose no other;
+        0 leaves them as they are.
 
     Raises UsageError for a run that would be too expensive, and Interrupted on a request to stop.
     """
     start_hydra()
-    request = Request((f"+sweep={name}", *overrides), multirun=True, config_dir=config_dir)
-    launch = resolve(request, places=parallel)
+    launcher = {"hydra.launcher.parallel": parallel, "hydra.launcher.deadline_minutes": deadline_minutes}
+    own = [f"{key}={value}" for key, value in launcher.items() if value]
+    chosen = [override for override in overrides if key_of(override) == "hydra/launcher"] or [PROCESSES]
+    if own and chosen[-1] != PROCESSES:
+        raise UsageError(f"--parallel and --deadline-minutes are settings of {PROCESSES}: name those of {chosen[-1]}")
+    typed = (f"+sweep={name}", *chosen, *(override for override in overrides if override not in chosen), *own)
+    launch = resolve(Request(typed, multirun=True, config_dir=config_dir))
+    if not launch.is_planned:
+        raise UsageError(
+            "sweep shows a table of its runs before it starts, and hydra/sweeper chooses them as it goes: type "
+            f"`tinystories-lm train -m +sweep={name} …`"
+        )
     check_distinct(launch.jobs)
     members = plan_members(launch.jobs)
     log.info("%s\n%s", name, describe_plan(members))
-    if dry_run:
-        return members
-    left = [member for member in members if member.status is not Status.DONE]
-    for member in members:
-        if member not in left:
-            check_text(member.run, member.config.data)
-    for member in left:
-        check_affordable(member.config, member.expected)
-    if any(override.startswith("hydra/launcher=") for override in launch.request.overrides):
-        start_launcher(launch)
-    elif not run_members(left, parallel=parallel, deadline_minutes=deadline_minutes):
-        done = sum(member.status is Status.DONE for member in members)
-        raise Interrupted(f"stopped with {done} of {len(members)} runs done; run the same command again to resume")
+    if not dry_run:
+        _run(launch, members)
     return members
+
+
+def run_sweep(launch: Launch) -> None:
+    """Run the jobs of `train -m` that are not done.
+
+    Raises CommandError with the number of unfinished jobs, including those that ran in other processes.
+    """
+    if not launch.is_planned:
+        _run_sweeper(launch)
+        return
+    check_distinct(launch.jobs)
+    members = plan_members(launch.jobs)
+    _run(launch, members)
+    missing = sum(member.status is not Status.DONE for member in members)
+    if missing:
+        done = len(members) - missing
+        raise CommandError(f"{missing} of {counted(len(members), 'job')} failed, {done} done")
+
+
+def _run(launch: Launch, members: Sequence[Member]) -> None:
+    """Check what is stored of the members and what is left to do, then start Hydra's launcher."""
+    for member in members:
+        refuse_links(member.run)
+        if member.status is Status.DONE:
+            check_text(member.run, member.config.data)
+        else:
+            check_affordable(member.config, member.expected)
+    _launch(launch)
+
+
+def _launch(launch: Launch) -> None:
+    """Do what Hydra's basic sweeper does with the planned jobs, but let no failed batch keep the next from starting."""
+    master, jobs = launch.master, [list(composed.overrides) for composed in launch.composed]
+    assert master is not None
+    task = SweepJob(launch.request, dict(enumerate(launch.jobs)))
+    with _session(launch) as hydra:
+        context = context_of(master, cast(ConfigLoader, _ComposedOnce(hydra.config_loader, launch.composed)))
+        configure_log(master.hydra.hydra_logging, master.hydra.verbose)
+        context.callbacks.on_multirun_start(config=master, config_name=CONFIG_NAME)
+        launcher = Plugins.instance().instantiate_launcher(context, task, master)
+        folder = Path(master.hydra.sweep.dir)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(master, folder / "multirun.yaml")
+        size = master.hydra.sweeper.max_batch_size or len(jobs)
+        for first in range(0, len(jobs), size):
+            launcher.launch(jobs[first : first + size], initial_job_idx=first)
+        context.callbacks.on_multirun_end(config=master, config_name=CONFIG_NAME)
+
+
+def _run_sweeper(launch: Launch) -> None:
+    """Leave the choice of jobs to Hydra's sweeper; raises the error of a job where the sweeper raises it."""
+    with _session(launch) as hydra:
+        hydra.multirun(CONFIG_NAME, SweepJob(launch.request, None), list(launch.request.overrides))
+
+
+@contextlib.contextmanager
+def _session(launch: Launch) -> Iterator[Hydra]:
+    register_launcher()
+    with hydra_session(launch.request.config_dir) as hydra:
+        yield hydra
+
+
+class _ComposedOnce:
+    """Hydra's config loader, which composes no job that was composed for the plan. Pickled it is the loader alone."""
+
+    def __init__(self, loader: ConfigLoader, jobs: Sequence[ComposedJob]) -> None:
+        self._loader, self._composed = loader, {job.overrides: job.composed for job in jobs}
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        found = self._composed.get(tuple(sweep_overrides))
+        return self._loader.load_sweep_config(master_config, sweep_overrides) if found is None else copy.deepcopy(found)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def __reduce__(self) -> Any:
+        return _unchanged, (self._loader,)
+
+
+def _unchanged(loader: ConfigLoader) -> ConfigLoader:
+    return loader
 
 
 def raise_for_failures(members: Sequence[Member]) -> None:

@@ -75,6 +75,10 @@ class RunFolderInUseError(CommandError):
     exit_code = ExitCode.IN_USE
 
 
+class DeadlineError(CommandError):
+    """The run took longer than it may and saved a checkpoint."""
+
+
 class Interrupted(CommandError):
     """The run was asked to stop and saved a checkpoint first."""
 

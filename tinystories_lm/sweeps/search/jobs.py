@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tinystories_lm.config.compose import compose_config, parse_ranges
+from omegaconf import DictConfig
+
+from tinystories_lm.config.compose import ComposedJob, compose_config, parse_ranges
 from tinystories_lm.config.overrides import key_of
-from tinystories_lm.jobs.train import start_hydra, train_in_folder
+from tinystories_lm.jobs.hydra_job import start_hydra
+from tinystories_lm.jobs.train import train_in_folder
 from tinystories_lm.planning.estimate import Estimate, Speed, estimate
 from tinystories_lm.planning.preflight import Request, ResolvedJob, find_speeds, resolve
-from tinystories_lm.sweeps.launcher import LOCK_PATIENCE_SECONDS
+from tinystories_lm.sweeps.job import LOCK_PATIENCE_SECONDS
 from tinystories_lm.sweeps.search.space import Space, read_space
 from tinystories_lm.system.errors import UsageError
 
@@ -35,13 +38,14 @@ class TrialJobs:
     space: Space
     config_dir: str | None
     _made: dict[tuple[str, ...], ResolvedJob] = field(default_factory=dict)
+    _composed: dict[tuple[str, ...], ComposedJob] = field(default_factory=dict)
     _speeds: dict[str, Speed] = field(default_factory=dict)
 
     def job(self, params: dict[str, str]) -> ResolvedJob:
         """Return the run of a trial, in its folder of the sweep; raises UsageError for settings that make no run."""
         words = tuple(self.space.overrides(params))
         if words not in self._made:
-            composed = compose_config(words, config_dir=self.config_dir)
+            composed = self._compose(words)
             if composed.config.hardware.name not in self._speeds:
                 self._speeds |= find_speeds([composed.config])
             self._made[words] = ResolvedJob(
@@ -56,7 +60,16 @@ class TrialJobs:
 
     def check(self, params: dict[str, str]) -> None:
         """Raise UsageError for settings that make no run."""
-        compose_config(self.space.overrides(params), config_dir=self.config_dir)
+        self._compose(tuple(self.space.overrides(params)))
+
+    def composed(self, params: dict[str, str]) -> DictConfig:
+        """Return the settings of a trial as Hydra composed them."""
+        return self._compose(tuple(self.space.overrides(params))).composed
+
+    def _compose(self, words: tuple[str, ...]) -> ComposedJob:
+        if words not in self._composed:
+            self._composed[words] = compose_config(words, config_dir=self.config_dir)
+        return self._composed[words]
 
     def folder(self, params: dict[str, str]) -> Path:
         return self.job(params).folder
@@ -75,7 +88,7 @@ class TrialJobs:
         return TrialJobs(replace(self.space, shared=shared), self.config_dir)
 
 
-def train_trial(job: ResolvedJob) -> None:
+def train_trial(job: ResolvedJob, composed: DictConfig) -> None:
     """Train a trial in this process, to its end or to its rung."""
     start_hydra()
-    train_in_folder(job, wait_seconds=LOCK_PATIENCE_SECONDS)
+    train_in_folder(job, composed, wait_seconds=LOCK_PATIENCE_SECONDS)
