@@ -107,7 +107,7 @@ def test_every_command_in_the_documentation_parses_and_composes() -> None:
     register()
     wanted = {tuple(overrides): line for line in LINES for overrides in overrides_of(line)}
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder()), version_base=VERSION_BASE, job_name="train"):
+    with initialize_config_dir(str(conf_folder()), **VERSION_BASE, job_name="train"):
         for overrides, line in wanted.items():
             try:
                 to_config(compose("config", list(overrides), return_hydra_config=True))

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+import hydra
 import pytest
 from hydra._internal.utils import get_args_parser
 
@@ -139,5 +140,6 @@ def test_hydras_mode_numbered_folders_and_callbacks_work_in_one_sweep(
     for seed in ("0", "1"):
         config = (tmp_path / "swept" / seed / ".hydra" / "config.yaml").read_text()
         assert f"seed: {seed}\n" in config
-    assert done.stderr.count("Succeeded with return value") == 2
+    has_effect = hydra.__version__.startswith("1.3")  # later the callback does nothing, and says so
+    assert done.stderr.count("Succeeded with return value") == (2 if has_effect else 0)
     assert not (tmp_path / "outputs" / "run").exists()

@@ -28,7 +28,7 @@ from tinystories_lm.config.fingerprint import config_hash
 from tinystories_lm.config.hydra_flags import describe_flags
 from tinystories_lm.config.hydra_internals import BASIC_SWEEPER, Hydra, expand
 from tinystories_lm.config.hydra_section import PROCESSES_LAUNCHER, check_hydra_section
-from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session, hydras_errors_explained
+from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session, hydras_errors_explained, register_resolver
 from tinystories_lm.config.messages import describe_unknown, explain
 from tinystories_lm.config.overrides import readable
 from tinystories_lm.config.presets import conf_folder
@@ -39,7 +39,6 @@ from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
 
 log = logging.getLogger(__name__)
-VERSION_BASE = "1.3"
 # Launchers whose jobs run on this machine; another plugin's, and a class that is not named Local…, may send them away.
 LOCAL_LAUNCHERS = ("hydra._internal.", PROCESSES_LAUNCHER, "hydra_plugins.hydra_joblib_launcher.")
 
@@ -119,12 +118,13 @@ def with_hardware(overrides: Sequence[str], name: str) -> tuple[str, ...]:
 
 def register() -> None:
     """Give Hydra the schema and the interpolations that conf/ uses. Each process calls it first; twice is harmless."""
-    ConfigStore.instance().store(name="schema", node=Config)
-    OmegaConf.register_new_resolver("share", lambda part, whole: int(float(part) * int(whole)), replace=True)
-    OmegaConf.register_new_resolver("config_hash", lambda *, _root_: config_hash(to_config(_root_)), replace=True)
-    OmegaConf.register_new_resolver("hydra_flags", describe_flags, replace=True)
-    OmegaConf.register_new_resolver("sweep_or_preset", _sweep_or_preset, replace=True)
-    OmegaConf.register_new_resolver("log_stream", _log_stream, replace=True)
+    if "schema.yaml" not in ConfigStore.instance().repo:
+        ConfigStore.instance().store(name="schema", node=Config)
+    register_resolver("share", lambda part, whole: int(float(part) * int(whole)))
+    register_resolver("config_hash", lambda *, _root_: config_hash(to_config(_root_)))
+    register_resolver("hydra_flags", describe_flags)
+    register_resolver("sweep_or_preset", _sweep_or_preset)
+    register_resolver("log_stream", _log_stream)
 
 
 def _log_stream() -> str:

@@ -1,16 +1,19 @@
 """Set Hydra up to compose over conf/ and over a user's own folder of presets."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import hydra
+import omegaconf
 from hydra import initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -19,8 +22,16 @@ from tinystories_lm.config.messages import explain
 from tinystories_lm.config.presets import check_config_dir, conf_folder
 from tinystories_lm.system.errors import UsageError
 
-VERSION_BASE = "1.3"
+# Hydra 1.3 without it behaves as 1.1 did and says so; 1.4 has the behaviour of 1.3 and deprecates the argument.
+VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 CONFIG_NAME = "config"  # of the file in conf/ that all others are composed into
+
+
+def register_resolver(name: str, function: Callable[..., Any]) -> None:
+    """Let `${name:…}` in the YAML mean this function; a name that is taken gets the new one."""
+    is_old = omegaconf.__version__.startswith("2.3")  # later the same function has the name of another one
+    register: Any = OmegaConf.register_new_resolver if is_old else OmegaConf.register_resolver
+    register(name, function, replace=True)
 
 
 class OwnPresets(SearchPathPlugin):
@@ -55,11 +66,11 @@ def hydra_session(config_dir: str | None) -> Iterator[Hydra]:
     with (
         hydras_errors_explained(),
         _own_presets(config_dir),
-        initialize_config_dir(conf, version_base=VERSION_BASE, job_name="train"),
+        initialize_config_dir(conf, **VERSION_BASE, job_name="train"),
     ):
-        hydra = GlobalHydra.instance().hydra
-        assert hydra is not None
-        yield hydra
+        session = GlobalHydra.instance().hydra
+        assert session is not None
+        yield session
 
 
 @contextlib.contextmanager

@@ -7,11 +7,11 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 
 from tinystories_lm.config.compose import register
 from tinystories_lm.config.hydra_internals import context_of, error_of
-from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session
+from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session, register_resolver
 from tinystories_lm.planning.preflight import ResolvedJob
 from tinystories_lm.system.files import writing
 from tinystories_lm.system.redaction import redact_logs
@@ -24,7 +24,7 @@ def start_hydra() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
     setup_globals()
     register()
-    OmegaConf.register_new_resolver("gpus_or_one", _gpus_or_one, replace=True)
+    register_resolver("gpus_or_one", _gpus_or_one)
 
 
 def _gpus_or_one() -> int:
