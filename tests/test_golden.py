@@ -107,7 +107,7 @@ def test_an_old_run_is_found_by_its_command_alone_and_keeps_its_data_rules(
 
 
 def test_an_old_sweep_keeps_its_data_rules_under_hydras_launcher_too(golden: Path, command: Command) -> None:
-    members = sorted((golden / "outputs/sweeps/seeds").iterdir())
+    members = sorted(path for path in (golden / "outputs/sweeps/seeds").iterdir() if path.is_dir())
     done = command("train", "-m", "+sweep=seeds", *make.SWEEP[2:])
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("outputs/sweeps/seeds began under data.version=1, which it keeps") == 1

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.records import read_metrics
 from tinystories_lm.system.json_files import read_json
 
+PATIENCE_SECONDS = 900.0  # with a process that should have ended
 LENGTH = ["training.steps=40", "training.eval_every_steps=8", "training.checkpoint_every_steps=4"]
 RUN = list({setting.partition("=")[0]: setting for setting in [*SMALL_RUN, *LENGTH]}.values())
 
@@ -108,8 +110,11 @@ def begin(
 
 
 def end(pid: int) -> int:
-    """Wait for a process; returns its exit code, or minus the signal that ended it."""
+    """Wait for a process; returns its exit code, or minus the signal that ended it: SIGKILL where it did not end."""
+    watch = threading.Timer(PATIENCE_SECONDS, os.kill, (pid, signal.SIGKILL))
+    watch.start()
     _, status = os.waitpid(pid, 0)
+    watch.cancel()
     return os.waitstatus_to_exitcode(status)
 
 

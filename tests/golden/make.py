@@ -77,7 +77,8 @@ def resumed(command: Command, folder: Path) -> dict[str, Any]:
 def swept(command: Command, folder: Path) -> dict[str, Any]:
     """Resume the sweep; returns how each member ended, by its folder's name."""
     command(*SWEEP)
-    return {run.name: ending(run) for run in sorted((folder / "outputs/sweeps/seeds").iterdir())}
+    runs = sorted(path for path in (folder / "outputs/sweeps/seeds").iterdir() if path.is_dir())
+    return {run.name: ending(run) for run in runs}
 
 
 def ending(run: Path) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def make_files(folder: Path, run_in: Callable[..., str]) -> None:
             run.mkdir()
             (run / "config.yaml").write_bytes(config)
     run_in(folder, *(setting.replace("seed=0,1", "seed=0") for setting in SWEEP))
-    (finished,) = (folder / "outputs/sweeps/seeds").iterdir()
+    (finished,) = (path for path in (folder / "outputs/sweeps/seeds").iterdir() if path.is_dir())
     planned = run_in(folder, *SWEEP, "--dry-run", "--json").splitlines()
     (other,) = {Path(json.loads(line)["run"]).name for line in planned} - {finished.name}
     run_in(folder, *SWEEP, fault=f"step:30:terminate:{other}", exit_code=1)

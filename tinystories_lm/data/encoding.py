@@ -18,6 +18,7 @@ from tinystories_lm.data.segmentation import Chunk
 from tinystories_lm.data.tokenizer import END_OF_TEXT, END_OF_TEXT_ID
 from tinystories_lm.system.cores import usable_cores
 from tinystories_lm.system.errors import DamagedError
+from tinystories_lm.system.signals import result_of
 
 # The pattern of pre_tokenizers.ByteLevel in tiktoken's syntax (Radford et al. 2019).
 WORDS = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -57,9 +58,9 @@ def encode_batches(encode: Encode, batches: Iterable[list[Chunk]]) -> Iterator[E
             for batch in batches:
                 ahead.append(pool.submit(encoded, batch))
                 if len(ahead) > 2 * workers:
-                    yield ahead.popleft().result()
+                    yield result_of(ahead.popleft())
             while ahead:
-                yield ahead.popleft().result()
+                yield result_of(ahead.popleft())
         finally:
             pool.shutdown(cancel_futures=True)
 

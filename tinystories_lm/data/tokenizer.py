@@ -13,6 +13,7 @@ from tinystories_lm.data.segmentation import CHUNK_CHARS, Chunk
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.files import read_plain
 from tinystories_lm.system.json_files import from_json, to_json
+from tinystories_lm.system.signals import result_of
 
 END_OF_TEXT = "<|endoftext|>"  # id 0 and the only special token; it follows every document
 END_OF_TEXT_ID = 0
@@ -102,7 +103,7 @@ def _train_interruptibly(tokenizer: Tokenizer, texts: Iterable[str], trainer: tr
     with ThreadPoolExecutor(max_workers=1) as caller:
         training = caller.submit(tokenizer.train_from_iterator, until_stopped(), trainer)
         try:
-            training.result()
+            result_of(training)
         finally:
             stopped.set()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tinystories_lm.runs.checkpoint import Snapshot, write_checkpoint
 from tinystories_lm.system.errors import CannotWriteError
+from tinystories_lm.system.signals import result_of
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class CheckpointWriter:
         """Wait until no snapshot is being written; raises CannotWriteError where one could not be."""
         written, self._written, self.step = self._written, None, None
         if written is not None:
-            written.result()
+            result_of(written)
 
     def close(self) -> None:
         """Wait as `wait` does, with a warning where it raises: whatever ends the run is worse."""

@@ -31,7 +31,7 @@ from tinystories_lm.sweeps.members import Member, plan_members
 from tinystories_lm.sweeps.tables import describe_plan
 from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import CommandError, UsageError
-from tinystories_lm.system.files import writing
+from tinystories_lm.system.files import write_text, writing
 
 log = logging.getLogger(__name__)
 PROCESSES = "hydra/launcher=processes"
@@ -115,7 +115,7 @@ def _launch(launch: Launch) -> None:
         folder = Path(master.hydra.sweep.dir)
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(master, folder / "multirun.yaml")
+        write_text(folder / "multirun.yaml", OmegaConf.to_yaml(master))
         size = master.hydra.sweeper.max_batch_size or len(jobs)
         for first in range(0, len(jobs), size):
             launcher.launch(jobs[first : first + size], initial_job_idx=first)

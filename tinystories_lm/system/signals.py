@@ -7,11 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from types import FrameType
+from typing import TypeVar
 
 from tinystories_lm.system.errors import ExitCode
 
 SOON_SECONDS = 0.01
+NOTICE_SECONDS = 0.5
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 _interrupted = False  # a signal has come since `stop_by_interrupt`
@@ -93,3 +97,14 @@ def _may_handle() -> bool:
 def was_interrupted() -> bool:
     """Return whether SIGINT or SIGTERM has come since `stop_by_interrupt`."""
     return _interrupted
+
+
+def result_of(future: Future[T]) -> T:
+    """Return what `Future.result` does, and handle a signal that comes meanwhile within half a second.
+
+    Python handles signals on the main thread, which an endless wait keeps from noticing one that another thread
+    received, or that came right before the wait began.
+    """
+    while not future.done():
+        wait([future], timeout=NOTICE_SECONDS)
+    return future.result()
