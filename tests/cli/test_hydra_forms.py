@@ -94,7 +94,7 @@ def test_the_table_has_the_rows_that_are_tested() -> None:
 
 @pytest.mark.parametrize("form", ROWS)
 def test_a_form_does_what_its_row_says(command: Command, tmp_path: Path, form: str) -> None:
-    if "colorlog" in form and importlib.util.find_spec("colorlog") is None:
+    if "colorlog" in form and importlib.util.find_spec("hydra_plugins.hydra_colorlog") is None:
         pytest.skip("hydra-colorlog is not installed")
     for folder in ("experiment", "hydra/callbacks"):
         (tmp_path / "mine" / folder).mkdir(parents=True)
