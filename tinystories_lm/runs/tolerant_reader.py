@@ -1,6 +1,8 @@
 """Read a run folder as far as possible: a missing or damaged file costs its own contents and no others."""
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +13,13 @@ from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.records import read_record, read_summary
 from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summary, parse_metrics_row
 from tinystories_lm.runs.status import StatusFile, read_status_file
+from tinystories_lm.runs.trials import StudyRecord, TrialRecord, read_study_record, read_trials
 from tinystories_lm.system.console import counted
 from tinystories_lm.system.errors import DamagedError, UsageError
 from tinystories_lm.system.jsonl import last_row, scan_rows
 
 T = TypeVar("T")
+STUDY_NAME = re.compile(r"[0-9a-f]{8}")  # a file is named by it
 
 
 class TolerantReader:
@@ -61,6 +65,23 @@ class TolerantReader:
     def samples(self) -> list[SampleRow]:
         """Return all whole rows of samples.jsonl."""
         return self._rows(self.run.samples, lambda row: msgspec.convert(row, SampleRow))
+
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Return the trials of searches that the run is."""
+        try:
+            return read_trials(self.run)
+        except DamagedError:
+            self.problems.append("trial.json is damaged")
+            return ()
+
+    def studies(self, trials: Sequence[TrialRecord]) -> dict[str, StudyRecord]:
+        """Return what the sweep's folder records of the trials' studies."""
+        found: dict[str, StudyRecord] = {}
+        for study in {trial.study for trial in trials if STUDY_NAME.fullmatch(trial.study)}:
+            with contextlib.suppress(DamagedError):
+                if (record := read_study_record(self.run.path.parent, study)) is not None:
+                    found[study] = record
+        return found
 
     def newest_figures(self) -> Summary:
         """Return the final figures, or those in the last row of metrics.jsonl where there is no summary."""

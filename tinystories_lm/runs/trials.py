@@ -28,6 +28,34 @@ class TrialsFile(Record, frozen=True, kw_only=True):
     trials: tuple[TrialRecord, ...] = ()
 
 
+class StudyRecord(Record, frozen=True, kw_only=True):
+    """What a search has found out about its study: for reports, and written again at the end of each start.
+
+    logarithmic: settings that were drawn evenly in their logarithm; importance: the share of each setting in what makes
+    a trial good, the largest first, empty for too few trials.
+    """
+
+    study: str
+    sampler: str = ""
+    seed: int = 0
+    logarithmic: tuple[str, ...] = ()
+    importance: dict[str, float] = msgspec.field(default_factory=dict)
+
+
+def read_study_record(folder: Path, study: str) -> StudyRecord | None:
+    """Return the record of a study in a sweep's folder; None where there is none; raises DamagedError."""
+    path = _study_path(folder, study)
+    return read_as(path, StudyRecord) if path.is_file() else None
+
+
+def write_study_record(folder: Path, record: StudyRecord) -> None:
+    write_json(_study_path(folder, record.study), msgspec.to_builtins(record))
+
+
+def _study_path(folder: Path, study: str) -> Path:
+    return folder / f"study-{study}.json"
+
+
 def read_trials(run: RunFolder) -> tuple[TrialRecord, ...]:
     """Return the trials that the run is, none where it has no trial.json; raises DamagedError."""
     path = trials_path(run)

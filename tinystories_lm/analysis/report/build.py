@@ -18,6 +18,7 @@ from tinystories_lm.analysis.report.curves import DOLLARS, FLOPS, SECONDS, STEP,
 from tinystories_lm.analysis.report.labels import label_runs
 from tinystories_lm.analysis.report.read_runs import Reader, Run, clean
 from tinystories_lm.analysis.report.record import to_record
+from tinystories_lm.analysis.report.search import describe_searches
 from tinystories_lm.analysis.report.seeds import encode_means, gather_settings
 from tinystories_lm.model.flops import flops_per_token
 from tinystories_lm.runs.lookup import find_runs
@@ -107,6 +108,7 @@ def page(runs: Sequence[Run], *, folders: Sequence[str], reload_seconds: int) ->
         origin=html.escape(clean(f"{', '.join(folders)} · made {made} by tinystories_lm {__version__}")),
         refresh=refresh,
         style=_file("page.css"),
+        search=clean(describe_searches(runs)),
         data=to_json(data, separators=(",", ":")).replace("<", "\\u003c"),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -6,7 +6,7 @@ import os
 import re
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -20,10 +20,19 @@ from tinystories_lm.runs.schemas import MetricsRow, RunRecord, SampleRow, Summar
 from tinystories_lm.runs.status import Status, StatusFile
 from tinystories_lm.runs.tolerant_reader import TolerantReader
 from tinystories_lm.runs.tree import OUTPUTS
+from tinystories_lm.runs.trials import StudyRecord, TrialRecord
 
 LONGEST_TEXT = 4000  # characters of a story that are shown
 MOST_SAMPLES = 3
-FILES = ("config.yaml", "environment.json", "metrics.jsonl", "samples.jsonl", "status.json", "summary.json")
+FILES = (
+    "config.yaml",
+    "environment.json",
+    "metrics.jsonl",
+    "samples.jsonl",
+    "status.json",
+    "summary.json",
+    "trial.json",
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Run:
     rows: Sequence[MetricsRow]
     samples: tuple[Sample, ...]
     problems: tuple[str, ...]
+    trials: tuple[TrialRecord, ...] = ()
+    studies: Mapping[str, StudyRecord] = field(default_factory=dict)  # of the trials
 
 
 class Reader:
@@ -90,7 +101,7 @@ def read_run(folder: RunFolder) -> Run:
     reader = TolerantReader(folder)
     config, summary, status = reader.config(), reader.summary(), reader.status()
     record, rows, samples = reader.record(), reader.metrics(), reader.samples()
-    state = _state(status, summary)
+    state, trials = _state(status, summary), reader.trials()
     if state == Status.DONE and not folder.summary.is_file():
         reader.problems.append("summary.json is missing")
     group = folder.path.absolute().parent
@@ -110,6 +121,8 @@ def read_run(folder: RunFolder) -> Run:
         rows=rows,
         samples=_samples(samples, summary),
         problems=tuple(map(shown, reader.problems)),
+        trials=trials,
+        studies=reader.studies(trials),
     )
 
 

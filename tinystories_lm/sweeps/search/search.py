@@ -3,17 +3,20 @@
 import itertools
 import logging
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from tinystories_lm.config.choices import Device
 from tinystories_lm.hardware.detect import visible_gpus
 from tinystories_lm.jobs.hydra_job import start_hydra
 from tinystories_lm.runs.folder import refuse_links
+from tinystories_lm.runs.trials import StudyRecord, write_study_record
 from tinystories_lm.sweeps.launcher import LOG, PRELOAD, record_end
 from tinystories_lm.sweeps.members import Member, plan_members
 from tinystories_lm.sweeps.search.claims import Claim
 from tinystories_lm.sweeps.search.jobs import train_trial
 from tinystories_lm.sweeps.search.plan import SearchPlan, SearchRequest, plan_search
-from tinystories_lm.sweeps.search.study import importance
+from tinystories_lm.sweeps.search.space import Range
+from tinystories_lm.sweeps.search.study import Study, importance
 from tinystories_lm.sweeps.search.tables import best_of, describe_plan, describe_trial
 from tinystories_lm.sweeps.search.trials import State, Trial
 from tinystories_lm.system.console import duration
@@ -52,12 +55,27 @@ def search(request: SearchRequest, *, dry_run: bool) -> Found:
     if not dry_run:
         is_whole = _Worker(plan, request).work()
         trials = plan.search.trials()
+        _write_record(plan.study, plan.search.folder, importance(plan.study, trials))
         if not is_whole:
             over = plan.search.count - plan.left(trials)
             raise Interrupted(
                 f"stopped with {over} of {plan.search.count} trials over; run the same command again to resume"
             )
     return Found(trials, importance(plan.study, trials))
+
+
+def _write_record(study: Study, folder: Path, shares: dict[str, float]) -> None:
+    logarithmic = tuple(one.key for one in study.space.dimensions if isinstance(one, Range) and one.log)
+    write_study_record(
+        folder,
+        StudyRecord(
+            study=study.fingerprint,
+            sampler=str(study.sampler),
+            seed=study.seed,
+            logarithmic=logarithmic,
+            importance=shares,
+        ),
+    )
 
 
 def raise_without_result(found: Found) -> None:
