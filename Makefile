@@ -21,12 +21,13 @@ install: $(INSTALLED)  ## the environment, in .venv
 demo: install  ## train a small model on stories and read what it writes (3 to 5 minutes on two cores)
 	$(BIN)/tinystories-lm train experiment=smoke hydra.run.dir=outputs/smoke/demo
 
-# Two at a time, with a thread each: torch's threads are very slow where they have to share their cores.
+# Two at a time, with a thread each: torch's threads are very slow where they have to share their cores. In the order of
+# the files: in that of their numbers of tests, the last ones would be those with one long test.
 test: install lint  ## linters, type checker and the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-all: install lint  ## the slow tests too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-faults: install  ## 300 runs killed at random and inside a save, 229 power cuts, 1,000 damaged files, full disks, signals (40 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults --numprocesses 2
@@ -41,7 +42,7 @@ test-null: $(filter build/matrix/gpu-image/.installed,$(NULL_PYTHON:%/bin/python
 
 # Each environment needs about 6 GB: PyPI's torch with CUDA, where pip's configuration offers no CPU build.
 matrix: build/matrix/oldest/.installed build/matrix/gpu-image/.installed build/matrix/newest/.installed  ## the quick tests on the oldest versions, the GPU image's and the newest (40 minutes)
-	for each in oldest gpu-image newest; do OMP_NUM_THREADS=1 build/matrix/$$each/bin/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile || exit; done
+	for each in oldest gpu-image newest; do OMP_NUM_THREADS=1 build/matrix/$$each/bin/python -m pytest -m 'not slow' --numprocesses 2 --dist loadfile --no-loadscope-reorder || exit; done
 
 build/matrix/oldest/.installed build/matrix/gpu-image/.installed: MATRIX_PYTHON ?= python3.12
 build/matrix/newest/.installed: MATRIX_PYTHON ?= python3.13

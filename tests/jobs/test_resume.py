@@ -1,6 +1,7 @@
 """A run that stopped is resumed: found by its command or its name, with the same numbers."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
+from tests.faults import trials
 from tests.jobs.test_train import arguments, numbers, weights
+from tests.warm_process import warm
 from tinystories_lm.runs.folder import RunFolder
 from tinystories_lm.runs.status import Status, read_status, write_status
 from tinystories_lm.system.json_files import read_json
@@ -51,20 +54,19 @@ def wait_for_rows(run: Path, count: int) -> None:
         time.sleep(0.02)
 
 
-def test_the_same_command_finds_the_interrupted_run(
-    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_the_same_command_finds_the_interrupted_run(command: Command, corpus: Path, tmp_path: Path) -> None:
+    warm()
     same = [a for a in arguments(corpus, "", "training.steps=40") if not a.startswith("hydra.run.dir")]
-    process = subprocess.Popen([sys.executable, "-m", "tinystories_lm", *same], cwd=tmp_path, env=environment)
+    pid = trials.begin(same, tmp_path, out=tmp_path / "out", first=trials.alone)
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("outputs/run/*/checkpoints/step-*")):
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGSTOP)  # it holds the folder while others ask for it
+    os.kill(pid, signal.SIGSTOP)  # it holds the folder while others ask for it
     in_use = command(*same, f"hydra.run.dir={next(tmp_path.glob('outputs/run/*'))}")
-    assert in_use.returncode == 8 and str(process.pid) in in_use.stderr
-    process.kill()
-    process.wait()
+    assert in_use.returncode == 8 and str(pid) in in_use.stderr
+    os.kill(pid, signal.SIGKILL)
+    assert trials.end(pid) == -signal.SIGKILL
     resumed = command(*same)
     assert resumed.returncode == 0 and "resuming the interrupted run" in resumed.stderr
     assert len(list(tmp_path.glob("outputs/run/*"))) == 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SMALL_RUN
+from tests.conftest import SMALL_RUN, WarmProcess
 from tests.tracking.wandb_server import WandbServer
 
 KEY = "a1b2c3d4e5" * 4
@@ -199,7 +199,9 @@ def weights(run: Path) -> str:
     return hashlib.sha256((newest / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_without_the_package_a_run_is_complete_and_upload_sends_it_from_elsewhere(trial: Trial, corpus: Path) -> None:
+def test_without_the_package_a_run_is_complete_and_upload_sends_it_from_elsewhere(
+    trial: Trial, corpus: Path, warm_process: WarmProcess
+) -> None:
     START["missing"](trial, 0)
     _, errors = train(trial, settings(corpus, "tracking=wandb"))
     assert errors.count("W&B: the package is not installed") == 1
@@ -211,10 +213,11 @@ def test_without_the_package_a_run_is_complete_and_upload_sends_it_from_elsewher
     assert run.exit_code == 0 and run.summary["parameters"] > 0 and run.summary["evaluation/val/loss"] == 1.25
     assert run.config["training"]["steps"] == 12
     assert b"One day" in trial.server.files["artifact/samples.table.json"]
-    assert trial.command(sys.executable, "-m", "tinystories_lm", "upload", "run").returncode == 0  # once more: the same
+    again = warm_process.run(["upload", "run"], trial.folder, trial.environment, timeout=60)
+    assert again.returncode == 0, again.stderr
     assert trial.arrived() == sorted(set(trial.rows()))
     trial.server.die()
-    refused = trial.command(sys.executable, "-m", "tinystories_lm", "upload", "nothing")
+    refused = warm_process.run(["upload", "nothing"], trial.folder, trial.environment, timeout=60)
     assert refused.returncode == 2 and "tinystories-lm: nothing: " in refused.stderr
 
 
