@@ -4,6 +4,7 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 from tinystories_lm.runs.folder import own_overrides
@@ -11,6 +12,7 @@ from tinystories_lm.sweeps.search.plan import SearchPlan
 from tinystories_lm.sweeps.search.trials import State, Trial
 from tinystories_lm.system.console import coloured, counted, duration, table
 
+LONGEST_REASON = 80  # characters; the whole reason is in the run's status.json
 PLAIN = {State.WAITING: "interrupted", State.REFUSED: "failed"}  # as `runs` names them
 
 
@@ -62,7 +64,8 @@ def _result(trial: Trial) -> list[str]:
     if trial.losses:
         step = max(trial.losses)
         return [f"{trial.losses[step]:.4f}", f"at step {step:,}"]
-    return ["", trial.reason]
+    cause = trial.reason.removeprefix("diverged ").partition(";")[0]  # the rest is advice, the same for all
+    return ["", shorten(cause, LONGEST_REASON, placeholder=" …")]
 
 
 def by_merit(trials: Sequence[Trial]) -> list[Trial]:
