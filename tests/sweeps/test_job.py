@@ -18,7 +18,7 @@ PLUGINS = Path(__file__).parent / "plugins"
 SHORT = ("training.steps=4", "sampling.max_tokens=1")
 
 
-@pytest.mark.parametrize("launcher", ["basic", "processes"])
+@pytest.mark.parametrize("launcher", ["basic", pytest.param("processes", marks=pytest.mark.slow)])
 def test_a_sweeper_that_learns_from_losses_chooses_its_jobs(
     corpus: Path, tmp_path: Path, environment: dict[str, str], launcher: str
 ) -> None:

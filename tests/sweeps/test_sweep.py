@@ -165,6 +165,12 @@ def test_a_diverged_run_and_a_refused_one_are_named_in_the_table(
         (["sweep", "seeds", "hardware=h100", "--dry-run"], "use hardware="),
         (["train", "+sweep=seeds"], "add -m"),
         (["sweep", "seeds", "hydra/launcher=devices", "--parallel", "2"], "name those of hydra/launcher=devices"),
+        (
+            ["sweep", "seeds", "--zip", "model=tiny,gpt_2m:optimizer.lr=1e-3"],
+            "--zip model=tiny,gpt_2m:optimizer.lr=1e-3",
+        ),
+        (["sweep", "seeds", "--zip", "model=tiny,gpt_2m"], "give two or more settings"),
+        (["sweep", "seeds", "--search", "2", "--fail-fast"], "have no effect on a search"),
         (["sweep", "seeds", "hydra/sweeper=basic2"], "did you mean basic"),
         (["sweep", "seeds", "hydra/launcher=slurm"], "such as hardware=h100"),
         (["sweep", "seeds", "hydra/launcher=slurm", "hardware=cuda"], "known peak"),
@@ -212,3 +218,17 @@ def test_twenty_short_runs_leave_twenty_offline_copies(command: Command, corpus:
     assert len(list(tmp_path.glob("outputs/sweeps/seeds/*/wandb/offline-run-*/*.wandb"))) == 20
     for folder in tmp_path.glob("outputs/sweeps/seeds/*/"):
         check_tracked_run(folder)
+
+
+def test_zipped_values_are_pairs_and_after_a_failure_no_other_run_starts(
+    command: Command, corpus: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    zipped = ["--zip", "model.d_model=32,16:optimizer.lr=0.001,0.002"]
+    line = ["sweep", "seeds", *small(corpus, "training.seed=0,1", "model.d_model=64"), *zipped]
+    planned = rows(command(*line, "--dry-run", "--json"))
+    swept = [tuple(row[key] for key in ("training.seed", "model.d_model", "optimizer.lr")) for row in planned]
+    assert swept == [(seed, *pair) for seed in "01" for pair in (("32", "0.001"), ("16", "0.002"))]
+    environment["TSLM_FAULT"] = f"step:7:raise:{Path(planned[0]['run']).name}"
+    stopped = command(*line, "--fail-fast")
+    assert stopped.returncode == 1 and "1 of 4 runs failed, 3 not started" in stopped.stderr, stopped.stderr
+    assert not (tmp_path / planned[1]["run"] / "status.json").exists()

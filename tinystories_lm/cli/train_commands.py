@@ -17,6 +17,7 @@ from tinystories_lm.cli.command import (
 )
 from tinystories_lm.cli.search import SEARCH_ARGUMENTS, check_search_flags, search
 from tinystories_lm.config.hydra_flags import FLAGS
+from tinystories_lm.system.errors import UsageError
 
 
 def train(options: Namespace) -> None:
@@ -87,6 +88,8 @@ def presets(options: Namespace) -> None:
 
 def sweep(options: Namespace) -> None:
     if options.search:
+        if options.zip or options.fail_fast:
+            raise UsageError("sweep: --zip and --fail-fast have no effect on a search: remove them, or --search")
         search(options)
         return
     check_search_flags(options)
@@ -101,6 +104,8 @@ def sweep(options: Namespace) -> None:
         dry_run=options.dry_run,
         parallel=options.parallel,
         deadline_minutes=options.deadline_minutes,
+        fail_fast=options.fail_fast,
+        zipped=options.zip,
     )
     if options.json:
         print("\n".join(to_ascii_json(as_record(member)) for member in members))
@@ -192,6 +197,14 @@ COMMANDS = (
                 type=positive_number,
                 default=0.0,
                 help="end a run that takes longer (default: its training.max_hours)",
+            ),
+            argument("--fail-fast", action="store_true", help="start no further run after one has failed"),
+            argument(
+                "--zip",
+                action="append",
+                default=[],
+                metavar="KEY=A,B:KEY=C,D",
+                help="values that belong together: the first of each, the second of each; may be given several times",
             ),
             *SEARCH_ARGUMENTS,
             CONFIG_DIR,

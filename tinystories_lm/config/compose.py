@@ -6,6 +6,7 @@ composed itself for a `train` job is checked here.
 
 import dataclasses
 import functools
+import itertools
 import logging
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,10 +31,11 @@ from tinystories_lm.config.hydra_internals import BASIC_SWEEPER, Hydra, expand
 from tinystories_lm.config.hydra_section import PROCESSES_LAUNCHER, check_hydra_section
 from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session, hydras_errors_explained, register_resolver
 from tinystories_lm.config.messages import describe_unknown, explain
-from tinystories_lm.config.overrides import readable
+from tinystories_lm.config.overrides import key_of, readable
 from tinystories_lm.config.presets import conf_folder
 from tinystories_lm.config.removed import REMOVED, describe_removal
 from tinystories_lm.config.schema import SETTINGS, Config, HardwareConfig, settings
+from tinystories_lm.config.zipped import zip_values
 from tinystories_lm.system.console import is_terminal
 from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.redaction import holds_secret
@@ -188,20 +190,26 @@ def composed_job(
     return ComposedJob(to_config(composed), composed, tuple(overrides))
 
 
-def compose_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> ComposedSweep:
+def compose_sweep(
+    overrides: Sequence[str], *, config_dir: str | None = None, zipped: Sequence[str] = ()
+) -> ComposedSweep:
     """Compose and check each run of a sweep, in Hydra's order.
 
     A named sweep (+sweep=NAME) and a preset may list values of their own (hydra.sweeper.params), which those of the
     command line override.
+
+    zipped: groups of settings whose values belong together, as in `model=tiny,gpt_2m:optimizer.lr=3e-3,1e-3`.
 
     Raises UsageError in one line for anything wrong with the overrides.
     """
     overrides = readable(overrides)
     _check_overrides(overrides)
     with hydra_session(config_dir) as hydra:
-        master, jobs = _expand(hydra, overrides)
+        master, jobs = _expand(hydra, overrides, zipped)
         _check_own_section(master)
         if jobs is None:
+            if zipped:
+                raise UsageError(f"{zipped[0]}: hydra/sweeper={master.hydra.sweeper._target_} has no zipped values")
             stands_for_all = composed_job(master, master.hydra.overrides.task, config_dir)
             return ComposedSweep(master, [stands_for_all], is_planned=False)
         return ComposedSweep(master, list(_compose_each(master, jobs, hydra.config_loader, config_dir)), True)
@@ -210,17 +218,21 @@ def compose_sweep(overrides: Sequence[str], *, config_dir: str | None = None) ->
 def expand_sweep(overrides: Sequence[str], *, config_dir: str | None = None) -> list[list[str]]:
     """Return the overrides of each run of a sweep, without composing it; raises UsageError."""
     with hydra_session(config_dir) as hydra:
-        return _expand(hydra, readable(overrides))[1] or []
+        return _expand(hydra, readable(overrides), ())[1] or []
 
 
-def _expand(hydra: Hydra, overrides: Sequence[str]) -> tuple[DictConfig, list[list[str]] | None]:
+def _expand(hydra: Hydra, overrides: Sequence[str], zipped: Sequence[str]) -> tuple[DictConfig, list[list[str]] | None]:
     """Return what the runs share and the overrides of each; None for those where the sweeper chooses as it goes."""
-    master = hydra.compose_config(CONFIG_NAME, list(overrides), run_mode=RunMode.MULTIRUN)
+    rows = [zip_values(group, hydra.config_loader) for group in zipped]
+    keys = {key_of(override) for group in rows for override in group[0]}
+    others = [override for override in overrides if key_of(override) not in keys]
+    master = hydra.compose_config(CONFIG_NAME, others, run_mode=RunMode.MULTIRUN)
     sweeper = master.hydra.sweeper
     if sweeper._target_ != BASIC_SWEEPER:
         return master, None
-    listed = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
-    return master, expand([*listed, *master.hydra.overrides.task], hydra.config_loader)
+    listed = [f"{key}={value}" for key, value in (sweeper.params or {}).items() if key not in keys]
+    jobs = expand([*listed, *master.hydra.overrides.task], hydra.config_loader)
+    return master, [[*job, *itertools.chain(*chosen)] for job in jobs for chosen in itertools.product(*rows)]
 
 
 def _compose_each(

@@ -35,6 +35,7 @@ class Request:
     overrides: tuple[str, ...]
     multirun: bool = False  # one job for each combination of the values listed
     config_dir: str | None = None  # a folder of the user's own presets, beside conf/
+    zipped: tuple[str, ...] = ()  # groups of settings whose values belong together
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def resolve(request: Request) -> Launch:
 def compose_jobs(request: Request) -> ComposedSweep:
     """Compose and check the one run, or each run of the sweep, as it was typed."""
     if request.multirun:
-        sweep = compose_sweep(request.overrides, config_dir=request.config_dir)
+        sweep = compose_sweep(request.overrides, config_dir=request.config_dir, zipped=request.zipped)
         if any(job.mode is RunMode.RUN for job in sweep.jobs):
             raise UsageError("-m and hydra.mode=RUN contradict each other: remove one of them")
         return sweep

@@ -48,13 +48,14 @@ class ProcessesLauncher(Launcher):
 
     __module__ = PLUGIN
 
-    def __init__(self, parallel: int, deadline_minutes: float) -> None:
+    def __init__(self, parallel: int, deadline_minutes: float, fail_fast: bool) -> None:
         """Take the settings of conf/hydra/launcher/processes.yaml.
 
         parallel: runs at a time; 0 is one for each GPU, one on a CPU.
         deadline_minutes: of a single run; 0 is its training.max_hours.
+        fail_fast: start no further run after one has failed.
         """
-        self._parallel, self._deadline_minutes = parallel, deadline_minutes
+        self._parallel, self._deadline_minutes, self._fail_fast = parallel, deadline_minutes, fail_fast
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         assert isinstance(task_function, SweepJob)
@@ -71,7 +72,7 @@ class ProcessesLauncher(Launcher):
             for member, one in zip(members, composed, strict=True)
             if member.status is not Status.DONE
         ]
-        if not run_members(left, parallel=self._parallel):
+        if not run_members(left, parallel=self._parallel, fail_fast=self._fail_fast):
             done = sum(member.status is Status.DONE for member in members)
             raise Interrupted(f"stopped with {done} of {len(members)} runs done; run the same command again to resume")
         return [_as_return(member, one) for member, one in zip(members, composed, strict=True)]
@@ -124,10 +125,10 @@ def _as_return(member: Member, composed: DictConfig) -> JobReturn:
     return found
 
 
-def run_members(left: Sequence[tuple[Member, Task]], *, parallel: int) -> bool:
-    """Run each member's task in a process of its own; return whether all had their turn.
+def run_members(left: Sequence[tuple[Member, Task]], *, parallel: int, fail_fast: bool) -> bool:
+    """Run each member's task in a process of its own; return whether there was no request to stop.
 
-    parallel: runs at a time; 0 is one for each GPU, one on a CPU.
+    parallel, fail_fast: as for `ProcessesLauncher`.
     """
     members, tasks = [member for member, _ in left], [task for _, task in left]
     for member in members:
@@ -139,6 +140,7 @@ def run_members(left: Sequence[tuple[Member, Task]], *, parallel: int) -> bool:
     with contextlib.closing(_Progress(members)) as progress:
         return run_apart(
             tasks,
+            may_start=lambda: not (fail_fast and progress.has_failure),
             slots=share_machine(places, gpus=gpus),
             preload=PRELOAD,
             ended=progress.report_end,
@@ -152,6 +154,7 @@ class _Progress:
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = members
         self._ended: set[int] = set()
+        self.has_failure = False
         self._bar = progress_bar("steps", sum(member.config.training.steps for member in members), "step")
 
     def report_end(self, number: int, ending: Ending) -> None:
@@ -159,6 +162,7 @@ class _Progress:
         self._ended.add(number)
         member = self._members[number]
         record_end(member, ending)
+        self.has_failure |= member.status is not Status.DONE
         count, took = f"{len(self._ended)}/{len(self._members)}", duration(ending.seconds)
         self._bar.clear()
         log.info("[%s] %s: %s, %s", count, member.label, describe_end(member), took)

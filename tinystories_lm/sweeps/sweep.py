@@ -45,22 +45,27 @@ def sweep(
     dry_run: bool,
     parallel: int,
     deadline_minutes: float,
+    fail_fast: bool = False,
+    zipped: Sequence[str] = (),
 ) -> list[Member]:
     """Plan a named sweep and, unless it is a dry run, run all of it that is not done; return its members.
 
-    parallel, deadline_minutes: settings of the launcher `processes`, which is used where the overrides choose no other;
-        0 leaves them as they are.
+    parallel, deadline_minutes, fail_fast: settings of the launcher `processes`, which is used where the overrides
+        choose no other; 0 and False leave them as they are.
+    zipped: groups of settings whose values belong together, as for `compose_sweep`.
 
     Raises UsageError for a run that would be too expensive, and Interrupted on a request to stop.
     """
     start_hydra()
-    launcher = {"hydra.launcher.parallel": parallel, "hydra.launcher.deadline_minutes": deadline_minutes}
-    own = [f"{key}={value}" for key, value in launcher.items() if value]
+    launcher = {"parallel": parallel, "deadline_minutes": deadline_minutes, "fail_fast": fail_fast}
+    own = [f"hydra.launcher.{key}={value}" for key, value in launcher.items() if value]
     chosen = [override for override in overrides if key_of(override) == "hydra/launcher"] or [PROCESSES]
     if own and chosen[-1] != PROCESSES:
-        raise UsageError(f"--parallel and --deadline-minutes are settings of {PROCESSES}: name those of {chosen[-1]}")
+        raise UsageError(
+            f"--parallel, --deadline-minutes and --fail-fast are settings of {PROCESSES}: name those of {chosen[-1]}"
+        )
     typed = (f"+sweep={name}", *chosen, *(override for override in overrides if override not in chosen), *own)
-    launch = resolve(Request(typed, multirun=True, config_dir=config_dir))
+    launch = resolve(Request(typed, multirun=True, config_dir=config_dir, zipped=tuple(zipped)))
     if not launch.is_planned:
         raise UsageError(
             "sweep shows a table of its runs before it starts, and hydra/sweeper chooses them as it goes: type "
@@ -158,9 +163,11 @@ def _unchanged(loader: ConfigLoader) -> ConfigLoader:
 
 def raise_for_failures(members: Sequence[Member]) -> None:
     """Raise CommandError, with the counts, unless every member is done."""
-    failed = [member for member in members if member.status is not Status.DONE]
-    if failed:
+    waiting = sum(member.status is None for member in members)
+    failed = sum(member.status is not Status.DONE for member in members) - waiting
+    if failed or waiting:
+        not_started = f", {waiting} not started" if waiting else ""
         raise CommandError(
-            f"{len(failed)} of {counted(len(members), 'run')} failed ({LOG} in a run's folder says why); "
+            f"{failed} of {counted(len(members), 'run')} failed{not_started} ({LOG} in a run's folder says why); "
             "the same command retries what failed"
         )

@@ -112,10 +112,16 @@ def run_apart(
     preload: Sequence[str],
     ended: Callable[[int, Ending], None],
     tick: Callable[[list[int]], None],
+    may_start: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Run each task in a process of its own, at most one per slot at a time; the rest is as for `run_as_chosen`."""
+    """Run each task in a process of its own, at most one per slot at a time; the rest is as for `run_as_chosen`.
+
+    may_start: returns whether another task may start.
+    """
     waiting = iter(enumerate(tasks))
-    return run_as_chosen(lambda: next(waiting, None), slots=slots, preload=preload, ended=ended, tick=tick)
+    return run_as_chosen(
+        lambda: next(waiting, None) if may_start() else None, slots=slots, preload=preload, ended=ended, tick=tick
+    )
 
 
 def run_as_chosen(
