@@ -2,16 +2,22 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hydra.types import RunMode
 
 from tests.conftest import Command
 from tests.sweeps.test_sweep import small
+from tinystories_lm.config.compose import register
+from tinystories_lm.config.hydra_session import hydra_session
 from tinystories_lm.runs.folder import RunFolder, read_config
 from tinystories_lm.runs.status import Status, read_status
+from tinystories_lm.sweeps.sweep import CheckedLoader
+from tinystories_lm.system.errors import UsageError
 from tinystories_lm.system.json_files import read_json
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -61,3 +67,16 @@ def test_a_batch_with_a_failure_keeps_no_other_from_starting(
     environment["TSLM_FAULT"] = "step:3:raise"
     swept = command("train", "-m", *small(corpus, *SHORT), "training.seed=0,1", "hydra.sweeper.max_batch_size=1")
     assert swept.returncode == 1 and "1 of 2 jobs failed, 1 done" in swept.stderr.splitlines()[-1]
+
+
+def test_a_job_that_a_sweeper_chose_names_no_code(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    code = "hydra:\n  job_logging:\n    handlers:\n      console: {(): os.system, command: touch pwned}\n"
+    (tmp_path / "experiment" / "evil.yaml").write_text(f"# @package _global_\n{code}")
+    register()
+    with hydra_session(str(tmp_path)) as hydra:
+        master = hydra.compose_config("config", [], run_mode=RunMode.MULTIRUN)
+        loader = pickle.loads(pickle.dumps(CheckedLoader(hydra.config_loader)))  # as workers get it
+        assert loader.load_sweep_config(master, ["training.steps=7"]).training.steps == 7
+        with pytest.raises(UsageError, match="settings choose values, not code"):
+            loader.load_sweep_config(master, ["experiment=evil"])

@@ -184,7 +184,7 @@ def composed_job(
     number: hydra.job.num, which Hydra's launchers set: the run's place in its sweep.
     """
     _report_own_choices(composed, config_dir)
-    _check_own_section(composed)
+    check_own_section(composed)
     with read_write(composed.hydra), open_dict(composed.hydra):
         composed.hydra.job.num = number
     return ComposedJob(to_config(composed), composed, tuple(overrides))
@@ -206,7 +206,7 @@ def compose_sweep(
     _check_overrides(overrides)
     with hydra_session(config_dir) as hydra:
         master, jobs = _expand(hydra, overrides, zipped)
-        _check_own_section(master)
+        check_own_section(master)
         if jobs is None:
             if zipped:
                 raise UsageError(f"{zipped[0]}: hydra/sweeper={master.hydra.sweeper._target_} has no zipped values")
@@ -255,7 +255,8 @@ def compose_text(overrides: Sequence[str], *, config_dir: str | None = None, res
         return OmegaConf.to_yaml(job)
 
 
-def _check_own_section(composed: DictConfig) -> None:
+def check_own_section(composed: DictConfig) -> None:
+    """Raise UsageError where Hydra's own section names code or holds a secret."""
     section = OmegaConf.to_container(composed.hydra, resolve=False)
     assert isinstance(section, dict)
     check_hydra_section(section | _resolved_logging(composed))

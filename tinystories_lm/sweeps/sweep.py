@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import configure_log
 from omegaconf import DictConfig, OmegaConf
 
-from tinystories_lm.config.compose import ComposedJob
+from tinystories_lm.config.compose import ComposedJob, check_own_section
 from tinystories_lm.config.hydra_internals import Hydra, context_of
 from tinystories_lm.config.hydra_session import CONFIG_NAME, hydra_session
 from tinystories_lm.config.overrides import key_of
@@ -130,6 +130,7 @@ def _launch(launch: Launch) -> None:
 def _run_sweeper(launch: Launch) -> None:
     """Leave the choice of jobs to Hydra's sweeper; raises the error of a job where the sweeper raises it."""
     with _session(launch) as hydra:
+        hydra.config_loader = cast(ConfigLoader, CheckedLoader(hydra.config_loader))
         hydra.multirun(CONFIG_NAME, SweepJob(launch.request, None), list(launch.request.overrides))
 
 
@@ -138,6 +139,25 @@ def _session(launch: Launch) -> Iterator[Hydra]:
     register_launcher()
     with hydra_session(launch.request.config_dir) as hydra:
         yield hydra
+
+
+class CheckedLoader:
+    """Hydra's config loader, which checks each job that a sweeper chose: its preset may be anybody's."""
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Compose a job; raises UsageError where Hydra's own section of it names code."""
+        composed = self._loader.load_sweep_config(master_config, sweep_overrides)
+        check_own_section(composed)
+        return composed
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def __reduce__(self) -> Any:
+        return CheckedLoader, (self._loader,)
 
 
 class _ComposedOnce:
